@@ -1,0 +1,1 @@
+"""Benchmarks: the product against named peers, in one run on one machine."""

@@ -1,0 +1,1 @@
+"""The outside world: Kafka, Faust, clocks, files, metrics, and the embedded broker."""

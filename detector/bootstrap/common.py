@@ -1,0 +1,55 @@
+"""What both processes are built from: versions, connection security, times, telemetry."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from detector.adapters.clock import Clock
+from detector.adapters.kafka_security import Security
+from detector.adapters.logs import LogListener
+from detector.adapters.metrics import Metrics
+from detector.domain.budgets import SteadyTime
+from detector.domain.notices import Notice
+from detector.settings import Settings
+
+EXIT_UNREACHABLE = 4
+"""Exit status when no broker answers."""
+
+
+def security_of(settings: Settings) -> Security:
+    """Return how to talk to the brokers, with the password read from its file."""
+    return Security(**settings.security.values())
+
+
+def steady(clock: Clock) -> SteadyTime:
+    """Read both clocks."""
+    return SteadyTime(wall=clock.now(), monotonic=clock.monotonic())
+
+
+class Telemetry:
+    """Metrics and logs as one listener to notices."""
+
+    def __init__(self, settings: Settings, clock: Clock, **metrics: Any) -> None:
+        self.metrics = Metrics(
+            topics=settings.input_topics,
+            build={
+                "version": version("grayfail-detector"),
+                "python": platform.python_version(),
+                "faust": version("faust-streaming"),
+            },
+            config_hash=config_hash(settings),
+            **metrics,
+        )
+        self.logs = LogListener(clock.monotonic)
+
+    def __call__(self, notice: Notice) -> None:
+        """Pass a notice on to both."""
+        self.metrics(notice)
+        self.logs(notice)
+
+
+def config_hash(settings: Settings) -> str:
+    """Return a short hash of the settings that all workers of one group should share."""
+    shared = settings.model_dump_json(exclude={"worker_id", "telemetry"})
+    return hashlib.sha256(shared.encode()).hexdigest()[:12]

@@ -1,0 +1,55 @@
+"""Both processes refuse to start on topics that are not as they must be.
+
+A broker may make up a topic that is asked for, with another number of partitions, and nothing would
+say so until alarms and actions are missing.
+
+Known limit: no answer is no refusal, because whoever connects next tells that better.
+"""
+
+from collections.abc import Collection
+
+from confluent_kafka import KafkaException
+
+from detector.adapters.kafka_security import librdkafka_client
+from detector.adapters.topic_admin import TopicAdmin, TopicAdminError
+from detector.bootstrap.common import security_of
+from detector.settings import Settings
+
+_ASK_SECONDS = 5.0
+
+
+def require_for_worker(settings: Settings) -> None:
+    """Raise ``TopicAdminError`` with every topic that keeps a worker from being exact."""
+    topics = settings.topic_names()
+    needed = {spec.name for spec in topics.specs()} - {topics.outcomes}
+    _require(settings, needed, settings.input_topics)
+
+
+def require_for_actuator(settings: Settings) -> None:
+    """Raise ``TopicAdminError`` with every topic that keeps an actuator from acting once."""
+    topics = settings.topic_names()
+    _require(settings, {topics.actions, topics.outcomes, topics.control}, ())
+
+
+def _require(settings: Settings, needed: Collection[str], inputs: Collection[str]) -> None:
+    """Compare; of ``inputs``, and of what only others read, any number of partitions will do."""
+    topics = settings.topic_names()
+    read_by_others = {topics.decisions, topics.dead_letters}
+    wanted = {spec.name: spec.partitions for spec in topics.specs() if spec.name in needed}
+    admin = TopicAdmin(
+        librdkafka_client(settings.broker, security_of(settings)), timeout_seconds=_ASK_SECONDS
+    )
+    try:
+        found = admin.partitions([*wanted, *inputs])
+    except KafkaException:
+        return
+    missing = [name for name in (*wanted, *inputs) if name not in found]
+    faults = [f"topic {name!r} does not exist, or this user may not see it" for name in missing]
+    faults += [
+        f"topic {name!r} has {found[name]} partitions, expected {count}"
+        for name, count in wanted.items()
+        if name in found and name not in read_by_others and found[name] != count
+    ]
+    if faults:
+        remedy = "create" if missing else "check"
+        raise TopicAdminError(f"{'; '.join(faults)}: run `detector topics {remedy}`")

@@ -1,0 +1,299 @@
+"""Composition root of the worker: all that reads logs, judges and decides, put together.
+
+What starts when: metrics and publisher, control log, then Faust, whose agents find everything
+running. What stops: Faust first, so that nothing is published into a closed client.
+"""
+
+import asyncio
+import gc
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.errors import KafkaConnectionError
+
+from detector.adapters.bulk_transport import BulkConfig, BulkTransport, bulk_topic, install
+from detector.adapters.changelog_tables import EpochStore, TableStore, raw_table
+from detector.adapters.clock import Clock
+from detector.adapters.control_log import ControlLog
+from detector.adapters.faust_app import Agents, FaustSettings, create_app
+from detector.adapters.health_server import HealthServer
+from detector.adapters.kafka_security import aiokafka_client, faust_credentials, librdkafka_client
+from detector.adapters.logs import configure_logging
+from detector.adapters.publisher import KafkaPublisher
+from detector.adapters.rule_files import load_rules
+from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
+from detector.domain.budgets import SteadyTime
+from detector.domain.errors import PublishError
+from detector.domain.notices import BudgetLevel, KillSwitchRead, WatermarkMoved
+from detector.domain.rules import RuleBook
+from detector.services.decisions import DecisionService
+from detector.services.evaluating import EvaluationService, EvaluationSettings
+from detector.services.tallying import TallyService, TallySettings
+from detector.settings import Settings
+from detector.stages.decide import Decider
+from detector.stages.tally import TallyLimits
+
+log = structlog.get_logger("detector.worker")
+
+STATUS_SECONDS = 1.0
+"""How often lag, watermark and readiness are looked at."""
+
+
+def tally_settings(settings: Settings, rules: RuleBook) -> TallySettings:
+    """Return what agent 1 is built from."""
+    return TallySettings(
+        rules=rules,
+        mapping=settings.fields.mapping(),
+        limits=settings.input.limits(),
+        times=settings.windows.times(),
+        tally_limits=TallyLimits(
+            exact_contributors=settings.input.exact_contributors,
+            ids_per_pane=settings.input.dedup_ids_per_pane,
+        ),
+        topics=settings.topic_names(),
+        max_record_bytes=settings.tallies.max_record_bytes,
+    )
+
+
+class Worker:
+    """One worker process: build, then ``run``. ``crash_point`` hears which points were passed."""
+
+    def __init__(
+        self, settings: Settings, *, crash_point: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._settings = settings
+        self._crash_point = crash_point
+        self._clock = Clock()
+        self._topics = settings.topic_names()
+        self._sources: dict[str, int] = {}
+        self._rules = load_rules(settings.rules_dir)
+        self._telemetry = Telemetry(settings, self._clock)
+        self._security = security_of(settings)
+        client = aiokafka_client(settings.broker, self._security)
+        self._publisher = KafkaPublisher(client, client_id=f"{self._topics.app_id}-publisher")
+        self._control = ControlLog(self._topics.control, client=client, clock=self._steady)
+        self._app = create_app(self._faust_settings())
+        self._tally: TallyService[Any] = TallyService(
+            tally_settings(settings, self._rules),
+            self._publisher,
+            self._telemetry,
+            self._partitions,
+        )
+        self._agents = self._make_agents()
+        self._transport = self._install_transport()
+        self._agents.declare([bulk_topic(self._app, list(settings.input_topics))])
+        self._status: asyncio.Task[None] | None = None
+        self._health = HealthServer(
+            host=settings.telemetry.metrics_host,
+            port=settings.telemetry.metrics_port,
+            registry=self._telemetry.metrics.registry,
+            readiness=self._readiness,
+            monotonic=self._clock.monotonic,
+            stalled_seconds=settings.telemetry.stalled_seconds,
+        )
+
+    def _faust_settings(self) -> FaustSettings:
+        settings = self._settings
+        return FaustSettings(
+            broker=settings.broker,
+            app_id=self._topics.app_id,
+            worker_id=settings.worker_id,
+            data_dir=tempfile.mkdtemp(prefix="detector-"),
+            security=faust_credentials(self._security),
+            session_timeout_seconds=settings.kafka.session_timeout_seconds,
+            heartbeat_seconds=settings.kafka.heartbeat_seconds,
+            commit_interval_seconds=settings.kafka.commit_interval_seconds,
+        )
+
+    def _make_agents(self) -> Agents:
+        settings, topics = self._settings, self._topics
+        partitions = topics.tally_partitions
+        tables = {
+            name: TableStore(raw_table(self._app, name, topics.changelog(name), count))
+            for name, count in (
+                ("contributors", partitions),
+                ("alarms", partitions),
+                ("decider", 1),
+            )
+        }
+        self._evaluation: EvaluationService[Any] = EvaluationService(
+            EvaluationSettings(
+                times=settings.windows.times(),
+                evaluate=settings.alarms.config(settings.share_test, settings.zone_test),
+                topics=topics,
+                key_labels={rule.name: rule.key_labels for rule in self._rules},
+                exact_contributors=settings.input.exact_contributors,
+            ),
+            self._publisher,
+            EpochStore(tables["alarms"]),
+            tables["contributors"],
+            self._telemetry,
+            self._clock.monotonic,
+        )
+        return Agents(
+            self._app,
+            topics,
+            tally=self._tally,
+            evaluation=self._evaluation,
+            decisions=self._make_decisions(tables["decider"]),
+            control=lambda: self._control.view(self._steady()),
+            now=self._clock.now,
+            steady=self._steady,
+        )
+
+    def _make_decisions(self, table: TableStore) -> DecisionService:
+        decider = Decider(self._settings.budgets.config(self._settings.mode))
+        return DecisionService(
+            decider=decider,
+            store=EpochStore(table),
+            publisher=self._publisher,
+            topics=self._topics,
+            notify=self._telemetry,
+            crash_point=self._crash_point,
+        )
+
+    def _install_transport(self) -> BulkTransport:
+        settings = self._settings
+        window_ms = settings.windows.times().window_ms
+        return install(
+            self._app,
+            BulkConfig(
+                client=librdkafka_client(settings.broker, self._security),
+                bulk_topics=frozenset(settings.input_topics),
+                start=settings.input.start,
+                start_ms=lambda: int(self._clock.now() * 1000) - window_ms,
+                queue_depth=settings.kafka.queue_fetches,
+                queued_kbytes=settings.kafka.queue_mebibytes * 1024,
+                on_end_of_log=self._on_end_of_log,
+                on_started=self._on_started,
+                on_revoked=self._on_revoked,
+            ),
+        )
+
+    def _steady(self) -> SteadyTime:
+        return steady(self._clock)
+
+    def _partitions(self) -> dict[str, int]:
+        return dict(self._sources)
+
+    def _on_started(self, topic: str, partition: int, offset: int, had_commit: bool) -> None:
+        log.info("reading", topic=topic, partition=partition, offset=offset, had_commit=had_commit)
+        self._tally.started(topic, partition, offset, had_commit=had_commit)
+
+    def _on_revoked(self, revoked: Any) -> None:
+        for topic, partition in revoked:
+            self._tally.revoked(topic, partition)
+
+    def _on_end_of_log(self, topic: str, partition: int, next_offset: int, _: float) -> None:
+        self._app.add_future(self._agents.end_of_log(topic, partition, next_offset))
+
+    def _readiness(self) -> Mapping[str, tuple[bool, str]]:
+        control = self._control.view(self._steady())
+        assigned = self._agents.ready
+        return {
+            "assigned": (assigned, "partitions assigned and recovered" if assigned else "waiting"),
+            "broker": (control.known, "control topic read" if control.known else control.reason),
+        }
+
+    async def start(self) -> None:
+        """Start everything but Faust."""
+        await self._publisher.start()
+        await self._count_partitions()
+        await self._control.start()
+        await self._control.wait_known(self._settings.kafka.session_timeout_seconds)
+        await self._health.start()
+        self._status = asyncio.create_task(self._watch(), name="status")
+        log.info("started", metrics_port=self._health.port, worker=self._settings.worker_id)
+        gc.collect()
+        gc.freeze()
+
+    async def stop(self) -> None:
+        """Stop everything but Faust, which has stopped by then."""
+        if self._status is not None:
+            self._status.cancel()
+        await self._health.stop()
+        await self._control.stop()
+        await self._publisher.stop()
+        self._telemetry.logs.flush()
+
+    async def _count_partitions(self) -> None:
+        for topic in self._settings.input_topics:
+            self._sources[topic] = await self._publisher.partitions(topic)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            self._look_at_standings()
+            lag: dict[str, list[int]] = {topic: [] for topic in self._settings.input_topics}
+            for tp, records in self._transport.lag().items():
+                lag.setdefault(tp.topic, []).append(records)
+            for topic, behind in lag.items():
+                self._telemetry.metrics.set_consumer_lag(topic, behind)
+                watermark = self._tally.watermark_ms(topic)
+                if watermark is not None:
+                    self._telemetry(WatermarkMoved(topic, watermark))
+
+    def _look_at_standings(self) -> None:
+        view = self._control.view(self._steady())
+        self._telemetry(KillSwitchRead(engaged=not view.allows, known=view.known))
+        self._telemetry.metrics.alarms_active_are(self._evaluation.raised())
+        if not self._agents.decides:
+            # The budget is the decider's to tell; what this worker once knew of it is void.
+            for scope in ("global", "fleet"):
+                self._telemetry(BudgetLevel(scope, 0.0, 0.0))
+
+    def run(self) -> int:
+        """Run until a signal; return the exit status."""
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        process = _Process(self._app, self, loop=loop)
+        try:
+            process.execute_from_commandline()
+        except SystemExit as stopped:
+            if not (error := process.unreachable):
+                return int(stopped.code or 0)
+        log.critical("broker unreachable", broker=self._settings.broker, error=error)
+        return EXIT_UNREACHABLE
+
+
+class _Process(faust.Worker):
+    """Faust's process life cycle with our parts started before the app and stopped after it."""
+
+    def __init__(self, app: faust.App, worker: Worker, **kwargs: Any) -> None:
+        super().__init__(
+            app,
+            quiet=True,
+            override_logging=False,
+            redirect_stdouts=False,
+            stdout=sys.stderr,
+            **kwargs,
+        )
+        # It writes terminal escapes between the log lines.
+        self.spinner = None
+        self._worker = worker
+        self.unreachable = ""
+
+    async def on_first_start(self) -> None:
+        """Start our parts; the app is started by Faust after this."""
+        await super().on_first_start()
+        try:
+            await self._worker.start()
+        except (KafkaConnectionError, PublishError) as error:
+            self.unreachable = str(error)
+            # Faust ends quietly only where the start was cancelled, else with status 1.
+            raise asyncio.CancelledError from error
+
+    async def on_shutdown(self) -> None:
+        """Stop our parts; the app has stopped."""
+        await super().on_shutdown()
+        await self._worker.stop()
+
+
+def run_worker(settings: Settings) -> int:
+    """Run one worker until it is told to stop; return the exit status."""
+    configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
+    return Worker(settings).run()

@@ -1,0 +1,58 @@
+"""``detector check``: every fault of settings and rules at once."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from detector.adapters.kafka_security import Security, aiokafka_client
+from detector.adapters.rule_files import load_rules
+from detector.cli.group import ExitCode
+from detector.cli.options import Output
+from detector.cli.printing import print_json
+from detector.domain.errors import Fault, OperatorError, RuleError, SettingsError
+from detector.domain.safe_text import escape_controls
+from detector.settings import Settings, load
+from detector.settings.example import example_toml
+from detector.settings.loading import likely_rules_dir
+
+
+def print_example() -> int:
+    """Print the commented settings file."""
+    print(example_toml(), end="")
+    return ExitCode.OK
+
+
+def check(config: Path | None, output: Output) -> int:
+    """Print every fault, or what is in force when there is none."""
+    faults: list[Fault] = []
+    rules_dir = likely_rules_dir(config, os.environ)
+    try:
+        settings = load(config, os.environ)
+        rules_dir = settings.rules_dir
+        faults += _security_faults(settings)
+    except SettingsError as error:
+        faults += error.faults
+    names: list[str] = []
+    try:
+        names = [rule.name for rule in load_rules(rules_dir)]
+    except RuleError as error:
+        faults += error.faults
+    if output is Output.JSON:
+        print_json({"ok": not faults, "faults": list(map(asdict, faults)), "rules": names})
+    elif faults:
+        for fault in faults:
+            print(escape_controls(str(fault)))
+        print("1 fault" if len(faults) == 1 else f"{len(faults)} faults")
+    else:
+        print("settings are valid")
+        print(f"rules are valid: {', '.join(names) or 'none'} ({rules_dir})")
+    return ExitCode.INVALID if faults else ExitCode.OK
+
+
+def _security_faults(settings: Settings) -> list[Fault]:
+    """Open every file and import the callback that a worker would."""
+    try:
+        aiokafka_client(settings.broker, Security(**settings.security.values()))
+    except OperatorError as error:
+        return list(error.faults)
+    return []

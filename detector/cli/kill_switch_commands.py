@@ -1,0 +1,86 @@
+"""``detector kill-switch``: forbid all actions, allow them, or ask."""
+
+import asyncio
+import getpass
+
+from detector.adapters.clock import Clock
+from detector.adapters.control_log import ControlLog, write_kill_switch
+from detector.adapters.kafka_security import Security, aiokafka_client, librdkafka_client
+from detector.adapters.topic_admin import TopicAdmin
+from detector.cli.group import ExitCode
+from detector.cli.options import Output
+from detector.cli.printing import print_json
+from detector.domain.budgets import SteadyTime
+from detector.domain.cloud_events import rfc3339
+from detector.domain.control import ControlView
+from detector.domain.errors import DetectorError
+from detector.domain.safe_text import escape_controls
+from detector.settings import Settings
+
+
+def switch(settings: Settings, *, engaged: bool, reason: str, by: str | None) -> int:
+    """Write the record and wait until the broker has it."""
+    security = Security(**settings.security.values())
+    asyncio.run(
+        write_kill_switch(
+            _control_topic(settings, security),
+            client=aiokafka_client(settings.broker, security),
+            engaged=engaged,
+            reason=reason,
+            by=by or _user(),
+            at=Clock().now(),
+        )
+    )
+    print(f"kill switch is {'on: nothing is done' if engaged else 'off: actions are allowed'}")
+    return ExitCode.OK
+
+
+def status(settings: Settings, output: Output) -> int:
+    """Read the control topic to its end and say what it says."""
+    view = asyncio.run(_read(settings))
+    if output is Output.JSON:
+        print_json(
+            {
+                "known": view.known,
+                "engaged": view.engaged,
+                "reason": view.reason,
+                "read_at": view.read_at,
+            }
+        )
+    else:
+        read_at = f" (read {rfc3339(view.read_at)})" if view.read_at else ""
+        print(f"kill switch is {view.state}: {escape_controls(view.reason)}{read_at}")
+    return ExitCode.OK if view.known else ExitCode.PROBLEMS
+
+
+async def _read(settings: Settings) -> ControlView:
+    clock = Clock()
+
+    def steady() -> SteadyTime:
+        return SteadyTime(wall=clock.now(), monotonic=clock.monotonic())
+
+    security = Security(**settings.security.values())
+    client = aiokafka_client(settings.broker, security)
+    log = ControlLog(_control_topic(settings, security), client=client, clock=steady)
+    await log.start()
+    try:
+        await log.wait_known(settings.kafka.request_timeout_seconds)
+        return log.view(steady())
+    finally:
+        await log.stop()
+
+
+def _control_topic(settings: Settings, security: Security) -> str:
+    """Return its name once it is there: a client would wait for it in vain."""
+    topic = settings.topic_names().control
+    client = librdkafka_client(settings.broker, security)
+    if not TopicAdmin(client, timeout_seconds=settings.kafka.request_timeout_seconds).show([topic]):
+        raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
+    return topic
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

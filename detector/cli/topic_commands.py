@@ -1,0 +1,120 @@
+"""``detector topics``: what should be on the broker, and what is."""
+
+import asyncio
+from dataclasses import asdict, replace
+
+from detector.adapters.clock import Clock
+from detector.adapters.control_log import write_kill_switch
+from detector.adapters.kafka_security import Security, aiokafka_client, librdkafka_client
+from detector.adapters.topic_admin import TopicAdmin
+from detector.cli.group import ExitCode
+from detector.cli.options import Output, note
+from detector.cli.printing import print_json, print_table
+from detector.domain.topics import TopicSpec
+from detector.settings import Settings
+
+# A dead letter is a record that may have been too large, and must fit byte for byte.
+_DEAD_LETTER_BYTES = 16_777_216
+_ENVELOPE_BYTES = 100_000
+
+
+def wanted_topics(settings: Settings) -> list[TopicSpec]:
+    """Return every topic that the settings ask for, the inputs last."""
+    names = settings.topic_names()
+    roomy = {
+        names.dead_letters: _DEAD_LETTER_BYTES,
+        names.tallies: settings.tallies.max_record_bytes + _ENVELOPE_BYTES,
+    }
+    own = [
+        replace(spec, config={**spec.config, "max.message.bytes": str(roomy[spec.name])})
+        if spec.name in roomy
+        else spec
+        for spec in names.specs()
+    ]
+    inputs = [
+        TopicSpec(name, settings.topics.input_partitions, {"cleanup.policy": "delete"})
+        for name in settings.input_topics
+    ]
+    return own + inputs
+
+
+def create(settings: Settings, output: Output) -> int:
+    """Create what is missing; a new control topic gets the first record of the kill switch."""
+    admin = _admin(settings)
+    topics = settings.topic_names()
+    specs = wanted_topics(settings)
+    created = admin.create(specs, replication_factor=settings.topics.replication_factor)
+    if created[topics.control]:
+        asyncio.run(
+            write_kill_switch(
+                topics.control,
+                client=aiokafka_client(settings.broker, _security(settings)),
+                engaged=False,
+                reason="topics created",
+                by="detector topics create",
+                at=Clock().now(),
+            )
+        )
+    states = admin.show(created)
+    if any(state.copies == 1 for state in states):
+        note("note: topics have one copy; whoever loses that broker loses the topics")
+    rows = [
+        {"topic": state.name, "created": created[state.name], "partitions": state.partitions}
+        for state in states
+    ]
+    if output is Output.JSON:
+        print_json(rows)
+    else:
+        print_table(
+            ["topic", "", "partitions"],
+            [
+                (row["topic"], "created" if row["created"] else "exists", row["partitions"])
+                for row in rows
+            ],
+        )
+    return ExitCode.OK
+
+
+def check(settings: Settings, output: Output) -> int:
+    """Tell every topic that is not as it should be."""
+    faults = _admin(settings).check(
+        settings.topic_names().specs(),
+        settings.input_topics,
+        replication_factor=settings.topics.replication_factor,
+    )
+    if output is Output.JSON:
+        print_json([asdict(fault) for fault in faults])
+    elif faults:
+        print_table(
+            ["topic", "found", "expected", "what to do"],
+            [(fault.topic, fault.found, fault.expected, fault.remedy) for fault in faults],
+        )
+    else:
+        print("all topics are as they should be")
+    return ExitCode.PROBLEMS if faults else ExitCode.OK
+
+
+def show(settings: Settings, output: Output) -> int:
+    """Show the topics that exist."""
+    states = _admin(settings).show(spec.name for spec in wanted_topics(settings))
+    if output is Output.JSON:
+        print_json([asdict(state) for state in states])
+    else:
+        shown = ("cleanup.policy", "retention.ms", "max.message.bytes", "min.insync.replicas")
+        print_table(
+            ["topic", "partitions", "copies", *shown],
+            [
+                (state.name, state.partitions, state.copies, *map(state.config.get, shown))
+                for state in states
+            ],
+        )
+    return ExitCode.OK
+
+
+def _admin(settings: Settings) -> TopicAdmin:
+    client = librdkafka_client(settings.broker, _security(settings))
+    return TopicAdmin(client, timeout_seconds=settings.kafka.request_timeout_seconds)
+
+
+def _security(settings: Settings) -> Security:
+    return Security(**settings.security.values())

@@ -1,0 +1,31 @@
+"""Late acknowledgement: a batch is released when it, and all before it, are durable downstream."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+Token = TypeVar("Token")
+
+
+class AckQueue(Generic[Token]):
+    """Batches of one partition that wait for their acknowledgement, oldest first.
+
+    ``touched_ms`` of a batch is the start of the newest pane that it added to, -1 when it added to
+    none. A batch may be acknowledged when that pane, and so every pane before it, is published.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, Token]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, touched_ms: int, token: Token) -> None:
+        """Append a batch."""
+        self._waiting.append((touched_ms, token))
+
+    def release(self, oldest_open_ms: int | None) -> Iterator[Token]:
+        """Yield what may be acknowledged; ``oldest_open_ms`` is the oldest unpublished pane."""
+        waiting = self._waiting
+        while waiting and (oldest_open_ms is None or waiting[0][0] < oldest_open_ms):
+            yield waiting.popleft()[1]

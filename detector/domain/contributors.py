@@ -1,0 +1,85 @@
+"""What one event adds to one contributor, and the growing table of one rule in one pane."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+Key = str | tuple[str, ...]
+"""Key values of a contributor: the bare string where a rule has one key, else a tuple."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one event adds to one contributor under one rule.
+
+    ``samples`` counts its observations, ``minimum`` and ``maximum`` are the smallest and largest
+    of them.
+    """
+
+    keys: tuple[str, ...]
+    value: float
+    samples: float
+    minimum: float
+    maximum: float
+
+
+class Sketch(Protocol):
+    """The part of a DataSketches frequent-items sketch that a table uses."""
+
+    def update(self, item: str, weight: int = 1, /) -> None:
+        """Add weight to an item."""
+        ...
+
+    def serialize(self) -> bytes:
+        """Return the portable form."""
+        ...
+
+
+class RuleTable:
+    """Contributors of one rule in one open pane: exact up to a limit, a sketch for later ones.
+
+    A contributor that is in ``values`` stays exact for the whole pane; only keys first seen when
+    the table was full go to the sketch, so the error bound covers ``sketch_weight`` alone.
+    ``samples``, ``minimum`` and ``maximum`` are kept for rules that sum; a counting rule has one
+    sample of 1 per event, which is derived when the pane closes.
+    """
+
+    __slots__ = ("maximum", "minimum", "samples", "sketch", "sketch_weight", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[Key, float] = {}
+        self.samples: float = 0
+        self.minimum = float("inf")
+        self.maximum = float("-inf")
+        self.sketch: Sketch | None = None
+        self.sketch_weight: float = 0
+
+    def insert(
+        self, key: Key, value: float, *, limit: int, new_sketch: Callable[[], Sketch]
+    ) -> None:
+        """Add ``value`` to ``key``.
+
+        The sketch counts whole units, so a fraction there is rounded up (an over-estimate).
+        """
+        if key in self.values:
+            self.values[key] += value
+        elif len(self.values) < limit:
+            self.values[key] = value
+        else:
+            if self.sketch is None:
+                self.sketch = new_sketch()
+            weight = max(0, -int(-value // 1))
+            self.sketch.update(sketch_item(key), weight)
+            self.sketch_weight += weight
+
+    def observe(self, samples: float, minimum: float, maximum: float) -> None:
+        """Note observations for the report's sample count, minimum and maximum."""
+        self.samples += samples
+        self.minimum = min(self.minimum, minimum)
+        self.maximum = max(self.maximum, maximum)
+
+
+def sketch_item(key: Key) -> str:
+    """Return the sketch's name for a contributor: its key values as a JSON array."""
+    return json.dumps([key] if isinstance(key, str) else list(key), ensure_ascii=False)

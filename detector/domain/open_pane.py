@@ -1,0 +1,150 @@
+"""The tables of a pane that is still open, as the tally and the generated loop fill them in place.
+
+A fleet row is a plain list, because it is updated at several hundred thousand events a second.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detector.domain.contributors import Key, RuleTable
+from detector.domain.rules import Aggregate, ContributorRule
+from detector.domain.tallies import FleetPane, RulePane
+from detector.domain.tally_columns import fleet_panes, rule_pane
+
+REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, CALLERS, SERVICE, ZONE = range(8)
+"""Places in a fleet row; behind them stand the cells of ``RowRules``."""
+
+MAX_ROW_RULES = 8
+"""Cells of a row: one for each producer layout that has a compiled loop."""
+
+CALLERS_PER_HOST = 256
+"""Callers with faults that one row remembers; later ones are left out of the blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """Rules of one layout that count every event by keys that its row has already.
+
+    Counting them once per row instead of once per event costs nothing per rule. ``cell`` is the
+    place in the row where the events are counted, ``None`` until the first of them; ``rules`` are
+    (position in the rule book, places of its keys): ``SERVICE``, ``ZONE`` or ``HOST``.
+    """
+
+    cell: int
+    rules: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @staticmethod
+    def key(places: Sequence[int], row: Sequence[Any], host: str) -> Key:
+        """Return the contributor that ``row`` stands for under a rule."""
+        names = tuple(host if place == HOST else row[place] for place in places)
+        return names[0] if len(names) == 1 else names
+
+
+HOST = -1
+"""Stands for the host among the places of a key; the host is the row's key, not in the row."""
+
+
+class OpenPane:
+    """Tables of one pane that is still open.
+
+    ``rows`` is keyed by host alone, because one string is hashed several times faster than a tuple
+    of three; a host that appears under a second service or zone has those rows in ``other_rows``,
+    keyed by all three. ``row_rules`` holds what the cells of the rows stand for, by cell.
+    """
+
+    __slots__ = (
+        "ids", "other_rows", "row_rules", "rows", "start_ms", "tables", "zones",
+    )  # fmt: skip
+
+    def __init__(self, start_ms: int, *, rules: int) -> None:
+        self.start_ms = start_ms
+        self.rows: dict[str, list[Any]] = {}
+        self.other_rows: dict[tuple[str, str, str], list[Any]] = {}
+        self.zones: dict[str, tuple[str, str]] = {}
+        self.tables = [RuleTable() for _ in range(rules)]
+        self.row_rules: dict[int, RowRules] = {}
+        self.ids: set[str] = set()
+
+    def row(self, service: str, zone: str, host: str) -> list[Any]:
+        """Return the row of a host, made on first sight."""
+        row = self.rows.get(host)
+        if row is None:
+            row = self.rows[host] = _new_row(service, zone)
+            return row
+        if row[SERVICE] == service and row[ZONE] == zone:
+            return row
+        key = (service, zone, host)
+        other = self.other_rows.get(key)
+        if other is None:
+            other = self.other_rows[key] = _new_row(service, zone)
+        return other
+
+    def name_zone(self, zone: str, zone_id: str, zone_name: str) -> None:
+        """Remember both identities of a zone as the pane's first event of it had them."""
+        self.zones.setdefault(zone, (zone_id, zone_name))
+
+    def all_rows(self) -> dict[tuple[str, str, str], list[Any]]:
+        """Return every row by service, zone and host."""
+        rows = {(row[SERVICE], row[ZONE], host): row for host, row in self.rows.items()}
+        rows.update(self.other_rows)
+        return rows
+
+
+def _new_row(service: str, zone: str) -> list[Any]:
+    return [0, 0, 0, 0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
+
+
+def blame_caller(row: list[Any], caller: str, faults: float) -> None:
+    """Add ``faults`` to what ``caller`` met at the host of ``row``."""
+    callers = row[CALLERS]
+    if callers is None:
+        callers = row[CALLERS] = {}
+    if caller in callers:
+        callers[caller] += faults
+    elif len(callers) < CALLERS_PER_HOST:
+        callers[caller] = faults
+
+
+def packed_tables(
+    pane: OpenPane, rules: Sequence[ContributorRule]
+) -> tuple[list[FleetPane], list[RulePane]]:
+    """Return the travelling form of a closed pane: a fleet per service, a table per rule."""
+    rows = pane.all_rows()
+    _count_rows(pane, rows)
+    fleets = fleet_panes(
+        {key: [*row[:CALLERS], *pane.zones[key[1]]] for key, row in rows.items()},
+        {key: row[CALLERS] for key, row in rows.items() if row[CALLERS]},
+    )
+    packed = [
+        _rule_pane(rule, table)
+        for rule, table in zip(rules, pane.tables, strict=True)
+        if table.values
+    ]
+    return fleets, packed
+
+
+def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) -> None:
+    """Add to the rules what the rows counted for them."""
+    for row_rules in pane.row_rules.values():
+        for (_, _, host), row in rows.items():
+            events = row[row_rules.cell]
+            if events:
+                for at, places in row_rules.rules:
+                    pane.tables[at].values[row_rules.key(places, row, host)] += events
+
+
+def _rule_pane(rule: ContributorRule, table: RuleTable) -> RulePane:
+    """Pack a rule's table; a counting rule has one observation of 1 for every event."""
+    counts = rule.aggregate_on is Aggregate.COUNT
+    samples = sum(table.values.values()) + table.sketch_weight if counts else table.samples
+    return rule_pane(
+        rule.name,
+        rule.version,
+        {(key,) if isinstance(key, str) else key: value for key, value in table.values.items()},
+        samples=float(samples),
+        minimum=1.0 if counts else table.minimum,
+        maximum=1.0 if counts else table.maximum,
+        sketch=table.sketch.serialize() if table.sketch is not None else b"",
+        sketch_weight=float(table.sketch_weight),
+    )

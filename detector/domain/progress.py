@@ -1,0 +1,79 @@
+"""How far every source partition has come, and so which panes may close.
+
+Law: a pane closes when every expected source partition has progressed past it; or, incomplete, when
+``patience_ms`` of the reader's clock went by since some source partition first passed it.
+
+Who is expected is what the sources themselves declare: every record names all input topics with
+their numbers of partitions. While a change of configuration rolls out, the union of the
+declarations holds, so that no source is forgotten before its last reader is; a topic that nobody
+reads any more drops out once its readers say so.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+Source = tuple[str, int]
+"""Topic and partition."""
+
+NOWHERE = -1
+
+
+class SourceProgress:
+    """Progress of all source partitions; arrivals in seconds, panes in epoch milliseconds."""
+
+    def __init__(self, patience_ms: int) -> None:
+        self._patience_seconds = patience_ms / 1000
+        self._through: dict[Source, int] = {}
+        self._declared: dict[Source, Mapping[str, int]] = {}
+        self._newest: Mapping[str, int] = {}
+        self._expected: tuple[Source, ...] = ()
+        # Only moves of the farthest source count: they are when a pane was first passed.
+        self._moves: deque[tuple[int, float]] = deque()
+        self._farthest = NOWHERE
+        self._out_of_patience = NOWHERE
+
+    def through(self, source: Source) -> int:
+        """Return the newest pane that ``source`` has closed, -1 when it has told nothing."""
+        return self._through.get(source, NOWHERE)
+
+    def note(
+        self, source: Source, through_ms: int, sources: Mapping[str, int], arrived: float
+    ) -> None:
+        """Take in that ``source`` closed all panes up to ``through_ms``."""
+        self._through[source] = max(self.through(source), through_ms)
+        if sources != self._newest or sources != self._declared.get(source):
+            self._declared[source] = self._newest = dict(sources)
+            self._expected = self._all_declared()
+        if through_ms > self._farthest:
+            self._farthest = through_ms
+            self._moves.append((through_ms, arrived))
+
+    def frontier(self, now: float) -> int:
+        """Return the newest pane that may close at ``now``, complete or not; -1 when none may."""
+        while self._moves and self._moves[0][1] + self._patience_seconds <= now:
+            self._out_of_patience = self._moves.popleft()[0]
+        return max(self.complete_through(), self._out_of_patience)
+
+    def complete_through(self) -> int:
+        """Return the newest pane that every expected source partition has closed, or -1."""
+        return min(map(self.through, self._expected), default=NOWHERE)
+
+    def missing(self, pane_ms: int) -> tuple[str, ...]:
+        """Name the expected source partitions that have not closed ``pane_ms`` yet."""
+        return tuple(
+            f"{topic}/{partition}"
+            for topic, partition in self._expected
+            if self.through((topic, partition)) < pane_ms
+        )
+
+    def _all_declared(self) -> tuple[Source, ...]:
+        partitions = dict(self._newest)
+        for (topic, partition), declared in self._declared.items():
+            if partition < self._newest.get(topic, 0):
+                for name, count in declared.items():
+                    partitions[name] = max(partitions.get(name, 0), count)
+        return tuple(
+            (topic, partition)
+            for topic in sorted(partitions)
+            for partition in range(partitions[topic])
+        )

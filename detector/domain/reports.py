@@ -1,0 +1,146 @@
+"""The closed window of one subject: as columns for the detectors, and as the public report."""
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.domain.windows import Window
+
+REPORT_SCHEMA = "detector.report.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRef:
+    """A zone under both its identities; ``zone`` is the ID where known, else the name."""
+
+    zone: str
+    zone_id: str
+    zone_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMeta:
+    """What is known about a window besides its counts.
+
+    ``complete`` is false when a source partition had not progressed past the window within the
+    patience; ``missing_partitions`` names those as ``topic/partition``. ``partial``: some pane
+    lacks its beginning. ``late`` counts events that came too late for any pane since the previous
+    window.
+    """
+
+    window: Window
+    complete: bool
+    partial: bool
+    missing_partitions: tuple[str, ...]
+    late: int
+
+    @property
+    def trustworthy(self) -> bool:
+        """Say whether an alarm from this window may lead to an action."""
+        return self.complete and not self.partial
+
+
+@dataclass(frozen=True, slots=True)
+class FleetWindow:
+    """One service in one window.
+
+    One row per host, all arrays of the same length, counts as float64.
+
+    ``zone_index`` (int64) points into ``zones``. ``caller_*`` describe the caller with the most
+    faults of each host: its name (empty when there is none) and its faults, a lower bound.
+    """
+
+    service: str
+    meta: WindowMeta
+    zones: tuple[ZoneRef, ...]
+    zone_index: NDArray[np.int64]
+    hosts: tuple[str, ...]
+    requests: NDArray[np.float64]
+    faults: NDArray[np.float64]
+    slow: NDArray[np.float64]
+    connection_failures: NDArray[np.float64]
+    last_seen_ms: NDArray[np.float64]
+    caller_names: tuple[str, ...]
+    caller_faults: NDArray[np.float64]
+
+    @property
+    def subject(self) -> str:
+        """Name of the fleet's table."""
+        return f"fleet:{self.service}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWindow:
+    """One contributor rule in one window. ``values`` belong to ``keys``, in any order.
+
+    ``others`` is weight that no listed contributor owns (it sits in sketches below their
+    threshold); ``error_bound`` is by how much any value may be off (0 when exact); ``unique`` is
+    exact while ``error_bound`` is 0 and a lower bound otherwise. ``samples`` counts observations.
+    """
+
+    rule: str
+    version: str
+    key_labels: tuple[str, ...]
+    meta: WindowMeta
+    keys: tuple[tuple[str, ...], ...]
+    values: NDArray[np.float64]
+    others: float
+    error_bound: float
+    unique: int
+    samples: float
+    minimum: float
+    maximum: float
+
+    @property
+    def subject(self) -> str:
+        """Name of the rule's table."""
+        return f"rule:{self.rule}"
+
+
+class ReportContributor(msgspec.Struct, frozen=True):
+    """One ranked contributor.
+
+    ``share`` is of the report's ``sum``, 0 to 1; ``rank`` begins at 1.
+    """
+
+    keys: tuple[str, ...]
+    value: float
+    share: float
+    rank: int
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What the reports topic carries, one JSON record per subject and window.
+
+    Times in epoch milliseconds.
+
+    For a fleet the value is faults, the keys are zone and host, and ``totals`` adds the other
+    columns. ``others`` is what the unlisted contributors own, so that the shares of all and
+    ``others`` add up to 1.
+    """
+
+    schema: str
+    subject: str
+    rule: str
+    rule_version: str
+    key_labels: tuple[str, ...]
+    window_start: int
+    window_end: int
+    sum: float
+    sample_count: float
+    unique_contributors: int
+    max_contributor_value: float
+    minimum: float
+    maximum: float
+    average: float
+    error_bound: float
+    complete: bool
+    partial: bool
+    missing_partitions: tuple[str, ...]
+    late: int
+    contributors: tuple[ReportContributor, ...]
+    others: float
+    others_share: float
+    totals: dict[str, float]

@@ -1,0 +1,19 @@
+"""Text out of log records, made safe to show on a terminal.
+
+Law: what a producer wrote can never move the cursor, change colours, end a line or turn the
+direction of the text around; printable text of any language stays as it is.
+"""
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_controls(text: str) -> str:
+    """Replace every control character by its escape in Python: a backslash and x1b for ESC."""
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def escape_controls_of_json(text: str) -> str:
+    """Replace every control character in one line of JSON by its escape; the value is the same."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -1,0 +1,1 @@
+"""Simulated fleets and their faults, for the demo, drills and tests."""

@@ -1,0 +1,81 @@
+"""The way of a log event through the whole product, in one process and without a broker.
+
+This is the page to read first: the worker does the same with a topic between any two steps, so
+that each of them can crash, move and be replayed on its own. Tests and replays of recorded logs
+use it as it stands.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from detector.domain.alarms import AlarmChange
+from detector.domain.budgets import SteadyTime
+from detector.domain.control import ControlView
+from detector.domain.limits import DecideConfig
+from detector.domain.reports import Report
+from detector.services.intake import Intake, IntakeResult
+from detector.services.tallying import TallySettings
+from detector.stages.decide import Decider, Ruling
+from detector.stages.evaluate import EvaluateConfig, Evaluator
+from detector.stages.merge import Merge
+from detector.stages.tally import PartitionTally
+
+
+class Detection:
+    """One topic of ``partitions`` source partitions, all subjects, one decider."""
+
+    def __init__(
+        self,
+        settings: TallySettings,
+        evaluate: EvaluateConfig,
+        decide: DecideConfig,
+        *,
+        topic: str,
+        partitions: int,
+    ) -> None:
+        self._sources = {topic: partitions}
+        self._intake = Intake(
+            topic,
+            rules=settings.rules,
+            mapping=settings.mapping,
+            limits=settings.limits,
+            times=settings.times,
+        )
+        self._tallies = [
+            PartitionTally(
+                topic,
+                partition,
+                rules=settings.rules,
+                times=settings.times,
+                limits=settings.tally_limits,
+                begins_inside=False,
+            )
+            for partition in range(partitions)
+        ]
+        self._merge = Merge(
+            settings.times,
+            settings.tally_limits.exact_contributors,
+            {rule.name: rule.key_labels for rule in settings.rules},
+        )
+        self._evaluator = Evaluator(evaluate)
+        self._decider = Decider(decide)
+        self.reports: list[Report] = []
+        self.changes: list[AlarmChange] = []
+
+    def feed(self, partition: int, messages: Sequence[Any], now: float) -> IntakeResult:
+        """Decode, match and tally a batch of one partition, and merge the panes that it closed."""
+        tally = self._tallies[partition]
+        result = self._intake.take(messages, tally)
+        for (record,) in tally.drain(sources=self._sources, parts=1, part_of=lambda _: 0):
+            self._merge.apply(record, now)
+        return result
+
+    def tick(self, now: SteadyTime, control: ControlView) -> list[Ruling]:
+        """Evaluate the windows that are complete and decide what follows from them."""
+        for slide in self._merge.advance(now.wall):
+            evaluation = self._evaluator.see(slide)
+            self.reports.extend(evaluation.reports)
+            self.changes.extend(evaluation.changes)
+            for change in evaluation.changes:
+                self._decider.observe(change)
+        return self._decider.decide(now, control)

@@ -1,0 +1,66 @@
+"""What the use cases need of the outside world, as protocols."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from detector.domain.actions import Action, Outcome
+
+
+class RecordPublisher(Protocol):
+    """Puts one record on a topic and returns when the broker has it (acks=all).
+
+    Raises when it has not.
+    """
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        partition: int | None = None,
+    ) -> None:
+        """Publish durably."""
+        ...
+
+
+class Executor(Protocol):
+    """Carries out one action at a provider.
+
+    Raises ``ExecutorError`` when the provider did not do it.
+    """
+
+    name: str
+
+    async def execute(self, action: Action) -> str:
+        """Do it once; return the provider's reference."""
+        ...
+
+
+class OutcomeJournal(Protocol):
+    """The durable list of what came of every action."""
+
+    async def append(self, outcome: Outcome) -> None:
+        """Write ``outcome`` and return when it is durable."""
+        ...
+
+
+class StateStore(Protocol):
+    """Small durable records, one per key, kept with their partition (a changelog table)."""
+
+    def load(self, partition: int, key: str) -> bytes | None:
+        """Return the newest record as recovered at assignment, ``None`` when there is none."""
+        ...
+
+    async def save(self, partition: int, key: str, record: bytes) -> None:
+        """Write a record and return when it is durable."""
+        ...
+
+
+class Timer(Protocol):
+    """Seconds from an arbitrary beginning, for measuring how long something took."""
+
+    def __call__(self) -> float:
+        """Read the timer."""
+        ...

@@ -1,0 +1,228 @@
+"""Settings of the way from a log record to an alarm: windows, input, fields, alarms and tests.
+
+Defaults come from the domain's own dataclasses where there is one, so that the two cannot differ.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from detector.domain.alarm_config import EvaluateConfig
+from detector.domain.fields import DecodeLimits, FieldMapping, LatencyUnit
+from detector.domain.share_test import ShareTestConfig
+from detector.domain.vocabulary import AlarmMode
+from detector.domain.windows import WindowTimes
+from detector.domain.zone_test import ZoneTestConfig
+from detector.settings.base import Relation, Section, SplitAtCommas, refuse
+
+_TIMES = WindowTimes()
+_LIMITS = DecodeLimits()
+_FIELDS = FieldMapping()
+_SHARE = ShareTestConfig()
+_ZONE = ZoneTestConfig()
+_ALARMS = EvaluateConfig()
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Names = Annotated[tuple[Name, ...], SplitAtCommas, Field(max_length=50)]
+
+
+class WindowsSection(Section):
+    """Lengths in event time, and how long to wait for what may still come."""
+
+    pane_seconds: float = Field(default=_TIMES.pane_ms / 1000, ge=0.1, le=3600)
+    """Length of a pane in seconds of event time, in whole milliseconds."""
+    window_panes: int = Field(default=_TIMES.window_panes, ge=1, le=360)
+    """Panes in a window; it slides by one pane."""
+    lateness_seconds: float = Field(default=_TIMES.lateness_ms / 1000, ge=0, le=3600)
+    """How far, in seconds of event time, an event may lag behind the newest of its partition."""
+    idle_seconds: float = Field(default=_TIMES.idle_ms / 1000, ge=0.1, le=3600)
+    """Seconds after which a partition that is proven to have nothing more closes its panes."""
+    patience_seconds: float = Field(default=_TIMES.patience_ms / 1000, ge=0, le=3600)
+    """Seconds that a window waits for a missing source partition before it closes incomplete."""
+    future_tolerance_seconds: float = Field(
+        default=_TIMES.future_tolerance_ms / 1000, ge=0, le=86_400
+    )
+    """Seconds that an event may lie ahead of its record's own timestamp; beyond, it is dropped."""
+
+    def times(self) -> WindowTimes:
+        """Return the same lengths in milliseconds, as the stages take them."""
+        return WindowTimes(
+            pane_ms=_milliseconds(self.pane_seconds),
+            window_panes=self.window_panes,
+            lateness_ms=_milliseconds(self.lateness_seconds),
+            future_tolerance_ms=_milliseconds(self.future_tolerance_seconds),
+            idle_ms=_milliseconds(self.idle_seconds),
+            patience_ms=_milliseconds(self.patience_seconds),
+        )
+
+
+class InputSection(Section):
+    """Guards of the decoder, and where reading begins."""
+
+    record_bytes: int = Field(default=_LIMITS.record_bytes, ge=1024, le=104_857_600)
+    """Longest record value in bytes; a longer one is a dead letter."""
+    nesting: int = Field(default=_LIMITS.nesting, ge=2, le=512)
+    """Deepest nesting of JSON objects and arrays, in levels."""
+    unwrap_depth: int = Field(default=_LIMITS.unwrap_depth, ge=0, le=16)
+    """How many envelopes, in levels, are taken off a record before it is refused."""
+    events_per_record: int = Field(default=_LIMITS.events_per_record, ge=1, le=1_000_000)
+    """Most events in one record."""
+    key_characters: int = Field(default=_LIMITS.key_characters, ge=8, le=4096)
+    """Longest contributor key in characters; longer keys are cut."""
+    exact_contributors: int = Field(default=50_000, ge=1, le=5_000_000)
+    """Contributors of one rule and pane that are counted exactly; beyond, a sketch takes over."""
+    start: Literal["window", "earliest", "latest"] = "window"
+    """Where a new group begins: one window ago, at the first record, or at the next one."""
+    dedup_ids_per_pane: int = Field(default=100_000, ge=0, le=10_000_000)
+    """Most event ids remembered for a pane where `fields.event_id` is set; 0 means none."""
+
+    def limits(self) -> DecodeLimits:
+        """Return the decoder's guards, as the stages take them."""
+        return DecodeLimits(
+            record_bytes=self.record_bytes,
+            nesting=self.nesting,
+            unwrap_depth=self.unwrap_depth,
+            events_per_record=self.events_per_record,
+            key_characters=self.key_characters,
+        )
+
+
+class FieldsSection(Section):
+    """Which members of a record mean what: names, best first; `a.b` is a path."""
+
+    host: Names = _FIELDS.host
+    """Names of the member that identifies the host."""
+    zone_id: Names = _FIELDS.zone_id
+    """Names of the member that holds the zone ID (`use1-az1`)."""
+    zone_name: Names = _FIELDS.zone_name
+    """Names of the member that holds the zone name (`us-east-1a`)."""
+    service: Names = _FIELDS.service
+    """Names of the member that holds the service."""
+    caller: Names = _FIELDS.caller
+    """Names of the member that holds the caller or customer."""
+    status: Names = _FIELDS.status
+    """Names of the member that holds the HTTP status; 500 and more is a fault."""
+    fault: Names = _FIELDS.fault
+    """Names of the member that counts faults."""
+    latency: Names = _FIELDS.latency
+    """Names of the member that holds the latency."""
+    connection_failure: Names = _FIELDS.connection_failure
+    """Names of the member that counts connection failures."""
+    requests: Names = _FIELDS.requests
+    """Names of the member that counts requests in rows that hosts aggregated themselves."""
+    time: Names = _FIELDS.time
+    """Names of the member that holds the time where the record has no EMF time."""
+    event_id: Names = _FIELDS.event_id
+    """Names of the member that identifies an event; empty means no deduplication."""
+    default_service: str = Field(default=_FIELDS.default_service, min_length=1, max_length=200)
+    """Service of records that name none."""
+    latency_unit: LatencyUnit = _FIELDS.latency_unit
+    """Unit of the latency member."""
+    slow_threshold_ms: float = Field(default=_FIELDS.slow_threshold_ms, gt=0, le=86_400_000)
+    """Latency in milliseconds above which a request counts as slow."""
+    slow_threshold_ms_by_service: dict[str, Annotated[float, Field(gt=0, le=86_400_000)]] = Field(
+        default_factory=dict
+    )
+    """The same in milliseconds for single services."""
+    numeric_strings: bool = _FIELDS.numeric_strings
+    """Whether numbers written as text are read as numbers."""
+
+    def mapping(self) -> FieldMapping:
+        """Return the mapping as the decoder takes it."""
+        return FieldMapping(**self.model_dump())
+
+
+class AlarmsSection(Section):
+    """The 66 % alarm and its guards."""
+
+    share: float = Field(default=_ALARMS.share, gt=0, lt=1)
+    """Share of the faults, 0 to 1, above which one contributor owns the trouble."""
+    min_total_faults: float = Field(default=_ALARMS.min_total_faults, ge=0, le=1_000_000)
+    """Least faults in the window (guarded mode)."""
+    min_contributor_faults: float = Field(
+        default=_ALARMS.min_contributor_faults, ge=0, le=1_000_000
+    )
+    """Least faults of the contributor in the window (guarded mode)."""
+    windows_required: int = Field(default=_ALARMS.windows_required, ge=1, le=60)
+    """Windows of the last `windows_seen` that the same contributor must lead (guarded mode)."""
+    windows_seen: int = Field(default=_ALARMS.windows_seen, ge=1, le=60)
+    """Windows that are looked back on (guarded mode)."""
+    default_mode: AlarmMode = _ALARMS.default_mode
+    """How the alarm works on subjects that `modes` does not name."""
+    modes: dict[str, AlarmMode] = Field(default_factory=dict)
+    """How the alarm works on single subjects: `"rule:faults-by-caller" = "classic"`."""
+    top_n: int = Field(default=_ALARMS.top_n, ge=1, le=500)
+    """Contributors listed in a report."""
+    max_alarms: int = Field(default=_ALARMS.max_alarms, ge=100, le=20_000)
+    """Most alarms whose standing is kept at a time; they must fit into one record."""
+    caller_out: bool = _ALARMS.caller_out
+    """Whether a suspect is tested again without its worst caller; false where there is only one."""
+    restate_seconds: float = Field(default=_ALARMS.restate_seconds, ge=10, le=3600)
+    """Seconds after which a confirmed alarm that asks for an action is told again, still raised."""
+
+    def config(
+        self, share_test: "ShareTestSection", zone_test: "ZoneTestSection"
+    ) -> EvaluateConfig:
+        """Return the constants of all detectors as evaluation takes them."""
+        return EvaluateConfig(
+            share_test=share_test.config(), zone_test=zone_test.config(), **self.model_dump()
+        )
+
+    @model_validator(mode="after")
+    def _more_seen_than_required(self) -> Self:
+        if self.windows_required > self.windows_seen:
+            expected = f"at most windows_seen, which is {self.windows_seen}"
+            refuse([Relation("windows_required", self.windows_required, expected)])
+        return self
+
+
+class ShareTestSection(Section):
+    """Constants of the share test, which confirms that a host is worse than its peers."""
+
+    rho: float = Field(default=_SHARE.rho, ge=1, le=100)
+    """Excess of a host's rate, as a factor, that is tolerated before it is even unlikely."""
+    ratio: float = Field(default=_SHARE.ratio, ge=1, le=1000)
+    """Least rate of a suspect over that of its peers, as a factor."""
+    min_faults: int = Field(default=_SHARE.min_faults, ge=1, le=1_000_000)
+    """Least faults of a suspect in the window."""
+    q: float = Field(default=_SHARE.q, gt=0, lt=1)
+    """False discovery rate over all hosts, a probability."""
+    max_rounds: int = Field(default=_SHARE.max_rounds, ge=1, le=100)
+    """Most repetitions of the test, in rounds."""
+    fleet_event_fraction: float = Field(default=_SHARE.fleet_event_fraction, gt=0, le=1)
+    """Part of the serving hosts, 0 to 1, above which the cause is shared and nobody is named."""
+
+    def config(self) -> ShareTestConfig:
+        """Return the constants as the test takes them."""
+        return ShareTestConfig(**self.model_dump())
+
+
+class ZoneTestSection(Section):
+    """Constants of the zone test, which says whether one zone, and only one, is worse."""
+
+    max_p_value: float = Field(default=_ZONE.max_p_value, gt=0, lt=1)
+    """The zone's tail, a probability, must lie below it."""
+    min_faults: int = Field(default=_ZONE.min_faults, ge=1, le=1_000_000)
+    """Least faults of the zone in the window."""
+    ratio: float = Field(default=_ZONE.ratio, ge=1, le=1000)
+    """Least rate of the zone over that of its peers, as a factor."""
+    max_dispersion: float = Field(default=_ZONE.max_dispersion, ge=1, le=1000)
+    """Scatter of the clean hosts, as a factor, above which counts are divided by it."""
+    min_elevated_fraction: float = Field(default=_ZONE.min_elevated_fraction, ge=0, le=1)
+    """Least part of the zone's hosts, 0 to 1, that must be elevated."""
+    min_elevated_hosts: int = Field(default=_ZONE.min_elevated_hosts, ge=1, le=100_000)
+    """Least number of the zone's hosts that must be elevated."""
+    host_max_p_value: float = Field(default=_ZONE.host_max_p_value, gt=0, lt=1)
+    """The tail of an elevated host, a probability, lies below it."""
+    host_ratio: float = Field(default=_ZONE.host_ratio, ge=1, le=1000)
+    """Least rate of an elevated host over that of the other zones, as a factor."""
+    host_min_faults: int = Field(default=_ZONE.host_min_faults, ge=1, le=1_000_000)
+    """Least faults of an elevated host in the window."""
+
+    def config(self) -> ZoneTestConfig:
+        """Return the constants as the test takes them."""
+        return ZoneTestConfig(**self.model_dump())
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,122 @@
+"""The whole of the settings: the members at the top and the sections below them."""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from detector.domain.topics import Topics
+from detector.domain.vocabulary import Mode
+from detector.settings.acting import ActuatorSection, BudgetsSection
+from detector.settings.base import Relation, SplitAtCommas, refuse
+from detector.settings.detecting import (
+    AlarmsSection,
+    FieldsSection,
+    InputSection,
+    ShareTestSection,
+    WindowsSection,
+    ZoneTestSection,
+)
+from detector.settings.running import (
+    KafkaSection,
+    SecuritySection,
+    TalliesSection,
+    TelemetrySection,
+    TopicsSection,
+)
+
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
+InputTopics = Annotated[tuple[TopicName, ...], SplitAtCommas, Field(min_length=1, max_length=1000)]
+
+_ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
+_MOST_PORT = 65_535
+
+
+def shipped_rules() -> Path:
+    """Return where the shipped rules lie: in `deploy/rules`, else in the package."""
+    package = Path(str(files("detector")))
+    in_tree = package.parent / "deploy" / "rules"
+    return in_tree if in_tree.is_dir() else package / "shipped_rules"
+
+
+def _default_inputs(validated: Mapping[str, Any]) -> tuple[str, ...]:
+    return (Topics(validated.get("topic_prefix", "detector.")).logs,)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; ``load`` builds it and explains what is wrong."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        use_attribute_docstrings=True,
+        env_prefix="DETECTOR_",
+        env_nested_delimiter="__",
+    )
+
+    broker: str = Field(default="127.0.0.1:9092", min_length=1, max_length=10_000)
+    """Brokers to begin with, host:port, separated by commas."""
+    topic_prefix: str = Field(default="detector.", pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
+    """What the names of the product's own topics begin with."""
+    input_topics: InputTopics = Field(default_factory=_default_inputs)
+    """Topics to read logs from; the default is `logs` under the prefix."""
+    rules_dir: Path = Field(default_factory=shipped_rules)
+    """Directory of contributor rules; the default is the shipped ones."""
+    worker_id: str = Field(default="worker-0", pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
+    """Name of this worker, its own and kept over restarts (static membership)."""
+    mode: Mode = Mode.OBSERVE
+    """`observe` decides and records everything and does nothing; `enforce` asks for actions."""
+
+    windows: WindowsSection = WindowsSection()
+    input: InputSection = InputSection()
+    fields: FieldsSection = FieldsSection()
+    alarms: AlarmsSection = AlarmsSection()
+    share_test: ShareTestSection = ShareTestSection()
+    zone_test: ZoneTestSection = ZoneTestSection()
+    budgets: BudgetsSection = BudgetsSection()
+    actuator: ActuatorSection = ActuatorSection()
+    tallies: TalliesSection = TalliesSection()
+    topics: TopicsSection = TopicsSection()
+    kafka: KafkaSection = KafkaSection()
+    security: SecuritySection = SecuritySection()
+    telemetry: TelemetrySection = TelemetrySection()
+
+    @field_validator("broker")
+    @classmethod
+    def _names_addresses(cls, value: str) -> str:
+        addresses = [each.strip() for each in value.split(",")]
+        if not all(map(_is_address, addresses)):
+            expected = "host:port with a port from 1 to 65535, several separated by commas"
+            refuse([Relation("", value, expected)])
+        return ",".join(addresses)
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The brokers to begin with, one by one."""
+        return tuple(self.broker.split(","))
+
+    def topic_names(self) -> Topics:
+        """Return the names and shapes of the product's own topics."""
+        return Topics(prefix=self.topic_prefix, tally_partitions=self.tallies.partitions)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the loader alone: it merges the sources and knows which came whence."""
+        return (init_settings,)
+
+
+def _is_address(text: str) -> bool:
+    match = _ADDRESS.match(text)
+    return match is not None and 1 <= int(match[2]) <= _MOST_PORT

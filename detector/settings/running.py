@@ -1,0 +1,175 @@
+"""Settings of the process itself: Kafka, its security, the topics, tallies and telemetry."""
+
+import ipaddress
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from detector.domain.errors import Fault, SettingsError
+from detector.settings.base import OptionalFile, Relation, Section, refuse
+
+
+class SecuritySection(Section):
+    """How clients and the broker prove who they are; one place for every client."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Security protocol of the broker's listener, in Kafka's words."""
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
+    """SASL mechanism; required by the SASL protocols."""
+    username: str = Field(default="", max_length=1000)
+    """User name for PLAIN and SCRAM."""
+    password: SecretStr = SecretStr("")
+    """Password for PLAIN and SCRAM; better in `password_file` or the environment than in a file."""
+    password_file: OptionalFile = None
+    """File that holds the password, instead of `password`."""
+    ca_file: OptionalFile = None
+    """File with the certificates of the authorities to trust, PEM; none means the system's."""
+    certificate_file: OptionalFile = None
+    """File with the client's certificate chain, PEM."""
+    key_file: OptionalFile = None
+    """File with the client's private key, PEM, not encrypted."""
+    oauth_callback: str = Field(default="", pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")
+    """`module:function` that returns (token, expiry in epoch seconds) for OAUTHBEARER."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        refuse([*self._sasl_relations(), *self._file_relations()])
+        return self
+
+    def values(self) -> dict[str, Any]:
+        """Return plain values for the clients, the password read from its file.
+
+        Raises ``SettingsError`` when the file cannot be read.
+        """
+        password = self.password.get_secret_value()
+        if self.password_file is not None:
+            try:
+                password = self.password_file.read_text(encoding="utf-8").strip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                expected = "a file of UTF-8 text that can be read"
+                fault = Fault(0, "security.password_file", repr(str(self.password_file)), expected)
+                raise SettingsError([fault]) from error
+        return {
+            "protocol": self.protocol,
+            "mechanism": self.sasl_mechanism,
+            "username": self.username,
+            "password": password,
+            "ca_file": self.ca_file,
+            "certificate_file": self.certificate_file,
+            "key_file": self.key_file,
+            "oauth_callback": self.oauth_callback,
+        }
+
+    def _sasl_relations(self) -> list[Relation]:
+        sasl = self.protocol.startswith("SASL_")
+        if not sasl:
+            expected = f"nothing, because protocol is {self.protocol!r}"
+            return (
+                [Relation("sasl_mechanism", self.sasl_mechanism, expected)]
+                if self.sasl_mechanism
+                else []
+            )
+        if not self.sasl_mechanism:
+            expected = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, because protocol is "
+            return [Relation("sasl_mechanism", "", f"{expected}{self.protocol!r}")]
+        why = f"because sasl_mechanism is {self.sasl_mechanism!r}"
+        if self.sasl_mechanism == "OAUTHBEARER":
+            missing = not self.oauth_callback
+            return [Relation("oauth_callback", "", f"module:function, {why}")] if missing else []
+        broken = []
+        if not self.username:
+            broken.append(Relation("username", "", f"a user name, {why}"))
+        if not self.password.get_secret_value() and self.password_file is None:
+            broken.append(Relation("password_file", "", f"the path of a file (or password), {why}"))
+        return broken
+
+    def _file_relations(self) -> list[Relation]:
+        broken = []
+        if self.password.get_secret_value() and self.password_file is not None:
+            expected = "nothing, because password is given as well"
+            broken.append(Relation("password_file", str(self.password_file), expected))
+        if (self.certificate_file is None) != (self.key_file is None):
+            missing = "certificate_file" if self.certificate_file is None else "key_file"
+            expected = "a path: certificate_file and key_file go together"
+            broken.append(Relation(missing, "", expected))
+        return broken
+
+
+class KafkaSection(Section):
+    """Consumer group, commits and the sizes of queues."""
+
+    session_timeout_seconds: float = Field(default=10.0, ge=6, le=1800)
+    """Seconds of silence after which the group takes a worker's partitions away."""
+    heartbeat_seconds: float = Field(default=2.0, ge=0.1, le=600)
+    """Seconds between signs of life to the group; at most a third of the session timeout."""
+    commit_interval_seconds: float = Field(default=0.5, ge=0.05, le=60)
+    """Seconds between commits of what is durable downstream."""
+    request_timeout_seconds: float = Field(default=10.0, ge=0.1, le=600)
+    """Seconds that a command waits for an answer of the broker."""
+    queue_mebibytes: int = Field(default=32, ge=1, le=4096)
+    """Most mebibytes of fetched records that wait to be read."""
+    queue_fetches: int = Field(default=2, ge=1, le=1024)
+    """Most fetches of one partition that wait to be read."""
+
+    @model_validator(mode="after")
+    def _heart_beats_often_enough(self) -> Self:
+        limit = self.session_timeout_seconds / 3
+        if self.heartbeat_seconds > limit:
+            expected = f"at most {limit:g}, a third of session_timeout_seconds"
+            refuse([Relation("heartbeat_seconds", self.heartbeat_seconds, expected)])
+        return self
+
+
+class TopicsSection(Section):
+    """What `detector topics create` makes."""
+
+    input_partitions: int = Field(default=4, ge=1, le=10_000)
+    """Partitions of an input topic that does not exist yet."""
+    replication_factor: int = Field(default=-1, ge=-1, le=100)
+    """Copies of every partition; -1 is the broker's default."""
+
+    @field_validator("replication_factor")
+    @classmethod
+    def _has_a_copy(cls, value: int) -> int:
+        if value == 0:
+            refuse([Relation("", 0, "at least 1, or -1 for the broker's default")])
+        return value
+
+
+class TalliesSection(Section):
+    """The internal topic between counting and judging."""
+
+    partitions: int = Field(default=2, ge=1, le=1000)
+    """Partitions of the tallies topic: they spread the subjects, and cannot be changed later."""
+    max_record_bytes: int = Field(default=900_000, ge=10_000, le=100_000_000)
+    """Longest tally record in bytes; a longer one is split. Less than max.message.bytes."""
+
+
+class TelemetrySection(Section):
+    """Metrics, health and logs."""
+
+    metrics_host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    """Address that /metrics, /livez and /readyz listen on; there is no authentication."""
+    metrics_port: int = Field(default=9464, ge=0, le=65_535)
+    """TCP port of the same; 0 takes any free one."""
+    stalled_seconds: float = Field(default=10.0, ge=1, le=600)
+    """Seconds without a turn of the event loop after which /livez says 503."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged."""
+    log_format: Literal["json", "console"] = "json"
+    """One JSON object per line, or lines for people."""
+
+    @field_validator("metrics_host")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if not _is_host(value):
+            refuse([Relation("", value, "an IP address or a host name")])
+        return value
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return all(part.replace("-", "").isalnum() for part in text.split("."))
+    return True

@@ -1,0 +1,150 @@
+"""One word per thing, nothing left for later, no trace of a machine, every reason explained.
+
+The closed lists of ``detector/domain/vocabulary.py`` are explained, value by value, in the runbook.
+"""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+from prometheus_client import Metric
+
+from detector.adapters.metrics import Metrics
+from detector.domain.acceptance import Objection
+from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
+VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "common_utils"}
+OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
+"""Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
+BANNED = {word + ending for word in VAGUE | OTHERS_WORDS for ending in ("", "s")} | {"queries"}
+
+# Spelt in two halves, so that this file does not contain what it looks for.
+LEFT_FOR_LATER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", r"\bXX" + r"X\b")))
+NOT_WRITTEN = "NotImplemented" + "Error"
+MACHINE_PATH = re.compile(
+    "/(?:" + "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me", "Us" + "ers")) + ")/"
+)
+TEMPORARY_PATH = re.compile("/" + r"tmp/\w")
+LISTS: dict[str, type[StrEnum]] = {
+    "Why a record is a dead letter": DeadLetterReason,
+    "Why an event is in no window": Loss,
+    "How an alarm stands": AlarmState,
+    "Why an action is refused": Refusal,
+    "What came of an action": OutcomeState,
+    "Why an executor refuses": Objection,
+}
+
+
+def tracked() -> dict[str, str]:
+    """Text of every file of the project by its path; foreign schemas and locks left out."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git is on PATH wherever this is a clone
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    names = [name.decode() for name in listed.split(b"\0") if name]
+    return {
+        name: (ROOT / name).read_text(errors="replace")
+        for name in names
+        if (ROOT / name).is_file() and not re.search(r"\.lock$|compose_schema\.", name)
+    }
+
+
+FILES = tracked()
+CODE = {name: text for name, text in FILES.items() if name.endswith(".py")}
+PRODUCT = sorted(name for name in CODE if name.startswith("detector/"))
+
+
+def names_given(name: str) -> Iterator[str]:
+    """Every name that a file gives to something of its own."""
+    for node in ast.walk(ast.parse(CODE[name])):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+    yield from Path(name).with_suffix("").parts
+
+
+def words(name: str) -> set[str]:
+    """Split a name in snake or camel case into its words, in small letters."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def families() -> list[Metric]:
+    """Metrics of a fresh exporter that are our own."""
+    metrics = Metrics(topics=["detector.logs"], build={"version": "1"}, config_hash="0")
+    found = metrics.registry.collect()
+    return [family for family in found if family.name.startswith("detector")]
+
+
+def exposed_name(family: Metric) -> str:
+    """Spell a family's name as queries do."""
+    return family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
+
+
+def table(heading: str) -> dict[str, str]:
+    """Rows of the runbook's table under a heading: its first cell and its last."""
+    [section] = re.findall(rf"^### {heading}\n(.*?)(?=^##)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {first.strip("`"): last for first, *_, last in cells}
+
+
+@pytest.mark.parametrize("name", PRODUCT)
+def test_a_name_says_what_it_names_in_our_words(name: str) -> None:
+    vague = {each for each in names_given(name) if words(each) & BANNED}
+    assert set() == vague
+
+
+def test_nothing_is_left_for_later() -> None:
+    marked = {name for name, text in FILES.items() if LEFT_FOR_LATER.search(text)}
+    assert set() == marked
+    assert set() == {name for name, text in CODE.items() if NOT_WRITTEN in text}
+
+
+def test_no_test_is_skipped_or_expected_to_fail() -> None:
+    """A part that the machine lacks is the one reason, and ``neighbours`` alone knows it."""
+    skipping = re.compile(r"pytest\.(?:skip|xfail|importorskip)\b|mark\.(?:skip|xfail)")
+    found = {name for name, text in CODE.items() if skipping.search(text)}
+    assert {"tests/support/neighbours.py"} >= found - {"tests/architecture/test_words.py"}
+
+
+def test_no_file_names_a_place_on_somebody_s_machine() -> None:
+    assert set() == {name for name, text in FILES.items() if MACHINE_PATH.search(text)}
+    code = {name: text for name, text in FILES.items() if not name.startswith("tests/")}
+    assert set() == {name for name, text in code.items() if TEMPORARY_PATH.search(text)}
+
+
+def test_metrics_are_named_in_one_manner_and_end_with_their_unit() -> None:
+    for family in families():
+        assert re.fullmatch(r"detector_[a-z_]+", family.name)
+        assert family.documentation.endswith(".")
+        assert family.type != "histogram" or family.name.endswith("_seconds")
+        assert family.type != "gauge" or not family.name.endswith("_total")
+
+
+def test_no_metric_has_a_label_that_grows_with_the_fleet() -> None:
+    labels = {label for each in families() for sample in each.samples for label in sample.labels}
+    assert set() == labels & {"host", "zone", "contributor", "key", "caller", "id", "target"}
+
+
+def test_the_runbook_explains_every_metric() -> None:
+    assert {exposed_name(each) for each in families()} == set(table("Metrics"))
+
+
+@pytest.mark.parametrize("heading", LISTS)
+def test_the_runbook_explains_every_value_of_a_closed_list(heading: str) -> None:
+    rows = table(heading)
+    assert [each.value for each in LISTS[heading]] == list(rows)
+    assert all(rows.values())

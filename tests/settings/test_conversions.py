@@ -1,0 +1,50 @@
+"""Sections turn into the values that the stages take, and their defaults are the stages' own."""
+
+from detector.domain.alarm_config import EvaluateConfig
+from detector.domain.fields import DecodeLimits, FieldMapping
+from detector.domain.limits import DecideConfig
+from detector.domain.share_test import ShareTestConfig
+from detector.domain.topics import Topics
+from detector.domain.vocabulary import Mode
+from detector.domain.windows import WindowTimes
+from detector.domain.zone_test import ZoneTestConfig
+from detector.settings import load
+
+
+def test_defaults_are_those_of_the_domain() -> None:
+    settings = load(None, {})
+    assert WindowTimes() == settings.windows.times()
+    assert DecodeLimits() == settings.input.limits()
+    assert FieldMapping() == settings.fields.mapping()
+    assert ShareTestConfig() == settings.share_test.config()
+    assert ZoneTestConfig() == settings.zone_test.config()
+    assert EvaluateConfig() == settings.alarms.config(settings.share_test, settings.zone_test)
+    assert DecideConfig() == settings.budgets.config(Mode.OBSERVE)
+    assert Topics() == settings.topic_names()
+
+
+def test_seconds_become_milliseconds_without_losing_any() -> None:
+    env = {
+        "DETECTOR_WINDOWS__PANE_SECONDS": "0.3",
+        "DETECTOR_WINDOWS__WINDOW_PANES": "4",
+        "DETECTOR_WINDOWS__LATENESS_SECONDS": "0.001",
+        "DETECTOR_WINDOWS__IDLE_SECONDS": "1.5",
+        "DETECTOR_WINDOWS__PATIENCE_SECONDS": "2",
+        "DETECTOR_WINDOWS__FUTURE_TOLERANCE_SECONDS": "0",
+    }
+    expected = WindowTimes(
+        pane_ms=300,
+        window_panes=4,
+        lateness_ms=1,
+        future_tolerance_ms=0,
+        idle_ms=1500,
+        patience_ms=2000,
+    )
+    assert expected == load(None, env).windows.times()
+
+
+def test_a_refill_time_becomes_a_rate() -> None:
+    env = {"DETECTOR_BUDGETS__FLEET_BUCKET_REFILL_SECONDS": "20", "DETECTOR_MODE": "enforce"}
+    settings = load(None, env)
+    config = settings.budgets.config(settings.mode)
+    assert (0.05, Mode.ENFORCE) == (config.fleet_bucket.refill_per_second, config.mode)

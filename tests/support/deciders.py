@@ -1,0 +1,34 @@
+"""A decider that enforces, and its rulings in short."""
+
+from typing import Any
+
+import msgspec
+
+from detector.domain.budgets import CapacityLimits
+from detector.domain.vocabulary import Mode, Refusal, Verdict
+from detector.stages.decide import DecideConfig, Decider, Ruling
+
+WIDE = CapacityLimits(0.5)
+
+
+def decider(**changed: Any) -> Decider:
+    plain: dict[str, Any] = {"mode": Mode.ENFORCE, "capacity": WIDE}
+    made = Decider(DecideConfig(**(plain | changed)))
+    made.take_epoch()
+    return made
+
+
+def verdicts(rulings: list[Ruling]) -> list[tuple[str, Verdict, Refusal | None]]:
+    return [
+        (r.decision.target.host or r.decision.target.zone, r.decision.verdict, r.decision.refusal)
+        for r in rulings
+        if r.decision.target is not None
+    ]
+
+
+def after_restart(before: Decider, **changed: Any) -> Decider:
+    plain = msgspec.msgpack.decode(msgspec.msgpack.encode(before.snapshot()))
+    restored = decider(**changed)
+    restored.restore(plain)
+    restored.take_epoch()
+    return restored

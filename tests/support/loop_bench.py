@@ -1,0 +1,94 @@
+"""A compiled loop beside the reference: both read the same messages and must tell the same."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from detector.domain.fields import DecodeLimits, FieldMapping
+from detector.domain.layout import learn_layout
+from detector.domain.open_pane import ZONE, OpenPane, blame_caller
+from detector.domain.rules import ContributorRule, RuleBook
+from detector.domain.tallies import PaneRecord
+from detector.domain.windows import WindowTimes
+from detector.stages.decode import Decoder
+from detector.stages.fast_path import compile_loop
+from detector.stages.match import match
+from detector.stages.tally import PartitionTally
+from tests.builders import (
+    SHORT,
+    TOPIC,
+    Message,
+    drained,
+    encoded,
+    finished,
+    new_tally,
+)
+
+
+class Bench:
+    """One compiled loop beside the reference, each with its own tally."""
+
+    def __init__(
+        self,
+        taught: dict[str, Any],
+        rules: Sequence[ContributorRule] = (),
+        *,
+        mapping: FieldMapping | None = None,
+        limits: DecodeLimits | None = None,
+        times: WindowTimes = SHORT,
+    ) -> None:
+        self.rules = RuleBook(tuple(rules))
+        mapping = mapping or FieldMapping()
+        limits = limits or DecodeLimits()
+        layout = learn_layout(taught, mapping, self.rules)
+        assert layout is not None
+        self._decoder = Decoder(mapping, limits, self.rules)
+        self._run = compile_loop(
+            layout,
+            self.rules,
+            mapping=mapping,
+            limits=limits,
+            times=times,
+            topic=TOPIC,
+            cell=ZONE + 1,
+            callbacks={"blame_caller": blame_caller, "name_zone": self._name_zone},
+        )
+        self.typed = new_tally(self.rules, times=times)
+        self.plain = new_tally(self.rules, times=times)
+        self.handed_over: list[Message] = []
+
+    def read(self, *messages: Message) -> list[PaneRecord]:
+        """Read messages both ways, demand the same panes and losses, and return the panes."""
+
+        def slow(message: Message) -> None:
+            self.handed_over.append(message)
+            self._refer(message, self.typed)
+
+        self._run(messages, self.typed, slow)
+        for message in messages:
+            self._refer(message, self.plain)
+        assert self.plain.losses == self.typed.losses
+        assert self.plain.top_ms == self.typed.top_ms
+        expected = drained(self.plain) + finished(self.plain)
+        seen = drained(self.typed) + finished(self.typed)
+        assert encoded(expected) == encoded(seen)
+        return [record for record in seen if record.pane_ms >= 0]
+
+    def _refer(self, message: Message, tally: PartitionTally) -> None:
+        decoded = self._decoder.decode(message.value(), topic=TOPIC, record_ms=message.record_ms)
+        for read in decoded.events:
+            found = [(at, match(read, each)) for at, each in enumerate(self.rules)]
+            contributions = [(at, matched) for at, matched in found if matched is not None]
+            tally.add(read, contributions, record_ms=message.record_ms)
+
+    def _name_zone(self, pane: OpenPane, zone: str, message: Message) -> None:
+        decoded = self._decoder.decode(message.value(), topic=TOPIC, record_ms=message.record_ms)
+        pane.name_zone(zone, decoded.events[0].zone_id, decoded.events[0].zone_name)
+
+
+def rule_values(record: PaneRecord, name: str) -> dict[tuple[str, ...], float]:
+    for table in record.rules:
+        if table.rule == name:
+            return dict(zip(table.keys, np.frombuffer(table.values, "<f8").tolist(), strict=True))
+    return {}
