@@ -58,9 +58,12 @@ setup_install() {
         "$python" -m venv --clear .venv
     fi
     setup_say "installing the $kind packages of $lock (with hashes, once)"
-    .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r "$lock" | setup_narrate
+    # The lock is the whole set, so nothing is resolved: some versions of pip would otherwise take a newer
+    # release than the locked one wherever a package is asked for with an extra. `pip check` proves the set whole.
+    .venv/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r "$lock" | setup_narrate
     setup_say "installing the project itself"
     .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable . >&2
+    .venv/bin/python -m pip --disable-pip-version-check check >&2
 }
 
 setup() {
