@@ -100,7 +100,7 @@ class KafkaJournal:
             if not found and await self._consumer.position(self._only) >= ends[self._only]:
                 return outcomes
 
-    async def append(self, outcome: Outcome) -> None:
+    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
         """Write ``outcome``; ``AlreadyAcceptedError`` for an acceptance that is not the first."""
         token = secrets.token_hex(8).encode()
         headers = cloud_event_headers(
@@ -121,7 +121,8 @@ class KafkaJournal:
             return
         async with asyncio.timeout(_CATCH_UP_SECONDS):
             while await self._consumer.position(self._only) <= written.offset:
-                await self._fetch()
+                for told in await self._fetch():
+                    heard(told)
         if self._first_writer.get(outcome.action_id) != token:
             raise AlreadyAcceptedError(
                 f"action {outcome.action_id!r} was accepted by another owner"

@@ -4,9 +4,14 @@ Law: one action is accepted once, whoever sends it however often; whatever is no
 refused. The journal of outcomes is the memory: a new owner that has read it knows what the last
 owner knew.
 
+At most one zone is away here too, whatever the decider believes: an owner that was replaced without
+knowing it and its successor may each grant a shift that the other has not seen, and only the
+journal of outcomes has seen both. A shift counts from its acceptance to its end unless the provider
+was surely not called.
+
 Known limits: the newest 100,000 identities are remembered. The local budget is rebuilt from the
 times in the journal, so there a jump of the wall clock counts as time; the decider's budgets, which
-do not, stand before it. The time in which no actuator ran refills nothing.
+do not, stand before it. The time in which no actuator ran refills nothing, and ends no shift.
 """
 
 from collections.abc import Iterable
@@ -22,6 +27,7 @@ from detector.domain.budgets import BucketLimits, SteadyClock, SteadyTime, Token
 from detector.domain.checks import target_fault
 from detector.domain.control import ControlView
 from detector.domain.vocabulary import ActionKind, Mode, OutcomeState
+from detector.domain.zones import Shift, ShiftsInForce
 
 REMEMBERED_IDS = 100_000
 MAX_ACTION_BYTES = 1_000_000
@@ -39,6 +45,7 @@ class Objection(StrEnum):
     TOO_EARLY = "too_early"
     EXPIRED = "expired"
     KILL_SWITCH = "kill_switch"
+    ANOTHER_ZONE_IS_AWAY = "another_zone_is_away"
     LOCAL_BUDGET_SPENT = "local_budget_spent"
 
 
@@ -49,6 +56,12 @@ class Head(msgspec.Struct, frozen=True):
     kind: ActionKind
     target: Target = NOBODY
     epoch: int = 0
+    effect_seconds: float = 0.0
+
+    @staticmethod
+    def of(action: Action) -> "Head":
+        """Return the head of a whole action."""
+        return Head(action.id, action.kind, action.target, action.epoch, action.effect_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ class Acceptance:
     ) -> None:
         self._states: dict[str, OutcomeState] = {}
         self._open: dict[str, Outcome] = {}
+        self._away: dict[str, Shift] = {}
         self._epoch = 0
         self._bucket = TokenBucket(budget)
         self._tolerance = clock_tolerance_seconds
@@ -121,8 +135,14 @@ class Acceptance:
             now = self._clock.seconds
             if level := self._bucket.level(now):
                 self._bucket.spend(min(1.0, level), now)
+            if outcome.kind is ActionKind.SHIFT_AWAY:
+                until = now + outcome.effect_seconds
+                goal = outcome.target
+                self._away[outcome.action_id] = Shift(goal.zone, goal.service, until)
         else:
             self._open.pop(outcome.action_id, None)
+            if outcome.state in {OutcomeState.REFUSED, OutcomeState.EXPIRED}:
+                self._away.pop(outcome.action_id, None)
         self._states[outcome.action_id] = outcome.state
         if len(self._states) > REMEMBERED_IDS:
             del self._states[next(iter(self._states))]
@@ -145,6 +165,7 @@ class Acceptance:
         refusal = self._identity_objection(head, action) or self._moment_objection(
             head, action, now.wall, control
         )
+        refusal = refusal or self._zone_objection(head, action, steady)
         if refusal is not None:
             return refusal
         level = self._bucket.level(steady)
@@ -154,8 +175,17 @@ class Acceptance:
 
     def judge_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
         """Say whether an accepted action became wrong while its acceptance was being written."""
-        head = Head(action.id, action.kind, action.target, action.epoch)
-        return self._moment_objection(head, action, now.wall, control)
+        head = Head.of(action)
+        return self._moment_objection(head, action, now.wall, control) or self._zone_objection(
+            head, action, self._clock.read(now)
+        )
+
+    def _zone_objection(self, head: Head, action: Action, steady: float) -> Refuse | None:
+        self._away = {name: shift for name, shift in self._away.items() if shift.until > steady}
+        others = ShiftsInForce(tuple(self._away.values())).others(action.target.zone)
+        if action.kind is not ActionKind.SHIFT_AWAY or not others:
+            return None
+        return Refuse(head, Objection.ANOTHER_ZONE_IS_AWAY, ", ".join(others))
 
     def _identity_objection(self, head: Head, action: Action) -> Refuse | None:
         if action.schema != ACTION_SCHEMA:
@@ -163,6 +193,9 @@ class Acceptance:
             return Refuse(head, Objection.UNKNOWN_SCHEMA, detail)
         if fault := target_fault(action.kind, action.target):
             return Refuse(head, Objection.BAD_TARGET, fault)
+        if action.kind is ActionKind.SHIFT_AWAY and not action.effect_seconds > 0:
+            detail = f"effect_seconds {action.effect_seconds:g}, a shift must end: expected above 0"
+            return Refuse(head, Objection.UNREADABLE, detail)
         if action.mode is not Mode.ENFORCE:
             return Refuse(head, Objection.NOT_ENFORCED, f"mode {action.mode.value}")
         if action.epoch < self._epoch:
@@ -210,6 +243,7 @@ def outcome_of(
         duration_seconds=duration_seconds,
         provider_reference=provider_reference,
         epoch=head.epoch,
+        effect_seconds=head.effect_seconds,
     )
 
 

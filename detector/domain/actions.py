@@ -86,7 +86,8 @@ class Decision(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """What the outcomes topic carries, keyed by action id.
 
-    ``accepted`` is durable before the provider is called.
+    ``accepted`` is durable before the provider is called. ``effect_seconds``, as in the action,
+    says how long from ``at`` of the acceptance a shift keeps its zone away.
     """
 
     schema: str
@@ -101,6 +102,7 @@ class Outcome(msgspec.Struct, frozen=True):
     duration_seconds: float
     provider_reference: str
     epoch: int
+    effect_seconds: float = 0.0
 
 
 def action_id_of(kind: ActionKind, rule: str, version: str, target: Target, window_end: int) -> str:

@@ -87,7 +87,8 @@ class ActuationService:
             self.duplicates += 1
             return None
         self._crash_point("after_accepted")
-        # Writing may have taken long: the switch may be on by now, or the action expired.
+        # Writing may have taken long: the switch may be on by now, the action expired, or another
+        # owner's shift stands before this one in the journal.
         if (
             refusal := self._acceptance.judge_again(action, self._clock(), self._view())
         ) is not None:
@@ -131,7 +132,7 @@ class ActuationService:
     ) -> Outcome:
         now = self._clock()
         return outcome_of(
-            Head(action.id, action.kind, action.target, action.epoch),
+            Head.of(action),
             state,
             executor=self._executor.name,
             at=now.wall,
@@ -141,7 +142,7 @@ class ActuationService:
         )
 
     async def _record(self, outcome: Outcome) -> None:
-        await self._journal.append(outcome)
+        await self._journal.append(outcome, self._acceptance.learn)
         self._acceptance.learn(outcome)
         self._notify(
             OutcomeRecorded(

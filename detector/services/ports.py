@@ -1,6 +1,6 @@
 """What the use cases need of the outside world, as protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from detector.domain.actions import Action, Outcome
@@ -41,8 +41,12 @@ class Executor(Protocol):
 class OutcomeJournal(Protocol):
     """The durable list of what came of every action."""
 
-    async def append(self, outcome: Outcome) -> None:
-        """Write ``outcome`` and return when it is durable."""
+    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+        """Write ``outcome`` and return when it is durable.
+
+        Before an acceptance returns, or raises because it is not the first of its action, ``heard``
+        is told every outcome up to it that was not told before, whoever wrote it.
+        """
         ...
 
 

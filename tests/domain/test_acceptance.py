@@ -21,7 +21,7 @@ from detector.domain.actions import Action, Outcome
 from detector.domain.budgets import BucketLimits
 from detector.domain.control import ControlView
 from detector.domain.vocabulary import ActionKind, Mode, OutcomeState
-from tests.support.deciding import OFF, ON, START, UNKNOWN, action, at, outcome, target
+from tests.support.deciding import OFF, ON, START, UNKNOWN, action, at, outcome, shift, target
 
 BUDGET = BucketLimits(2.0, 1 / 300)
 
@@ -52,6 +52,11 @@ REFUSED = {
         Objection.BAD_TARGET,
     ),
     "observe": (raw(action(mode=Mode.OBSERVE)), OFF, Objection.NOT_ENFORCED),
+    "a shift without an end": (
+        raw(shift("a1", "az1", effect_seconds=0.0)),
+        OFF,
+        Objection.UNREADABLE,
+    ),
     "an unknown mode": (raw(action(), mode="maybe"), OFF, Objection.UNREADABLE),
     "no expiry": (raw(action(), expires_at=None), OFF, Objection.UNREADABLE),
     "an older epoch": (raw(action(epoch=6)), OFF, Objection.OLDER_EPOCH),
@@ -218,3 +223,56 @@ def test_a_local_budget_of_nothing_accepts_nothing() -> None:
     judgement = judge.judge(raw(action("a2")), at(), OFF)
     assert isinstance(judgement, Refuse)
     assert judgement.objection is Objection.LOCAL_BUDGET_SPENT
+
+
+def shifted(zone: str, *ends: OutcomeState, budget: float = 9.0) -> Acceptance:
+    """Return what is known after a shift away from ``zone`` was accepted and ended so."""
+    of = shift("s1", zone)
+    journal = [outcome("s1", state, of=of) for state in (OutcomeState.ACCEPTED, *ends)]
+    return acceptance(*journal, budget=BucketLimits(budget, 1.0))
+
+
+@pytest.mark.parametrize("end", [None, OutcomeState.SUCCEEDED, OutcomeState.FAILED])
+def test_no_second_zone_is_shifted_away_while_the_provider_may_have_shifted_one(
+    end: OutcomeState | None,
+) -> None:
+    """Whatever the decider believes: it may not know what its predecessor still granted."""
+    judge = shifted("az3", *([end] if end else []))
+    second = judge.judge(raw(shift("s2", "az1")), at(5), OFF)
+    assert isinstance(second, Refuse)
+    assert (second.objection, second.detail) == (Objection.ANOTHER_ZONE_IS_AWAY, "az3")
+
+
+@pytest.mark.parametrize("end", [OutcomeState.REFUSED, OutcomeState.EXPIRED])
+def test_a_shift_that_was_surely_not_begun_keeps_no_zone_away(end: OutcomeState) -> None:
+    judgement = shifted("az3", end).judge(raw(shift("s2", "az1")), at(5), OFF)
+    assert isinstance(judgement, Accept)
+
+
+def test_the_same_zone_for_another_service_and_single_hosts_are_still_accepted() -> None:
+    judge = shifted("az3")
+    same = shift("s2", "az3")
+    assert isinstance(judge.judge(raw(same), at(5), OFF), Accept)
+    assert isinstance(judge.judge(raw(action("a2")), at(5), OFF), Accept)
+
+
+def test_a_shift_ends_by_itself_but_not_by_a_jump_of_the_clock() -> None:
+    judge = shifted("az3")
+    late = raw(shift("s2", "az1", expires_at=START + 1e6))
+    assert isinstance(judge.judge(late, at(3_599.0), OFF), Refuse)
+    assert isinstance(shifted("az3").judge(late, at(5.0, wall_jump=7_200.0), OFF), Refuse)
+    judge = shifted("az3")
+    judge.judge(late, at(0.0), OFF)
+    assert isinstance(judge.judge(late, at(3_601.0), OFF), Accept)
+
+
+def test_a_shift_of_another_owner_that_stands_before_it_in_the_journal_stops_an_accepted_one() -> (
+    None
+):
+    judge, mine = acceptance(budget=BucketLimits(9.0, 1.0)), shift("s2", "az1")
+    assert isinstance(judge.judge(raw(mine), at(), OFF), Accept)
+    judge.learn(outcome("s1", OutcomeState.ACCEPTED, of=shift("s1", "az3")))
+    judge.learn(outcome("s2", OutcomeState.ACCEPTED, of=mine))
+    again = judge.judge_again(mine, at(1), OFF)
+    assert again is not None
+    assert again.objection is Objection.ANOTHER_ZONE_IS_AWAY

@@ -12,12 +12,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from detector.adapters.actuator_app import KafkaJournal
 from detector.domain.acceptance import Acceptance
+from detector.domain.actions import Outcome
 from detector.domain.budgets import BucketLimits
 from detector.domain.control import ControlView
 from detector.domain.vocabulary import Mode, OutcomeState
-from detector.services.actuation import ActuationService
+from detector.services.actuation import ActuationService, AlreadyAcceptedError
 from tests.support.acting import Stage, fresh, now
-from tests.support.deciding import OFF, ON, outcome
+from tests.support.deciding import OFF, ON, outcome, shift
 from tests.support.deployment import Deployment
 from tests.support.durable import crash_at
 from tests.support.tansu import EmbeddedBroker
@@ -42,6 +43,21 @@ async def journal_of(stage: Stage) -> AsyncIterator[tuple[KafkaJournal, AIOKafka
     finally:
         await consumer.stop()
         await producer.stop()
+
+
+async def test_a_journal_hears_what_others_wrote_before_its_own_acceptance(stage: Stage) -> None:
+    async with journal_of(stage) as (mine, _), journal_of(stage) as (theirs, _):
+        assert await mine.read() == []
+        assert await theirs.read() == []
+        first = outcome("s1", ACCEPTED, of=shift("s1", "az3"))
+        second = outcome("s2", ACCEPTED, of=shift("s2", "az1"))
+        heard: list[Outcome] = []
+        await theirs.append(first, lambda _: None)
+        await mine.append(second, heard.append)
+        assert heard == [first, second]
+        with pytest.raises(AlreadyAcceptedError):
+            await mine.append(first, heard.append)
+        assert heard == [first, second, first]
 
 
 OUTCOME = [("ce_type", b"detector.outcome.v1")]

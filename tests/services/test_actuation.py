@@ -17,7 +17,7 @@ from detector.domain.vocabulary import Mode, OutcomeState
 from detector.services.actuation import CRASH_POINTS, ActuationService
 from detector.services.decisions import DecisionService
 from detector.stages.decide import DecideConfig, Decider
-from tests.support.deciding import OFF, ON, action, at, change
+from tests.support.deciding import OFF, ON, action, at, change, shift
 from tests.support.durable import (
     CountingExecutor,
     Crash,
@@ -185,6 +185,21 @@ async def test_of_two_owners_at_once_only_the_first_in_the_journal_begins() -> N
     assert await two.handle(raw(action())) is None
     assert two.duplicates == 1
     assert scene.executor.calls == ["a1"]
+
+
+async def test_of_two_owners_at_once_only_the_first_shifts_a_zone_away() -> None:
+    """Two deciders that do not know of each other may grant one zone each; one is done."""
+    scene = Scene()
+    one, two = await scene.start(), await scene.start()
+    await one.handle(raw(shift("s1", "az3")))
+    end = await two.handle(raw(shift("s2", "az1")))
+    assert end is not None
+    assert (end.state, end.reason) == (OutcomeState.REFUSED, "another_zone_is_away: az3")
+    assert scene.executor.calls == ["s1"]
+    # The refused one keeps no zone away, the other one does, also for whoever comes next.
+    third = await (await scene.start()).handle(raw(shift("s3", "az1")))
+    assert third is not None
+    assert third.reason == "another_zone_is_away: az3"
 
 
 @pytest.mark.parametrize("point", ["after_state_record", "after_action", "before_ack"])

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from detector.domain.budgets import BucketLimits
+from detector.services.decisions import STATE_KEY
 from tests.simulation.nodes import DECIDE, FLEET_BUCKET, LOCAL_BUCKET, Worker
 from tests.simulation.recount import Recount, window_of
 from tests.simulation.world import LOGS, SOURCES, TOPICS, Place, Record, World
@@ -47,7 +48,6 @@ class Checkers:
         self._actions: dict[str, dict[str, Any]] = {}
         self._accepted: set[str] = set()
         self._epoch = 0
-        self._decider_epoch = 0
         self._rightful: dict[str, tuple[float, dict[str, Any]]] = {}
         self._done: list[tuple[float, dict[str, Any]]] = []
         self._tallied: dict[tuple[str, Place], float] = {}
@@ -136,11 +136,15 @@ class Checkers:
             "evidence is complete (G9)",
             decision,
         )
-        if decision["epoch"] >= self._decider_epoch:
-            # What a superseded owner still grants is for the executor to refuse.
-            self._decider_epoch = decision["epoch"]
+        if decision["epoch"] >= self._owner_epoch():
+            # What a superseded owner still grants is for the executor to refuse, which sees both.
             self._rightful.setdefault(decision["action_id"], (true, decision))
             check_limits([*self._rightful.values()], FLEET_BUCKET)
+
+    def _owner_epoch(self) -> int:
+        """Return the epoch of the newest owner that wrote its state record."""
+        records = self._world.tables[STATE_KEY, 0]
+        return max(int(name.rpartition("/")[2]) for name in records)
 
     def _on_action(self, action: dict[str, Any]) -> None:
         decision = self._granted.get(action["id"])

@@ -9,6 +9,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from detector.domain.actions import Outcome
 from detector.domain.budgets import SteadyTime
 from detector.domain.control import ControlView
@@ -186,8 +188,9 @@ class Journal:
         self._world = world
         self._process = process
         self._encode = encode
+        self._told = len(world.log((TOPICS.outcomes, 0)))
 
-    async def append(self, outcome: Outcome) -> None:
+    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
         self._process.spark()
         place = (TOPICS.outcomes, 0)
         before = self._world.tables.setdefault(("accepted", 0), {})
@@ -197,6 +200,9 @@ class Journal:
         self._world.append(place, record)
         self._process.spark()
         if outcome.state is OutcomeState.ACCEPTED:
+            for told in self._world.log(place)[self._told :]:
+                heard(msgspec.json.decode(told.value or b"", type=Outcome))
+                self._told += 1
             first = before.setdefault(outcome.action_id, self._process.name.encode())
             if first != self._process.name.encode():
                 raise AlreadyAcceptedError(outcome.action_id)

@@ -131,9 +131,21 @@ def action(action_id: str = "a1", goal: Target | None = None, **changed: Any) ->
     return Action(**(plain | changed))
 
 
+def shift(action_id: str, zone: str, **changed: Any) -> Action:
+    """Return an action to shift away from ``zone`` for an hour."""
+    plain: dict[str, Any] = {"kind": ActionKind.SHIFT_AWAY, "effect_seconds": 3_600.0}
+    return action(action_id, target("", zone), **(plain | changed))
+
+
 def outcome(
-    action_id: str, state: OutcomeState, *, seconds: float = 0.0, epoch: int = 1
+    action_id: str,
+    state: OutcomeState,
+    *,
+    seconds: float = 0.0,
+    epoch: int = 1,
+    of: Action | None = None,
 ) -> Outcome:
-    """Return an outcome of an action on the usual target."""
+    """Return an outcome of an action (``of``), by default one on the usual target."""
     head = Head(action_id, ActionKind.REPLACE_HOST, target(), epoch)
+    head = Head.of(of) if of is not None else head
     return outcome_of(head, state, executor="dry-run", at=START + seconds)

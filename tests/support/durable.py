@@ -84,11 +84,14 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
 
-    async def append(self, outcome: Outcome) -> None:
+    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
         first = outcome.action_id not in self.accepted()
         self.outcomes.append(outcome)
-        if outcome.state is OutcomeState.ACCEPTED and not first:
-            raise AlreadyAcceptedError(outcome.action_id)
+        if outcome.state is OutcomeState.ACCEPTED:
+            for told in self.outcomes:
+                heard(told)
+            if not first:
+                raise AlreadyAcceptedError(outcome.action_id)
 
     def accepted(self) -> list[str]:
         return [o.action_id for o in self.outcomes if o.state is OutcomeState.ACCEPTED]
