@@ -1,0 +1,1 @@
+"""Metrics as CloudWatch knows them: series of datapoints, and expressions over them."""
