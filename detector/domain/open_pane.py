@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.domain.contributors import Key, RuleTable
-from detector.domain.rules import Aggregate, ContributorRule
+from detector.domain.measured_columns import measured_pane
+from detector.domain.rules import Aggregate, ContributorRule, Percentiles
 from detector.domain.tallies import FleetPane, RulePane
 from detector.domain.tally_columns import fleet_panes, rule_pane
 
@@ -119,7 +120,7 @@ def packed_tables(
     packed = [
         _rule_pane(rule, table)
         for rule, table in zip(rules, pane.tables, strict=True)
-        if table.values
+        if table.values or table.unheld
     ]
     return fleets, packed
 
@@ -136,15 +137,16 @@ def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) 
 
 def _rule_pane(rule: ContributorRule, table: RuleTable) -> RulePane:
     """Pack a rule's table; a counting rule has one observation of 1 for every event."""
-    counts = rule.aggregate_on is Aggregate.COUNT
-    samples = sum(table.values.values()) + table.sketch_weight if counts else table.samples
+    counts = rule.aggregate_on is Aggregate.COUNT and not isinstance(rule.measure, Percentiles)
+    samples = sum(table.values.values()) + table.sketch_weight + table.unheld
     return rule_pane(
         rule.name,
         rule.version,
         {(key,) if isinstance(key, str) else key: value for key, value in table.values.items()},
-        samples=float(samples),
+        samples=float(samples if counts else table.samples),
         minimum=1.0 if counts else table.minimum,
         maximum=1.0 if counts else table.maximum,
         sketch=table.sketch.serialize() if table.sketch is not None else b"",
         sketch_weight=float(table.sketch_weight),
+        measured=None if rule.measure is None else measured_pane(rule.measure, table),
     )

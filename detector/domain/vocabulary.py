@@ -37,6 +37,7 @@ class DeadLetterReason(StrEnum):
     BAD_VALUE = "bad_value"
     BAD_TIME = "bad_time"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
+    BAD_LINE = "bad_line"
 
 
 class Loss(StrEnum):
@@ -67,6 +68,7 @@ class Envelope(StrEnum):
     VECTOR_NATIVE = "vector_native"
     SEVERAL = "several"
     ARRAY = "array"
+    CLF = "clf"
     TOMBSTONE = "tombstone"
 
 

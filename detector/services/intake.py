@@ -135,7 +135,8 @@ class Intake:
         longest = self._limits.key_characters
         for event in decoded.events:
             result.times[event.time_source] += 1
-            result.unplaced += not (event.host and event.zone)
+            placed = (event.host and event.zone) or event.envelope is Envelope.CLF
+            result.unplaced += not placed
             contributions = [
                 (position, contribution)
                 for position, rule in enumerate(self._rules)

@@ -25,10 +25,11 @@ from typing import Final
 
 from detector.domain.progress import SourceProgress
 from detector.domain.reports import WindowMeta
+from detector.domain.rule_tables import RuleTable, shown_version
 from detector.domain.tallies import PaneRecord
 from detector.domain.tally_chunks import ChunkBuffer
 from detector.domain.tally_columns import check_record, float_column
-from detector.domain.window_tables import FleetTable, RuleTable, Slide, shown_version
+from detector.domain.window_tables import FleetTable, Slide
 from detector.domain.windows import Window, WindowTimes
 
 APPLIED: Final = "applied"

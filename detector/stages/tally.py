@@ -171,8 +171,15 @@ class PartitionTally:
     def add_contribution(
         self, table: RuleTable, key: str | tuple[str, ...], contribution: Contribution
     ) -> None:
-        """Add one contribution to a rule's table."""
-        self.insert(table, key, contribution.value)
+        """Add one contribution to a rule's table, to its measure where the rule has one."""
+        exact = self.limits.exact_contributors
+        if contribution.numerator is not None:
+            table.add_ratio(key, contribution.value, contribution.numerator, exact)
+        elif contribution.observations is not None:
+            limit = min(exact, contribution.most_sketched)
+            table.add_observations(key, contribution.value, contribution.observations, limit)
+        else:
+            self.insert(table, key, contribution.value)
         table.observe(contribution.samples, contribution.minimum, contribution.maximum)
 
     def count_row(self, pane: OpenPane, row: list[Any], host: str, rules: RowRules) -> None:
