@@ -6,15 +6,16 @@ new layouts. Which way a record took never changes what it means.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from detector.domain.events import Unreadable
+from detector.domain.contributors import Contribution
+from detector.domain.events import LogEvent, Unreadable
 from detector.domain.fields import DecodeLimits, FieldMapping
 from detector.domain.layout import Layout, learn_layout
 from detector.domain.open_pane import MAX_ROW_RULES, ZONE, OpenPane, blame_caller
-from detector.domain.rules import RuleBook
+from detector.domain.rules import ContributorRule, RuleBook
 from detector.domain.vocabulary import Envelope, TimeSource
 from detector.domain.windows import WindowTimes
 from detector.stages.decode import Decoder
@@ -48,6 +49,9 @@ class Message(Protocol):
     def timestamp(self) -> tuple[int, int]:
         """Return type and milliseconds of the record's timestamp."""
         ...
+
+
+MatchWhole = Callable[[PartitionTally, OpenPane, Message], None]
 
 
 @dataclass(slots=True)
@@ -132,16 +136,11 @@ class Intake:
             result.dead.append((message, decoded.unreadable))
             return
         result.envelopes[decoded.envelope, "event" if decoded.events else "empty"] += 1
-        longest = self._limits.key_characters
         for event in decoded.events:
             result.times[event.time_source] += 1
             placed = (event.host and event.zone) or event.envelope is Envelope.CLF
             result.unplaced += not placed
-            contributions = [
-                (position, contribution)
-                for position, rule in enumerate(self._rules)
-                if (contribution := match(event, rule, key_characters=longest)) is not None
-            ]
+            contributions = self._contributions(event, enumerate(self._rules))
             tally.add(event, contributions, record_ms=record_ms)
         if decoded.envelope is Envelope.EMF and len(decoded.events) == 1:
             self._learn(decoded.events[0].document)
@@ -163,10 +162,37 @@ class Intake:
                 times=self._times,
                 topic=self._topic,
                 cell=ZONE + 1 + len(self._loops),
-                callbacks={"blame_caller": blame_caller, "name_zone": self._name_zone},
+                callbacks={
+                    "blame_caller": blame_caller,
+                    "name_zone": self._name_zone,
+                    "match_whole": self._matcher_of(layout.exotic),
+                },
             )
         elif len(self._candidates) > MAX_CANDIDATES:
             self._candidates.clear()
+
+    def _matcher_of(self, names: frozenset[str]) -> MatchWhole:
+        """Return what matches a message, which a loop has counted, by the rules it cannot serve."""
+        exotic = [(at, rule) for at, rule in enumerate(self._rules) if rule.name in names]
+
+        def match_whole(tally: PartitionTally, pane: OpenPane, message: Message) -> None:
+            decoded = self._decoder.decode(
+                message.value(), topic=self._topic, record_ms=message.timestamp()[1]
+            )
+            for event in decoded.events:
+                tally.add_contributions(pane, self._contributions(event, exotic))
+
+        return match_whole
+
+    def _contributions(
+        self, event: LogEvent, rules: Iterable[tuple[int, ContributorRule]]
+    ) -> list[tuple[int, Contribution]]:
+        longest = self._limits.key_characters
+        return [
+            (position, contribution)
+            for position, rule in rules
+            if (contribution := match(event, rule, key_characters=longest)) is not None
+        ]
 
     def _name_zone(self, pane: OpenPane, zone: str, message: Message) -> None:
         """Find the zone's other name, which the typed decoder skips, once per zone and pane."""

@@ -135,11 +135,7 @@ class PartitionTally:
             return
         if event.host and event.zone:
             self._add_row(pane, event)
-        for position, contribution in contributions:
-            keys = contribution.keys
-            self.add_contribution(
-                pane.tables[position], keys[0] if len(keys) == 1 else keys, contribution
-            )
+        self.add_contributions(pane, contributions)
         if time_ms > self.top_ms:
             self.advance(time_ms)
 
@@ -167,6 +163,16 @@ class PartitionTally:
             row[FAULTS] += event.faults
             if event.caller:
                 blame_caller(row, event.caller, event.faults)
+
+    def add_contributions(
+        self, pane: OpenPane, contributions: Sequence[tuple[int, Contribution]]
+    ) -> None:
+        """Add what one event contributes to the rules of its pane, by position."""
+        for position, contribution in contributions:
+            keys = contribution.keys
+            self.add_contribution(
+                pane.tables[position], keys[0] if len(keys) == 1 else keys, contribution
+            )
 
     def add_contribution(
         self, table: RuleTable, key: str | tuple[str, ...], contribution: Contribution

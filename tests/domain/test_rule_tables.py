@@ -1,5 +1,6 @@
 """Contributors of a rule in a window: added up, with sketches, versions and the rest."""
 
+import msgspec
 import pytest
 from datasketches import frequent_strings_sketch
 
