@@ -123,6 +123,19 @@ class RuleTable:
             buckets[bucket] = buckets.get(bucket, 0.0) + often
         self.values[key] += value
 
+    def add_observation(self, key: Key, observed: float, limit: int) -> None:
+        """Observe one value and add it to a contributor's buckets."""
+        self.samples += 1.0
+        self.minimum = min(self.minimum, observed)
+        self.maximum = max(self.maximum, observed)
+        buckets = self.buckets.get(key)
+        if buckets is None:
+            self.add_observations(key, 1.0, ((observed, 1.0),), limit)
+            return
+        bucket = bucket_of(observed)
+        buckets[bucket] = buckets.get(bucket, 0.0) + 1.0
+        self.values[key] += 1.0
+
 
 def sketch_item(key: Key) -> str:
     """Return the sketch's name for a contributor: its key values as a JSON array."""

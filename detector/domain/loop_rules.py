@@ -104,7 +104,8 @@ class RulesSource:
             if not write.is_certain(added):
                 yield f"{indent}if amount >= 0.0:"
                 indent += " "
-            yield f"{indent}tables[{position}].observe(1, amount, amount)"
+            if not isinstance(rule.measure, Percentiles):
+                yield f"{indent}tables[{position}].observe(1, amount, amount)"
         key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
         yield f"{indent}k = {key}"
         match rule.measure:
@@ -115,8 +116,8 @@ class RulesSource:
                 over = self._numerator(ratio)
                 yield f"{indent}tables[{position}].add_ratio(k, {amount}, {over}, exact)"
             case Percentiles(most=most):
-                seen = f"k, 1.0, ((amount, 1.0),), min(exact, {most})"
-                yield f"{indent}tables[{position}].add_observations({seen})"
+                limit = f"min(exact, {most})"
+                yield f"{indent}tables[{position}].add_observation(k, amount, {limit})"
 
     def _numerator(self, ratio: Ratio) -> str:
         value = "1.0"

@@ -6,21 +6,20 @@ new layouts. Which way a record took never changes what it means.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from detector.domain.contributors import Contribution
-from detector.domain.events import LogEvent, Unreadable
+from detector.domain.events import Unreadable
 from detector.domain.fields import DecodeLimits, FieldMapping
 from detector.domain.layout import Layout, learn_layout
 from detector.domain.open_pane import MAX_ROW_RULES, ZONE, OpenPane, blame_caller
-from detector.domain.rules import ContributorRule, RuleBook
+from detector.domain.rules import RuleBook
 from detector.domain.vocabulary import Envelope, TimeSource
 from detector.domain.windows import WindowTimes
 from detector.stages.decode import Decoder
 from detector.stages.fast_path import Run, compile_loop
-from detector.stages.match import match
+from detector.stages.match import match, match_document
 from detector.stages.tally import PartitionTally
 
 MAX_LAYOUTS = MAX_ROW_RULES
@@ -136,11 +135,16 @@ class Intake:
             result.dead.append((message, decoded.unreadable))
             return
         result.envelopes[decoded.envelope, "event" if decoded.events else "empty"] += 1
+        longest = self._limits.key_characters
         for event in decoded.events:
             result.times[event.time_source] += 1
             placed = (event.host and event.zone) or event.envelope is Envelope.CLF
             result.unplaced += not placed
-            contributions = self._contributions(event, enumerate(self._rules))
+            contributions = [
+                (position, contribution)
+                for position, rule in enumerate(self._rules)
+                if (contribution := match(event, rule, key_characters=longest)) is not None
+            ]
             tally.add(event, contributions, record_ms=record_ms)
         if decoded.envelope is Envelope.EMF and len(decoded.events) == 1:
             self._learn(decoded.events[0].document)
@@ -173,26 +177,20 @@ class Intake:
 
     def _matcher_of(self, names: frozenset[str]) -> MatchWhole:
         """Return what matches a message, which a loop has counted, by the rules it cannot serve."""
+        longest = self._limits.key_characters
         exotic = [(at, rule) for at, rule in enumerate(self._rules) if rule.name in names]
 
         def match_whole(tally: PartitionTally, pane: OpenPane, message: Message) -> None:
-            decoded = self._decoder.decode(
-                message.value(), topic=self._topic, record_ms=message.timestamp()[1]
-            )
-            for event in decoded.events:
-                tally.add_contributions(pane, self._contributions(event, exotic))
+            bare = self._decoder.bare_emf(message.value() or b"", self._topic)
+            # The loop reads nothing but bare EMF.
+            if bare is not None:
+                found = [
+                    (at, match_document(*bare, rule, key_characters=longest)) for at, rule in exotic
+                ]
+                added = [(at, contribution) for at, contribution in found if contribution]
+                tally.add_contributions(pane, added)
 
         return match_whole
-
-    def _contributions(
-        self, event: LogEvent, rules: Iterable[tuple[int, ContributorRule]]
-    ) -> list[tuple[int, Contribution]]:
-        longest = self._limits.key_characters
-        return [
-            (position, contribution)
-            for position, rule in rules
-            if (contribution := match(event, rule, key_characters=longest)) is not None
-        ]
 
     def _name_zone(self, pane: OpenPane, zone: str, message: Message) -> None:
         """Find the zone's other name, which the typed decoder skips, once per zone and pane."""

@@ -118,6 +118,17 @@ class Decoder:
             events.append(event)
         return Decoded(opened.envelope, events)
 
+    def bare_emf(self, value: bytes, topic: str) -> tuple[Mapping[str, Any], str] | None:
+        """Return document and log group of a record that is one bare EMF event, and no more.
+
+        For records that were counted already; ``None`` for anything else.
+        """
+        opened = self._opener.open_text(value)
+        if isinstance(opened, Unreadable) or opened.envelope is not Envelope.EMF:
+            return None
+        root = opened.documents[0].root
+        return root, _log_group(root) or topic
+
     def _no_known_field(self, opened: Opened) -> Unreadable:
         unknown = next(
             document.root

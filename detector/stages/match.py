@@ -57,9 +57,23 @@ def match(
 ) -> Contribution | None:
     """Return what ``event`` contributes under ``rule``, ``None`` when it does not match."""
     is_clf = rule.log_format is LogFormat.CLF
-    if is_clf is not (event.envelope is Envelope.CLF) or not rule.reads_log_group(event.log_group):
+    if is_clf is not (event.envelope is Envelope.CLF):
         return None
-    document = rule.view(event.document)
+    return match_document(event.document, event.log_group, rule, key_characters=key_characters)
+
+
+def match_document(
+    document: Mapping[str, Any],
+    log_group: str,
+    rule: ContributorRule,
+    *,
+    key_characters: int = KEY_CHARACTERS,
+) -> Contribution | None:
+    """Return what a document of the rule's own format contributes."""
+    if not rule.reads_log_group(log_group):
+        return None
+    is_clf = rule.log_format is LogFormat.CLF
+    document = rule.view(document)
     keys = keys_of(document, rule.keys, key_characters)
     if keys is None or not passes_all(document, rule.filters, as_text=is_clf):
         return None
