@@ -70,7 +70,7 @@ class Worker:
         self._clock = Clock()
         self._topics = settings.topic_names()
         self._sources: dict[str, int] = {}
-        self._rules = load_rules(settings.rules_dir)
+        self._rules = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
         self._telemetry = Telemetry(settings, self._clock)
         self._security = security_of(settings)
         client = aiokafka_client(settings.broker, self._security)
