@@ -16,6 +16,8 @@ import re
 from datetime import datetime
 from typing import Final
 
+from detector.domain.event_time import EARLIEST_MS, LATEST_MS
+
 MOST_CHARACTERS: Final = 65_536
 MOST_FIELDS: Final = 256
 
@@ -59,7 +61,10 @@ def tokenise(line: str) -> list[str] | str:
 
 
 def time_in(tokens: list[str]) -> int | None:
-    """Return the first time of the form ``10/Oct/2000:13:55:36 -0700``, in epoch milliseconds."""
+    """Return the first time of the form ``10/Oct/2000:13:55:36 -0700``, in epoch milliseconds.
+
+    As for other events, times lie from 2000 to 2100; whatever else looks like one is passed over.
+    """
     times = (_read_time(token) for token in tokens if _TIME.fullmatch(token))
     return next((ms for ms in times if ms is not None), None)
 
@@ -72,9 +77,10 @@ def _read_time(token: str) -> int | None:
     # strptime's %b would read the month in the language of the machine.
     text = f"{year}-{_MONTHS.index(month) + 1:02}-{int(day):02} {clock}"
     try:
-        return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp() * 1000)
-    except (ValueError, OverflowError):
+        ms = int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()) * 1000
+    except ValueError:
         return None
+    return ms if EARLIEST_MS <= ms < LATEST_MS else None
 
 
 def _end_of_space(line: str, position: int) -> int:

@@ -137,7 +137,11 @@ def _read_percentiles(
         members.get("MinimumSamples", 1), (*path, "MinimumSamples"), 1, _LARGEST_MINIMUM
     )
     most = reading.number(
-        members.get("MostContributors", SKETCHED), (*path, "MostContributors"), 1, MOST_SKETCHED
+        members.get("MostContributors", SKETCHED),
+        (*path, "MostContributors"),
+        1,
+        MOST_SKETCHED,
+        whole=True,
     )
     if of is None or not at or minimum is None or most is None:
         return None

@@ -132,11 +132,14 @@ class Reading:
             return None
         return (value,)
 
-    def number(self, value: Any, path: JsonPath, low: float, high: float) -> float | None:
+    def number(
+        self, value: Any, path: JsonPath, low: float, high: float, *, whole: bool = False
+    ) -> float | None:
         """Read a number within bounds, which belong to them."""
         found = finite(value)
-        if found is None or not low <= found <= high:
-            self.fault(path, shown(value), f"a number from {low:,.15g} to {high:,.15g}")
+        if found is None or not low <= found <= high or (whole and not found.is_integer()):
+            kind = "whole number" if whole else "number"
+            self.fault(path, shown(value), f"a {kind} from {low:,.15g} to {high:,.15g}")
             return None
         return found
 
