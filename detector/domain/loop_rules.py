@@ -108,16 +108,19 @@ class RulesSource:
                 yield f"{indent}tables[{position}].observe(1, amount, amount)"
         key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
         yield f"{indent}k = {key}"
+        yield from (indent + line for line in self._addition(position, rule, amount))
+
+    def _addition(self, position: int, rule: ContributorRule, amount: str) -> Iterator[str]:
+        """Write how ``amount`` is added to contributor ``k``."""
+        table = f"tables[{position}]"
         match rule.measure:
-            case None:
-                yield f"{indent}try: t{position}[k] += {amount}"
-                yield f"{indent}except KeyError: tally.insert(tables[{position}], k, {amount})"
             case Ratio() as ratio:
-                over = self._numerator(ratio)
-                yield f"{indent}tables[{position}].add_ratio(k, {amount}, {over}, exact)"
+                yield f"{table}.add_ratio(k, {amount}, {self._numerator(ratio)}, exact)"
             case Percentiles(most=most):
-                limit = f"min(exact, {most})"
-                yield f"{indent}tables[{position}].add_observation(k, amount, {limit})"
+                yield f"{table}.add_observation(k, amount, min(exact, {most}))"
+            case _:
+                yield f"try: t{position}[k] += {amount}"
+                yield f"except KeyError: tally.insert({table}, k, {amount})"
 
     def _numerator(self, ratio: Ratio) -> str:
         value = "1.0"

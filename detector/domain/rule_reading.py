@@ -69,10 +69,6 @@ class Reading:
         """Read the fields of this rule as CLF, under these aliases, from now on."""
         self._aliases = aliases
 
-    def has(self, path: JsonPath) -> bool:
-        """Say whether the definition has something at ``path``."""
-        return path in self._line_by_path
-
     def fault(self, path: JsonPath, found: str, expected: str) -> None:
         """Note what is wrong, with the line of the member or of the nearest one around it."""
         self.faults.append(self._told(path, found, expected))

@@ -159,21 +159,6 @@ class ContributorRule:
             arn.covers(log_group) for arn in self.log_group_arns
         )
 
-    def paths(self) -> Iterator[FieldPath]:
-        """Yield every field that the rule reads, in no particular order, some twice."""
-        yield from self.keys
-        conditions = [*self.filters, *(each for group in self.any_of for each in group)]
-        if self.value_of is not None:
-            yield self.value_of
-        match self.measure:
-            case Ratio(filters, value_of):
-                conditions += filters
-                if value_of is not None:
-                    yield value_of
-            case Percentiles(of):
-                yield of
-        yield from (each.match for each in conditions)
-
     def view(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the document as the rule's paths name it: of a CLF line, its aliases alone."""
         if self.log_format is LogFormat.JSON:

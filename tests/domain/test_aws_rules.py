@@ -85,8 +85,9 @@ def test_a_sum_of_nothing_is_refused_in_both_modes() -> None:
     for limits in (STRICT, LENIENT):
         assert [
             (
-                "15: Contribution.ValueOf: found nothing, expected an alias of Fields (interfaceID, "
-                "protocol, action) or a position from 1 to 256, since AggregateOn is Sum"
+                "15: Contribution.ValueOf: found nothing, expected an alias of Fields "
+                "(interfaceID, protocol, action) or a position from 1 to 256, since AggregateOn "
+                "is Sum"
             )
         ] == faults(text, limits)
     counting = text.replace('"Sum"', '"Count"')

@@ -460,3 +460,13 @@ def test_wrapping_an_emf_document_changes_nothing_but_its_envelope(
     for read in outside.events:
         for name in ("time_ms", "host", "zone", "service", "requests", "faults", "slow"):
             assert getattr(inside.events[0], name) == getattr(read, name)
+
+
+def test_a_record_that_was_counted_is_opened_again_without_reading_its_counts() -> None:
+    bare = {"_aws": {**METADATA, "LogGroupName": "/shop"}, "Faults": -1}
+    assert (bare, "/shop") == decoder().bare_emf(json.dumps(bare).encode(), "t")
+    plain = {"_aws": METADATA}
+    assert (plain, "t") == decoder().bare_emf(json.dumps(plain).encode(), "t")
+    wrapped = json.dumps({"message": json.dumps(bare)}).encode()
+    for other in (b"", b"{", b'{"host": "h"}', wrapped, json.dumps([bare]).encode()):
+        assert decoder().bare_emf(other, "t") is None
