@@ -95,8 +95,10 @@ def canonical_request(request: HttpRequest, signed_headers: Iterable[str]) -> by
 
 
 def arguments(request: HttpRequest) -> list[tuple[bytes, bytes]]:
-    """Return the arguments in the address, percent signs resolved; a plus stays a plus."""
-    pairs = [pair.partition("=") for pair in request.arguments.split("&") if pair]
+    """Return the arguments in the address, percent signs resolved; a plus is a space."""
+    # Clients sign a space as %20 and some send it as a plus; a plus itself is always sent as %2B.
+    text = request.arguments.replace("+", " ")
+    pairs = [pair.partition("=") for pair in text.split("&") if pair]
     return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
 
 
@@ -117,7 +119,7 @@ def _normal(path: str) -> str:
             del steps[-1:]
         elif step not in {"", "."}:
             steps.append(step)
-    slash = "/" if steps and path.endswith(("/", "/.", "/..")) else ""
+    slash = "/" if steps and path.endswith("/") else ""
     return "/" + "/".join(steps) + slash
 
 
