@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +44,7 @@ def _json(value: Any) -> bytes:
 
 
 REQUESTS = {"json": json_request, "smithy-rpc-v2-cbor": cbor_request, "query": form_request}
-ENCODERS = {"json": _json, "smithy-rpc-v2-cbor": cbor2.dumps}
+ENCODERS: dict[str, Callable[[Any], bytes]] = {"json": _json, "smithy-rpc-v2-cbor": cbor2.dumps}
 
 
 def read(request: HttpRequest) -> dict[str, Any]:
