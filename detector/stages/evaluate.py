@@ -72,9 +72,9 @@ class Evaluator:
         if slide.meta.window.start_ms > self._last_end_ms:
             self._book.update(self._after_gap)
         self._last_end_ms = slide.meta.window.end_ms
-        top_n = self._config.top_n
-        reports = [report_fleet(window, top_n) for window in slide.fleets]
-        reports += [report_rule(window, top_n) for window in slide.rules]
+        top_n, count = self._config.top_n, len(slide.fleets) + len(slide.rules)
+        reports = [report_fleet(window, top_n, count) for window in slide.fleets]
+        reports += [report_rule(window, top_n, count) for window in slide.rules]
         is_live = any(w.hosts for w in slide.fleets) or any(w.samples for w in slide.rules)
         for fleet in slide.fleets:
             self._judge_fleet(fleet)
