@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from detector.domain.share_test import ShareTestConfig
 from detector.domain.standing import Persistence
-from detector.domain.vocabulary import AlarmMode
+from detector.domain.vocabulary import AlarmMode, Switch
 from detector.domain.zone_test import ZoneTestConfig
 
 CLASSIC = Persistence(required=1, seen=1)
@@ -23,6 +23,7 @@ class EvaluateConfig:
     ``caller_out``: whether the share test takes the worst caller of a suspect out.
     ``restate_seconds``: how long a confirmed alarm that asks for an action stands before it is told
     again with fresh evidence; less than the decider's ``evidence_max_age_seconds``.
+    ``switches``: detectors by name that are not ``on``.
     """
 
     default_mode: AlarmMode = AlarmMode.GUARDED
@@ -38,11 +39,16 @@ class EvaluateConfig:
     max_alarms: int = 10_000
     caller_out: bool = True
     restate_seconds: float = 300.0
+    switches: Mapping[str, Switch] = field(default_factory=dict)
 
     @property
     def guarded(self) -> Persistence:
         """Persistence of guarded mode and of the zone test."""
         return Persistence(self.windows_required, self.windows_seen)
+
+    def switch_of(self, detector: str) -> Switch:
+        """Return how the detector of that name takes part."""
+        return self.switches.get(detector, Switch.ON)
 
     def mode_of(self, subject: str) -> AlarmMode:
         """Return how the 66 % rule is applied to ``subject``."""
