@@ -167,3 +167,20 @@ class ClosedBy(StrEnum):
 
     WATERMARK = "watermark"
     IDLE = "idle"
+
+
+class RuleState(StrEnum):
+    """Whether a contributor rule counts, in CloudWatch's words."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class RuleChangeKind(StrEnum):
+    """What an operator did to a contributor rule."""
+
+    PUT = "put"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    DELETE = "delete"
+    TAG = "tag"
