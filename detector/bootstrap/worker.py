@@ -123,7 +123,9 @@ class Worker:
         self._evaluation: EvaluationService[Any] = EvaluationService(
             EvaluationSettings(
                 times=settings.windows.times(),
-                evaluate=settings.alarms.config(settings.share_test, settings.zone_test),
+                evaluate=settings.alarms.config(
+                    settings.share_test, settings.zone_test, settings.detectors
+                ),
                 topics=topics,
                 key_labels={rule.name: rule.key_labels for rule in self._rules},
                 exact_contributors=settings.input.exact_contributors,

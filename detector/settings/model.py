@@ -21,6 +21,7 @@ from detector.settings.detecting import (
     WindowsSection,
     ZoneTestSection,
 )
+from detector.settings.detectors import DetectorsSection
 from detector.settings.running import (
     KafkaSection,
     SecuritySection,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     alarms: AlarmsSection = AlarmsSection()
     share_test: ShareTestSection = ShareTestSection()
     zone_test: ZoneTestSection = ZoneTestSection()
+    detectors: DetectorsSection = DetectorsSection()
     budgets: BudgetsSection = BudgetsSection()
     actuator: ActuatorSection = ActuatorSection()
     tallies: TalliesSection = TalliesSection()

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from detector.domain.progress import SourceProgress
-from detector.domain.reports import WindowMeta
+from detector.domain.reports import NewestPane, WindowMeta
 from detector.domain.tallies import PaneRecord
 from detector.domain.tally_chunks import ChunkBuffer
 from detector.domain.tally_columns import check_record, float_column
@@ -214,6 +214,9 @@ class Merge:
             partial=any(partial for _, partial, _ in self._faults),
             missing_partitions=tuple(sorted(missing)),
             late=self._take_late(self._closed),
+            newest=NewestPane(
+                self._closed, all(passed != self._closed for passed, _, _ in self._faults)
+            ),
         )
 
     def _take_late(self, pane: int) -> int:
