@@ -32,7 +32,7 @@ from detector.domain.sentences import plain_name
 
 IN_ALARM: Final = 100
 PENDING: Final = 200
-"""Contributors that breach and are not in ALARM, remembered at most; the worst first."""
+"""Contributors that breach and are not in ALARM, remembered at most; the longest first."""
 KEY_CHARACTERS: Final = 256
 ID_CHARACTERS: Final = 16
 
@@ -157,9 +157,7 @@ def _followed(
     return followed
 
 
-def _calmer(
-    alarm: ContributorAlarm, each: ContributorStanding, at_ms: int
-) -> ContributorStanding:
+def _calmer(alarm: ContributorAlarm, each: ContributorStanding, at_ms: int) -> ContributorStanding:
     since = at_ms if each.calm_since_ms is None else each.calm_since_ms
     if at_ms - since < alarm.recovery_ms:
         return replace(each, breaching_since_ms=None, calm_since_ms=since)

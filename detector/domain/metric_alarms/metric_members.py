@@ -1,4 +1,4 @@
-"""What a metric alarm watches: one metric by its name, or metrics and expressions in ``Metrics``."""
+"""What a metric alarm watches: one metric by its name, or ``Metrics`` with their expressions."""
 
 import re
 from collections.abc import Mapping
@@ -32,9 +32,7 @@ def read_metric(complaints: Complaints) -> MetricWatch:
     metric = FleetMetric(namespace, name, dimensions, statistic)
     if not low_samples:
         return MetricWatch(metric)
-    return MetricWatch(
-        metric, FleetMetric(namespace, name, dimensions, "SampleCount"), low_samples
-    )
+    return MetricWatch(metric, FleetMetric(namespace, name, dimensions, "SampleCount"), low_samples)
 
 
 def read_dimensions(complaints: Complaints) -> tuple[tuple[str, str], ...]:
