@@ -88,9 +88,7 @@ Breaches = Sequence[bool | None]
 """Whether the datapoint of each period breaches, oldest first; ``None`` where there is none."""
 
 
-def judge(
-    breaches: Breaches, persistence: Persistence, missing: MissingData
-) -> StateValue | None:
+def judge(breaches: Breaches, persistence: Persistence, missing: MissingData) -> StateValue | None:
     """Return the state that the evaluation range asks for; ``None`` keeps the present one."""
     real = [each for each in breaches if each is not None]
     if len(real) >= persistence.seen:
