@@ -103,7 +103,7 @@ LATENCY_USUAL_INFLATION: Final = 9.0
 LATENCY_LEAST_PEERS: Final = 4
 # Fewer hosts give no spread.
 LATENCY_LEAST_HOSTS: Final = 8
-# A mean over a quarter of the usual number of requests is twice as noisy: such hosts are not judged.
+# A mean over a quarter of the usual number of requests is twice as noisy; such hosts are left out.
 LATENCY_LEAST_COUNT_PART: Final = 0.25
 # Half an hour of absence: the host has been taken away, or nothing is known of it any more.
 LATENCY_FORGET_RECORDS: Final = 30

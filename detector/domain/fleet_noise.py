@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 
 from detector.domain import detector_constants as constants
+from detector.domain.latency_tuning import SHIPPED, LatencyTuning
 from detector.domain.statistics import FloatArray
 
 Key = tuple[str, str]
 MAD_TO_SIGMA = 1.4826
 """The standard deviation of a normal distribution over its median absolute deviation."""
-# An exponentially weighted mean of this memory stands for thirty independent records.
-KEEP = 1.0 - 2.0 / (constants.LATENCY_BLOCK_RECORDS + 1.0)
 SCALE = 1_000.0
 """Means of the panel are kept as whole thousandths, which makes a snapshot small and exact."""
 
@@ -46,18 +45,19 @@ class FleetNoise:
     sigma: float = 0.0
     inflation: float = 0.0
     panel: dict[Key, tuple[int, int, int]] = field(default_factory=dict)
+    tuning: LatencyTuning = SHIPPED
 
     def read(self, ratios: FloatArray, row_by_key: Mapping[Key, int], room: int) -> None:
         """Take one record in; ``room`` is how many hosts the panel may hold."""
         known = ratios[np.isfinite(ratios)]
         self.records += 1
         spread = MAD_TO_SIGMA * float(np.median(np.abs(known)))
-        spread = max(spread, constants.LATENCY_LEAST_SIGMA)
-        self.sigma += (spread - self.sigma) / min(self.records, constants.LATENCY_SIGMA_RECORDS)
+        spread = max(spread, self.tuning.least_sigma)
+        self.sigma += (spread - self.sigma) / min(self.records, self.tuning.sigma_records)
         self._refill(ratios, row_by_key, room)
         self._advance(ratios, row_by_key)
         block = self._block_inflation()
-        memory = min(self.records, constants.LATENCY_INFLATION_RECORDS)
+        memory = min(self.records, self.tuning.inflation_records)
         self.inflation += (block - self.inflation) / memory
 
     def _refill(self, ratios: FloatArray, row_by_key: Mapping[Key, int], room: int) -> None:
@@ -75,19 +75,19 @@ class FleetNoise:
             self.panel[fresh[int(place * step)]] = (0, 0, 0)
 
     def _advance(self, ratios: FloatArray, row_by_key: Mapping[Key, int]) -> None:
+        keep, most = self.tuning.keep, self.tuning.most_sigmas
         for key, (total, weight, absent) in [*self.panel.items()]:
             row = row_by_key.get(key, -1)
             if row < 0 or not np.isfinite(ratios[row]):
-                if absent >= constants.LATENCY_FORGET_RECORDS:
+                if absent >= self.tuning.forget_records:
                     del self.panel[key]
                 else:
                     self.panel[key] = (total, weight, absent + 1)
                 continue
-            most = constants.LATENCY_MOST_SIGMAS
             value = min(max(float(ratios[row]) / self.sigma, -most), most)
             self.panel[key] = (
-                round(KEEP * total + SCALE * value),
-                round(KEEP * weight + SCALE),
+                round(keep * total + SCALE * value),
+                round(keep * weight + SCALE),
                 0,
             )
 
@@ -100,10 +100,11 @@ class FleetNoise:
         means = totals[heard] / weights[heard]
         weight = float(np.median(weights[heard])) / SCALE
         # Weights 1, k, k^2, ...: their sum tells how many there are, and so the sum of squares.
-        left = max(1.0 - weight * (1.0 - KEEP), 0.0)
-        records = weight**2 * (1.0 - KEEP**2) / (1.0 - left**2)
+        keep = self.tuning.keep
+        left = max(1.0 - weight * (1.0 - keep), 0.0)
+        records = weight**2 * (1.0 - keep**2) / (1.0 - left**2)
         spread = MAD_TO_SIGMA * float(np.median(np.abs(means - np.median(means))))
-        extended = float(np.sqrt(constants.LATENCY_BLOCK_RECORDS / records))
+        extended = float(np.sqrt(self.tuning.block_records / records))
         return max(records * spread**2 * max(extended, 1.0), 1.0)
 
     def snapshot(self) -> list[Any]:

@@ -28,16 +28,16 @@ from detector.domain import detector_constants as constants
 from detector.domain.fleet_noise import FleetNoise, Key
 from detector.domain.statistics import BoolArray, FloatArray
 
-LEVELS: Final[FloatArray] = np.log(np.array(constants.LATENCY_LEVELS))
 SCALE: Final = 1_000.0
 """Evidence is kept as whole thousandths of a record, which makes a snapshot small and exact."""
 
 
 def records_needed(noise: FleetNoise) -> FloatArray:
     """Return how many full records of evidence each level asks for."""
-    noisy = constants.LATENCY_RECORDS_PER_NOISE * np.sqrt(noise.inflation) * noise.sigma**1.5
-    double = max(constants.LATENCY_LEAST_RECORDS, float(noisy))
-    needed: FloatArray = double * (np.log(2.0) / LEVELS) ** 1.5
+    tuning = noise.tuning
+    noisy = tuning.records_per_noise * np.sqrt(noise.inflation) * noise.sigma**1.5
+    double = max(tuning.least_records, float(noisy))
+    needed: FloatArray = double * (np.log(2.0) / tuning.log_levels) ** 1.5
     return needed
 
 
@@ -75,18 +75,20 @@ class SlowEvidence:
     def _add(
         self, ratios: FloatArray, heard: BoolArray, row_by_key: Mapping[Key, int], room: int
     ) -> None:
-        before = np.zeros((LEVELS.size, ratios.size))
+        tuning = self.noise.tuning
+        levels = tuning.log_levels[:, None]
+        before = np.zeros((levels.size, ratios.size))
         kept: dict[Key, Against] = {}
         for key, each in self.against.items():
             row = row_by_key.get(key, -1)
             if row >= 0 and heard[row]:
                 before[:, row] = each.evidence
-            elif each.absent < constants.LATENCY_FORGET_RECORDS:
+            elif each.absent < tuning.forget_records:
                 kept[key] = Against(each.evidence, each.absent + 1)
         needed = records_needed(self.noise)[:, None]
-        full = self.noise.sigma * constants.LATENCY_FULL_SIGMAS
-        gained = np.clip((ratios - LEVELS[:, None]) / full, -constants.LATENCY_TAKEN_RECORDS, 1.0)
-        most = SCALE * constants.LATENCY_MOST_EVIDENCE * needed
+        full = self.noise.sigma * tuning.full_sigmas
+        gained = np.clip((ratios - levels) / full, -tuning.taken_records, 1.0)
+        most = SCALE * tuning.most_evidence * needed
         after = np.clip(np.rint(before + SCALE * np.where(heard, gained, 0.0)), 0.0, most)
         rows = np.flatnonzero((after > 0.0).any(axis=0))
         left = max(room - len(kept), 0)

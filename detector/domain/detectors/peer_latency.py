@@ -72,7 +72,7 @@ class PeerLatency:
         slow = known.slow()
         rows = view.rows_of({*slow, *asked}) if slow or asked else set()
         shared = len(slow) > constants.LATENCY_SHARED_FRACTION * len(window.hosts)
-        findings = {}
+        findings: dict[Contributor, Finding] = {}
         for row in sorted(rows):
             key = window.zones[int(window.zone_index[row])].zone, window.hosts[row]
             evidence = _evidence(window, row, ratios, latency, known.score(key), len(slow), shared)
@@ -115,9 +115,9 @@ def _mean_latency(window: FleetWindow) -> FloatArray:
     heard = window.latencies > 0.0
     usual = float(np.median(window.latencies[heard])) if heard.any() else 0.0
     enough = heard & (window.latencies >= constants.LATENCY_LEAST_COUNT_PART * usual)
-    return np.divide(
-        window.latency_us, window.latencies, out=np.full(heard.size, np.nan), where=enough
-    )
+    mean: FloatArray = np.full(heard.size, np.nan)
+    np.divide(window.latency_us, window.latencies, out=mean, where=enough)
+    return mean
 
 
 def _evidence(
