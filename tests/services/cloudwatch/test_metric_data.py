@@ -239,8 +239,8 @@ async def test_what_is_no_token_is_refused(token: str) -> None:
             {},
             "ValidationError",
             (
-                "Error in expression 'e1': line 1, column 5: found the end, expected a number, an id, "
-                'a function, "(" or "[".'
+                "Error in expression 'e1': line 1, column 5: found the end, expected a number, "
+                'an id, a function, "(" or "[".'
             ),
         ),
         ([M1, M1], {}, "ValidationError", "m1: found the id twice, expected ids that differ."),
@@ -265,8 +265,8 @@ async def test_what_is_no_token_is_refused(token: str) -> None:
             {},
             "InvalidParameterValue",
             (
-                "The parameter MetricDataQueries.member.1.Period belongs to an Expression, expected "
-                "none."
+                "The parameter MetricDataQueries.member.1.Period belongs to an Expression, "
+                "expected none."
             ),
         ),
         (
@@ -274,8 +274,8 @@ async def test_what_is_no_token_is_refused(token: str) -> None:
             {},
             "InvalidParameterValue",
             (
-                "The parameter MetricDataQueries.member.2.MetricStat.Period is 45, expected 1, 5, 10, "
-                "20, 30 or a multiple of 60."
+                "The parameter MetricDataQueries.member.2.MetricStat.Period is 45, expected 1, 5, "
+                "10, 20, 30 or a multiple of 60."
             ),
         ),
         (
@@ -283,8 +283,8 @@ async def test_what_is_no_token_is_refused(token: str) -> None:
             {},
             "InvalidParameterValue",
             (
-                "The parameter MetricDataQueries.member.1.Period is 5, expected a multiple of 10, the "
-                "seconds of a pane."
+                "The parameter MetricDataQueries.member.1.Period is 5, expected a multiple of 10, "
+                "the seconds of a pane."
             ),
         ),
         (
