@@ -23,7 +23,7 @@ VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "commo
 OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
 """Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
 CLOUDWATCHS_WORDS = {"query", "queries"}
-"""What CloudWatch's API calls a metric or an expression of a request: its word, where we speak it."""
+"""CloudWatch's word for a metric or an expression of a request: ours too where we speak its API."""
 SPEAK_CLOUDWATCH = ("detector/domain/metrics/", "detector/services/cloudwatch/")
 BANNED = {word + ending for word in VAGUE | OTHERS_WORDS for ending in ("", "s")} | {"queries"}
 
