@@ -173,7 +173,7 @@ class MetricAlarms:
             earliest -= earliest % MINUTE_MS
             self.skipped_instants += (earliest - before) // SHORT_STEP_MS
             before = earliest
-            self._rounds.left_out(earliest)
+            self._rounds.left_out(earliest + SHORT_STEP_MS)
         for at_ms in range(before + SHORT_STEP_MS, horizon + 1, SHORT_STEP_MS):
             await self._round(at_ms)
 
