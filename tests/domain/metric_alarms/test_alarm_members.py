@@ -193,13 +193,17 @@ WINDOW = "EvaluationWindow.WallClockWindow"
     [
         (
             metric_alarm(MetricName=None),
-            "found none of them, expected exactly one of MetricName, Metrics and "
-            "EvaluationCriteria",
+            (
+                "found none of them, expected exactly one of MetricName, Metrics and "
+                "EvaluationCriteria"
+            ),
         ),
         (
             metric_alarm(Metrics=[math("1")]),
-            "found MetricName, Metrics, expected exactly one of MetricName, Metrics and "
-            "EvaluationCriteria",
+            (
+                "found MetricName, Metrics, expected exactly one of MetricName, Metrics and "
+                "EvaluationCriteria"
+            ),
         ),
         (metric_alarm(AlarmName=None), "AlarmName is missing, expected a text"),
         (metric_alarm("x" * 256), "AlarmName has 256 characters, expected 1 to 255"),
@@ -238,8 +242,10 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             metric_alarm(EvaluateLowSampleCountPercentile="ignore"),
-            "found EvaluateLowSampleCountPercentile, expected none of them without "
-            "ExtendedStatistic",
+            (
+                "found EvaluateLowSampleCountPercentile, expected none of them without "
+                "ExtendedStatistic"
+            ),
         ),
         (
             metric_alarm(Period=45),
@@ -247,8 +253,10 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             metric_alarm(Period=None),
-            "Period is missing, expected a whole number from 1 to 604800; "
-            "Period is 1, expected 10, 20, 30 or a multiple of 60 seconds",
+            (
+                "Period is missing, expected a whole number from 1 to 604800; "
+                "Period is 1, expected 10, 20, 30 or a multiple of 60 seconds"
+            ),
         ),
         (
             metric_alarm(EvaluationPeriods=0),
@@ -264,8 +272,10 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             metric_alarm(EvaluationPeriods=169, Period=3600),
-            "EvaluationPeriods 169 times a Period of 3600 is 608400 seconds, "
-            "expected at most 604800",
+            (
+                "EvaluationPeriods 169 times a Period of 3600 is 608400 seconds, "
+                "expected at most 604800"
+            ),
         ),
         (metric_alarm(Threshold=None), "Threshold is missing, expected a finite number"),
         (
@@ -274,18 +284,24 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             metric_alarm(ComparisonOperator="Equals"),
-            "ComparisonOperator is 'Equals', expected one of GreaterThanOrEqualToThreshold, "
-            "GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold",
+            (
+                "ComparisonOperator is 'Equals', expected one of GreaterThanOrEqualToThreshold, "
+                "GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold"
+            ),
         ),
         (
             metric_alarm(ComparisonOperator="LessThanLowerThreshold"),
-            "found an anomaly detection band (ThresholdMetricId or a band operator), "
-            "expected a Threshold: bands are not supported",
+            (
+                "found an anomaly detection band (ThresholdMetricId or a band operator), "
+                "expected a Threshold: bands are not supported"
+            ),
         ),
         (
             metric_alarm(ThresholdMetricId="ad1"),
-            "found an anomaly detection band (ThresholdMetricId or a band operator), "
-            "expected a Threshold: bands are not supported",
+            (
+                "found an anomaly detection band (ThresholdMetricId or a band operator), "
+                "expected a Threshold: bands are not supported"
+            ),
         ),
         (
             metric_alarm(TreatMissingData="guess"),
@@ -309,13 +325,17 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             metric_alarm(Dimensions=[7]),
-            "Dimensions[0].Name is None, expected a text; "
-            "Dimensions[0].Value is None, expected a text",
+            (
+                "Dimensions[0].Name is None, expected a text; "
+                "Dimensions[0].Value is None, expected a text"
+            ),
         ),
         (
             metric_alarm(EvaluationWindow={}),
-            "EvaluationWindow has no member, expected exactly one of SlidingWindow and "
-            "WallClockWindow",
+            (
+                "EvaluationWindow has no member, expected exactly one of SlidingWindow and "
+                "WallClockWindow"
+            ),
         ),
         (
             metric_alarm(Period=120, EvaluationWindow={"WallClockWindow": {}}),
@@ -323,13 +343,17 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             metric_alarm(EvaluationWindow={"WallClockWindow": {"Timezone": "Mars"}}),
-            f"{WINDOW}.Timezone: 'Mars' is no time zone, expected a name such as Europe/London "
-            "or an offset such as +05:30",
+            (
+                f"{WINDOW}.Timezone: 'Mars' is no time zone, expected a name such as Europe/London "
+                "or an offset such as +05:30"
+            ),
         ),
         (
             metric_alarm(WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 2881}),
-            "WarmUpConfiguration.WarmUpPeriodDurationInMinutes is 2881, "
-            "expected a whole number from 1 to 2880",
+            (
+                "WarmUpConfiguration.WarmUpPeriodDurationInMinutes is 2881, "
+                "expected a whole number from 1 to 2880"
+            ),
         ),
         (
             metric_alarm(
@@ -341,8 +365,10 @@ WINDOW = "EvaluationWindow.WallClockWindow"
                     }
                 }
             ),
-            "ActionConfiguration.AlarmTagsPropagation has IncludedTagKeys and ExcludedTagKeys, "
-            "expected one of them",
+            (
+                "ActionConfiguration.AlarmTagsPropagation has IncludedTagKeys and ExcludedTagKeys, "
+                "expected one of them"
+            ),
         ),
         (
             contributor_alarm(EvaluationInterval=None),
@@ -358,9 +384,11 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             contributor_alarm(EvaluationCriteria={"SqlCriteria": {}}),
-            "EvaluationCriteria has SqlCriteria, expected exactly PromQLCriteria; "
-            f"{PROMQL}.Query is missing, expected a text; "
-            f"{PROMQL}.Query is '', expected a sentence such as {EXAMPLE}",
+            (
+                "EvaluationCriteria has SqlCriteria, expected exactly PromQLCriteria; "
+                f"{PROMQL}.Query is missing, expected a text; "
+                f"{PROMQL}.Query is '', expected a sentence such as {EXAMPLE}"
+            ),
         ),
         (
             contributor_alarm(criteria={"Query": "rate(http_errors[5m]) > 1"}),
@@ -370,8 +398,10 @@ WINDOW = "EvaluationWindow.WallClockWindow"
             contributor_alarm(
                 criteria={"Query": 'insight_rule_contributor_value{rule="a"} > 1e999'}
             ),
-            f"{PROMQL}.Query is 'insight_rule_contributor_value{{rule=\"a\"}} > 1e999', "
-            f"expected a sentence such as {EXAMPLE}",
+            (
+                f"{PROMQL}.Query is 'insight_rule_contributor_value{{rule=\"a\"}} > 1e999', "
+                f"expected a sentence such as {EXAMPLE}"
+            ),
         ),
         (
             contributor_alarm(criteria={"PendingPeriod": 86_401}),
@@ -415,13 +445,17 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             expression_alarm(stat("m1"), math("m1", ReturnData=False)),
-            "ReturnData is true for no item, expected true for exactly one item of Metrics and "
-            "false for the others",
+            (
+                "ReturnData is true for no item, expected true for exactly one item of Metrics and "
+                "false for the others"
+            ),
         ),
         (
             expression_alarm(stat("m1", ReturnData=True), math("m1")),
-            "ReturnData is true for m1, e1, expected true for exactly one item of Metrics and "
-            "false for the others",
+            (
+                "ReturnData is true for m1, e1, expected true for exactly one item of Metrics and "
+                "false for the others"
+            ),
         ),
         (
             expression_alarm(*(stat(f"m{n}") for n in range(11)), math("m1")),
@@ -441,9 +475,11 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         ),
         (
             expression_alarm(7),  # type: ignore[arg-type]
-            "Metrics[0].Id is '', expected letters, digits and underscores after a small letter; "
-            "Metrics[0] has neither, expected MetricStat or Expression; "
-            "Metrics have the Periods none, expected one that all share",
+            (
+                "Metrics[0].Id is '', expected letters, digits and underscores after a small letter; "
+                "Metrics[0] has neither, expected MetricStat or Expression; "
+                "Metrics have the Periods none, expected one that all share"
+            ),
         ),
     ],
 )

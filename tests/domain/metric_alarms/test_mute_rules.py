@@ -170,13 +170,17 @@ WHAT = "found '{}', expected numbers and names, alone or with '-' and ',', or '*
         (members(Rule=None), None),
         (
             members("every day"),
-            "Rule.Schedule.Expression is 'every day', "
-            "expected cron(0 2 * * SUN) or at(2026-05-10T14:00)",
+            (
+                "Rule.Schedule.Expression is 'every day', "
+                "expected cron(0 2 * * SUN) or at(2026-05-10T14:00)"
+            ),
         ),
         (
             members("cron(0 2 * *)"),
-            "Rule.Schedule.Expression is 'cron(0 2 * *)': found 4 fields, expected 5: "
-            "minutes, hours, day of month, month, day of week",
+            (
+                "Rule.Schedule.Expression is 'cron(0 2 * *)': found 4 fields, expected 5: "
+                "minutes, hours, day of month, month, day of week"
+            ),
         ),
         (
             members("cron(*/5 2 * * *)"),
@@ -188,18 +192,24 @@ WHAT = "found '{}', expected numbers and names, alone or with '-' and ',', or '*
         ),
         (
             members("cron(61 2 * * *)"),
-            "Rule.Schedule.Expression is 'cron(61 2 * * *)': bad minute, "
-            "expected values that the calendar has",
+            (
+                "Rule.Schedule.Expression is 'cron(61 2 * * *)': bad minute, "
+                "expected values that the calendar has"
+            ),
         ),
         (
             members("cron(0 2 31 2 *)"),
-            "Rule.Schedule.Expression is 'cron(0 2 31 2 *)': bad day-of-month, "
-            "expected values that the calendar has",
+            (
+                "Rule.Schedule.Expression is 'cron(0 2 31 2 *)': bad day-of-month, "
+                "expected values that the calendar has"
+            ),
         ),
         (
             members("at(2026-02-30T10:00)"),
-            "Rule.Schedule.Expression is 'at(2026-02-30T10:00)', "
-            "expected a date that exists in at(...)",
+            (
+                "Rule.Schedule.Expression is 'at(2026-02-30T10:00)', "
+                "expected a date that exists in at(...)"
+            ),
         ),
         (
             members(duration="4 hours"),
