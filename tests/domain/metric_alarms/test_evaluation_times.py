@@ -1,5 +1,6 @@
 """When alarms are evaluated and what they look at; calendars against Python's own arithmetic."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,6 @@ from detector.domain.metric_alarms.evaluation_times import (
     wall_clock_floor,
     zone_of,
 )
-import itertools
 
 NEW_YORK = ZoneInfo("America/New_York")
 instants = st.integers(0, 2_000_000_000).map(lambda seconds: seconds * 1000)
