@@ -142,6 +142,8 @@ class LoopSource:
         yield "   if found is None:"
         yield "    tally.late += 1"
         yield "    continue"
+        yield "   if found.book is not BOOK:"
+        yield from self._hand_over("    ")
         yield "   pane = found"
         yield f"   start = max(pane.start_ms, {EARLIEST_MS})"
         yield f"   end = min(pane.start_ms + {self._times.pane_ms}, {LATEST_MS})"

@@ -21,13 +21,21 @@ class ZoneRef:
 
 
 @dataclass(frozen=True, slots=True)
+class NewestPane:
+    """When the newest pane of a window begins, and whether nothing in it is known to be missing."""
+
+    start_ms: int
+    trustworthy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WindowMeta:
     """What is known about a window besides its counts.
 
     ``complete`` is false when a source partition had not progressed past the window within the
     patience; ``missing_partitions`` names those as ``topic/partition``. ``partial``: some pane
     lacks its beginning. ``late`` counts events that came too late for any pane since the previous
-    window.
+    window. ``newest`` describes the newest pane alone, ``None`` where that is not known.
     """
 
     window: Window
@@ -35,6 +43,7 @@ class WindowMeta:
     partial: bool
     missing_partitions: tuple[str, ...]
     late: int
+    newest: NewestPane | None = None
 
     @property
     def trustworthy(self) -> bool:
@@ -50,6 +59,8 @@ class FleetWindow:
 
     ``zone_index`` (int64) points into ``zones``. ``caller_*`` describe the caller with the most
     faults of each host: its name (empty when there is none) and its faults, a lower bound.
+    ``newest``: requests, faults, slow and connection failures of the newest pane alone, a row each
+    (4 x hosts); ``None`` where that is not known.
     """
 
     service: str
@@ -64,6 +75,7 @@ class FleetWindow:
     last_seen_ms: NDArray[np.float64]
     caller_names: tuple[str, ...]
     caller_faults: NDArray[np.float64]
+    newest: NDArray[np.float64] | None = None
 
     @property
     def subject(self) -> str:
@@ -78,6 +90,7 @@ class RuleWindow:
     ``others`` is weight that no listed contributor owns (it sits in sketches below their
     threshold); ``error_bound`` is by how much any value may be off (0 when exact); ``unique`` is
     exact while ``error_bound`` is 0 and a lower bound otherwise. ``samples`` counts observations.
+    ``newest`` is the newest pane alone, in the same form; ``None`` where that is not known.
     """
 
     rule: str
@@ -92,6 +105,7 @@ class RuleWindow:
     samples: float
     minimum: float
     maximum: float
+    newest: "RuleWindow | None" = None
 
     @property
     def subject(self) -> str:
@@ -111,6 +125,28 @@ class ReportContributor(msgspec.Struct, frozen=True):
     rank: int
 
 
+class PaneReport(msgspec.Struct, frozen=True):
+    """What the newest pane of a window holds by itself.
+
+    Windows overlap and panes do not, so that sums over any range are made of these. ``start`` in
+    epoch milliseconds; the pane ends with its window. ``contributors`` are the ranked (keys, value)
+    of the pane; the other members are as in ``Report``. ``complete`` is false when the pane lacks a
+    source partition or its beginning.
+    """
+
+    start: int
+    complete: bool
+    sum: float
+    sample_count: float
+    unique_contributors: int
+    minimum: float
+    maximum: float
+    error_bound: float
+    contributors: tuple[tuple[tuple[str, ...], float], ...]
+    others: float
+    totals: dict[str, float]
+
+
 class Report(msgspec.Struct, frozen=True):
     """What the reports topic carries, one JSON record per subject and window.
 
@@ -118,7 +154,8 @@ class Report(msgspec.Struct, frozen=True):
 
     For a fleet the value is faults, the keys are zone and host, and ``totals`` adds the other
     columns. ``others`` is what the unlisted contributors own, so that the shares of all and
-    ``others`` add up to 1.
+    ``others`` add up to 1. ``pane`` tells of the newest pane alone. ``slide_reports`` says how many
+    reports the same slide put on this partition, 0 where that is not known.
     """
 
     schema: str
@@ -144,3 +181,5 @@ class Report(msgspec.Struct, frozen=True):
     others: float
     others_share: float
     totals: dict[str, float]
+    pane: PaneReport | None = None
+    slide_reports: int = 0

@@ -100,6 +100,7 @@ class FleetTable:
             last_seen_ms=self._ring.latest[rows],
             caller_names=names,
             caller_faults=caller_faults,
+            newest=self._ring.newest(rows)[:-1],
         )
 
     def _name(self, rows: IntArray) -> None:
@@ -194,10 +195,23 @@ class RuleTable:
 
     def window(self, meta: WindowMeta, key_labels: tuple[str, ...]) -> RuleWindow:
         """Return the window with its keys in order."""
-        panes = [pane for pane in self._panes if pane is not None]
-        heard = [pane for pane in panes if pane.samples > 0.0]
         rows = self._ring.present()
-        values = self._ring.sums(rows)[0]
+        whole = [pane for pane in self._panes if pane is not None]
+        last = [pane for pane in list(self._panes)[-1:] if pane is not None]
+        values, held = self._ring.newest(rows)
+        newest = self._show(meta, key_labels, last, rows[held > 0.0], values[held > 0.0])
+        window = self._show(meta, key_labels, whole, rows, self._ring.sums(rows)[0])
+        return replace(window, newest=newest)
+
+    def _show(
+        self,
+        meta: WindowMeta,
+        key_labels: tuple[str, ...],
+        panes: Sequence["_RulePane"],
+        rows: IntArray,
+        values: FloatArray,
+    ) -> RuleWindow:
+        heard = [pane for pane in panes if pane.samples > 0.0]
         keys = tuple(self._ring.keys[row][1] for row in rows.tolist())
         sketch = _merged([pane.sketch for pane in panes if pane.sketch is not None])
         others, error_bound = 0.0, 0.0

@@ -14,6 +14,7 @@ from detector.domain.control import ControlView
 from detector.domain.limits import DecideConfig
 from detector.domain.reports import Report
 from detector.services.intake import Intake, IntakeResult
+from detector.services.rule_sources import FixedRules
 from detector.services.tallying import TallySettings
 from detector.stages.decide import Decider, Ruling
 from detector.stages.evaluate import EvaluateConfig, Evaluator
@@ -34,9 +35,10 @@ class Detection:
         partitions: int,
     ) -> None:
         self._sources = {topic: partitions}
+        rules = FixedRules(settings.rules)
         self._intake = Intake(
             topic,
-            rules=settings.rules,
+            rules_at=rules.book_at,
             mapping=settings.mapping,
             limits=settings.limits,
             times=settings.times,
@@ -45,7 +47,7 @@ class Detection:
             PartitionTally(
                 topic,
                 partition,
-                rules=settings.rules,
+                rules_at=rules.book_at,
                 times=settings.times,
                 limits=settings.tally_limits,
                 begins_inside=False,
@@ -55,7 +57,7 @@ class Detection:
         self._merge = Merge(
             settings.times,
             settings.tally_limits.exact_contributors,
-            {rule.name: rule.key_labels for rule in settings.rules},
+            rules.book_at,
         )
         self._evaluator = Evaluator(evaluate)
         self._decider = Decider(decide)

@@ -21,6 +21,8 @@ from detector.settings.detecting import (
     WindowsSection,
     ZoneTestSection,
 )
+from detector.settings.detectors import DetectorsSection
+from detector.settings.live_rules import RulesSection
 from detector.settings.running import (
     KafkaSection,
     SecuritySection,
@@ -75,9 +77,11 @@ class Settings(BaseSettings):
     windows: WindowsSection = WindowsSection()
     input: InputSection = InputSection()
     fields: FieldsSection = FieldsSection()
+    rules: RulesSection = RulesSection()
     alarms: AlarmsSection = AlarmsSection()
     share_test: ShareTestSection = ShareTestSection()
     zone_test: ZoneTestSection = ZoneTestSection()
+    detectors: DetectorsSection = DetectorsSection()
     budgets: BudgetsSection = BudgetsSection()
     actuator: ActuatorSection = ActuatorSection()
     tallies: TalliesSection = TalliesSection()

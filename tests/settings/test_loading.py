@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from detector.domain.errors import SettingsError
-from detector.domain.vocabulary import AlarmMode, Mode
+from detector.domain.vocabulary import AlarmMode, Mode, Switch
 from detector.settings import Settings, every_setting, load
 from detector.settings.sources import variable_of
 
@@ -52,6 +52,8 @@ def other_value(path: tuple[str, ...], tmp_path: Path) -> Any:
     if path in SPECIAL:
         return SPECIAL[path]
     default = value_at(Settings(), path)
+    if isinstance(default, Switch):
+        return "shadow" if default is Switch.ON else "on"
     if isinstance(default, bool):
         return not default
     if isinstance(default, int):
