@@ -456,3 +456,20 @@ async def test_what_cannot_be_read_is_counted_and_stops_nothing() -> None:
     await world.live()
     assert world.service.unreadable_items == 1
     await world.service.stop()
+
+
+async def test_a_write_that_failed_is_finished_before_anything_else() -> None:
+    expected, _, whole = await story(None)
+    for left in range(0, whole.passed, 3):
+        world = await prepared()
+        fuse = Fuse(left)
+        world.service = (await world.live(fuse)).service
+        for place in range(len(SUMS) * 6):
+            end_ms = START + (place + 1) * 10_000
+            try:
+                await world.window(end_ms)
+            except Crash:
+                # The broker is back and the process is still the same.
+                fuse.left = None
+                await world.window(end_ms)
+        assert expected == sorted(world.history_topic.items(), key=lambda item: item.id), left
