@@ -29,6 +29,7 @@ from detector.settings.running import (
     TelemetrySection,
     TopicsSection,
 )
+from detector.settings.serving import ApiSection
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
 InputTopics = Annotated[tuple[TopicName, ...], SplitAtCommas, Field(min_length=1, max_length=1000)]
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     kafka: KafkaSection = KafkaSection()
     security: SecuritySection = SecuritySection()
     telemetry: TelemetrySection = TelemetrySection()
+    api: ApiSection = ApiSection()
 
     @field_validator("broker")
     @classmethod

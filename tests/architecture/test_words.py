@@ -22,9 +22,13 @@ RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
 VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "common_utils"}
 OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
 """Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
-CLOUDWATCHS_WORDS = {"query", "queries"}
-"""What CloudWatch's API calls a metric or an expression of a request: its word, where we speak it."""
-SPEAK_CLOUDWATCH = ("detector/domain/metrics/", "detector/services/cloudwatch/")
+CLOUDWATCHS_WORDS = {"query", "queries", "region", "handler", "handlers"}
+"""What CloudWatch's API calls a metric or an expression of a request, and what is signed for: its
+words, where we speak it. What answers an operation is its handler."""
+SPEAK_CLOUDWATCH = (
+    *("detector/domain/metrics/", "detector/services/cloudwatch/"),
+    *("detector/adapters/cloudwatch_api/", "detector/settings/serving.py"),
+)
 BANNED = {word + ending for word in VAGUE | OTHERS_WORDS for ending in ("", "s")} | {"queries"}
 
 # Spelt in two halves, so that this file does not contain what it looks for.

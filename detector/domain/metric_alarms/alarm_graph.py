@@ -92,9 +92,7 @@ class AlarmGraph:
         return found
 
     def _ordered(self, affected: set[str]) -> list[str]:
-        missing = {
-            name: sum(child in affected for child in self._below[name]) for name in affected
-        }
+        missing = {name: sum(child in affected for child in self._below[name]) for name in affected}
         ready = sorted((name for name, count in missing.items() if count == 0), reverse=True)
         ordered = []
         while ready:

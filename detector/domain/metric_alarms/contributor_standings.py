@@ -157,9 +157,7 @@ def _followed(
     return followed
 
 
-def _calmer(
-    alarm: ContributorAlarm, each: ContributorStanding, at_ms: int
-) -> ContributorStanding:
+def _calmer(alarm: ContributorAlarm, each: ContributorStanding, at_ms: int) -> ContributorStanding:
     since = at_ms if each.calm_since_ms is None else each.calm_since_ms
     if at_ms - since < alarm.recovery_ms:
         return replace(each, breaching_since_ms=None, calm_since_ms=since)

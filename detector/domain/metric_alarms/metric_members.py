@@ -32,9 +32,7 @@ def read_metric(complaints: Complaints) -> MetricWatch:
     metric = FleetMetric(namespace, name, dimensions, statistic)
     if not low_samples:
         return MetricWatch(metric)
-    return MetricWatch(
-        metric, FleetMetric(namespace, name, dimensions, "SampleCount"), low_samples
-    )
+    return MetricWatch(metric, FleetMetric(namespace, name, dimensions, "SampleCount"), low_samples)
 
 
 def read_dimensions(complaints: Complaints) -> tuple[tuple[str, str], ...]:
