@@ -7,6 +7,7 @@ Law: nothing out of a log record's payload is logged, and nothing that a produce
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TextIO
 
 import msgspec
@@ -130,6 +131,12 @@ class LogListener:
                 self._count("events_lost", notice.reason, notice.count)
             case notices.TallyReceived(outcome="unreadable"):
                 self._count("tally_records_refused", notice.outcome, 1)
+            case notices.RulesRead() | notices.RuleChangeRead():
+                self._rules(notice)
+            case notices.TallyingHeld():
+                self._log.warning("tallying_held", held=notice.held)
+            case notices.RuleFlooded():
+                self._log.warning("rule_flooded", **asdict(notice))
             case _:
                 pass
 
@@ -174,6 +181,13 @@ class LogListener:
             reason=notice.reason,
             duration_seconds=round(notice.duration_seconds, 3),
         )
+
+    def _rules(self, notice: notices.RulesRead | notices.RuleChangeRead) -> None:
+        if isinstance(notice, notices.RulesRead):
+            self._log.info("rules_read", **asdict(notice))
+        else:
+            level = logging.WARNING if notice.objection else logging.INFO
+            self._log.log(level, "rule_change_read", **asdict(notice))
 
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))

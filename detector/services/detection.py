@@ -57,7 +57,7 @@ class Detection:
         self._merge = Merge(
             settings.times,
             settings.tally_limits.exact_contributors,
-            {rule.name: rule.key_labels for rule in settings.rules},
+            rules.book_at,
         )
         self._evaluator = Evaluator(evaluate)
         self._decider = Decider(decide)

@@ -22,6 +22,7 @@ from detector.settings.detecting import (
     ZoneTestSection,
 )
 from detector.settings.detectors import DetectorsSection
+from detector.settings.live_rules import RulesSection
 from detector.settings.running import (
     KafkaSection,
     SecuritySection,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     windows: WindowsSection = WindowsSection()
     input: InputSection = InputSection()
     fields: FieldsSection = FieldsSection()
+    rules: RulesSection = RulesSection()
     alarms: AlarmsSection = AlarmsSection()
     share_test: ShareTestSection = ShareTestSection()
     zone_test: ZoneTestSection = ZoneTestSection()
