@@ -29,9 +29,11 @@ from detector.domain.vocabulary import (
     ClosedBy,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -76,13 +78,13 @@ class Metrics:
         self._by_type: dict[type, Callable[[Any], None]] = {
             notices.RecordsConsumed: self._on_consumed,
             notices.RecordsDecoded: self._on_decoded,
-            notices.TimesRead: self._on_times,
+            notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
             notices.EventsUnplaced: lambda told: self._unplaced.inc(told.count),
-            notices.RecordDeadLettered: self._on_dead_letter,
-            notices.PanesTallied: self._on_panes,
+            notices.RecordDeadLettered: lambda told: self._dead.labels(told.reason).inc(),
+            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
             notices.WatermarkMoved: self._on_watermark,
-            notices.TallyReceived: self._on_tally,
+            notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
             notices.ContributorsUnfollowed: lambda told: self._unfollowed.inc(told.count),
             notices.AlarmMoved: self._on_alarm,
@@ -90,6 +92,8 @@ class Metrics:
             notices.BudgetLevel: self._on_budget,
             notices.KillSwitchRead: self._on_kill_switch,
             notices.OutcomeRecorded: self._on_outcome,
+            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
+            notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
         }
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -148,6 +152,12 @@ class Metrics:
             "detector_tally_records",
             "Tally records received.",
             outcome=["applied", "duplicate", "late", "unreadable"],
+        )
+        self._kept = self._counter(
+            "detector_history_reports", "Reports in the history.", fate=list(ReportFate)
+        )
+        self._troubles = self._counter(
+            "detector_history_troubles", "Troubles of the history.", trouble=list(HistoryTrouble)
         )
         self._evaluations = self._counter(
             "detector_rule_evaluations", "Tables evaluated.", result=["complete", "incomplete"]
@@ -213,9 +223,6 @@ class Metrics:
     def _on_decoded(self, notice: notices.RecordsDecoded) -> None:
         self._decoded.labels(notice.envelope, notice.outcome).inc(notice.count)
 
-    def _on_times(self, notice: notices.TimesRead) -> None:
-        self._times.labels(notice.source).inc(notice.count)
-
     def _on_lost(self, notice: notices.EventsLost) -> None:
         self._lost.labels(notice.reason).inc(notice.count)
         if notice.reason is Loss.LATE:
@@ -223,17 +230,8 @@ class Metrics:
         elif notice.reason is Loss.DUPLICATE:
             self._duplicate.inc(notice.count)
 
-    def _on_dead_letter(self, notice: notices.RecordDeadLettered) -> None:
-        self._dead.labels(notice.reason).inc()
-
-    def _on_panes(self, notice: notices.PanesTallied) -> None:
-        self._panes.labels(notice.closed_by).inc(notice.count)
-
     def _on_watermark(self, notice: notices.WatermarkMoved) -> None:
         self._watermark.labels(self._topic(notice.topic)).set(notice.time_ms / 1000)
-
-    def _on_tally(self, notice: notices.TallyReceived) -> None:
-        self._tallies.labels(notice.outcome).inc()
 
     def _on_window(self, notice: notices.WindowEvaluated) -> None:
         result = "complete" if notice.complete else "incomplete"

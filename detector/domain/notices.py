@@ -14,9 +14,11 @@ from detector.domain.vocabulary import (
     AlarmState,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -166,6 +168,22 @@ class OutcomeRecorded:
     duration_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class ReportsKept:
+    """``count`` records of the reports topic came to ``fate`` in the history of reports."""
+
+    fate: ReportFate
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTroubled:
+    """The history of reports met ``trouble``; ``reason`` is what was found."""
+
+    trouble: HistoryTrouble
+    reason: str
+
+
 Notice = (
     RecordsConsumed
     | RecordsDecoded
@@ -183,6 +201,8 @@ Notice = (
     | BudgetLevel
     | KillSwitchRead
     | OutcomeRecorded
+    | ReportsKept
+    | HistoryTroubled
 )
 
 NoticeListener = Callable[[Notice], None]

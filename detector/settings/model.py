@@ -21,6 +21,7 @@ from detector.settings.detecting import (
     WindowsSection,
     ZoneTestSection,
 )
+from detector.settings.history import HistorySection
 from detector.settings.running import (
     KafkaSection,
     SecuritySection,
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     actuator: ActuatorSection = ActuatorSection()
     tallies: TalliesSection = TalliesSection()
     topics: TopicsSection = TopicsSection()
+    history: HistorySection = HistorySection()
     kafka: KafkaSection = KafkaSection()
     security: SecuritySection = SecuritySection()
     telemetry: TelemetrySection = TelemetrySection()
