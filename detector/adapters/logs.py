@@ -129,6 +129,10 @@ class LogListener:
                 self._count("records_dead_lettered", notice.reason, 1)
             case notices.EventsLost():
                 self._count("events_lost", notice.reason, notice.count)
+            case notices.HistoryTroubled():
+                self._log.warning(
+                    "history_troubled", trouble=notice.trouble.value, reason=notice.reason
+                )
             case notices.TallyReceived(outcome="unreadable"):
                 self._count("tally_records_refused", notice.outcome, 1)
             case notices.RulesRead() | notices.RuleChangeRead():

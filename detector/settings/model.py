@@ -22,6 +22,7 @@ from detector.settings.detecting import (
     ZoneTestSection,
 )
 from detector.settings.detectors import DetectorsSection
+from detector.settings.history import HistorySection
 from detector.settings.live_rules import RulesSection
 from detector.settings.running import (
     KafkaSection,
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     actuator: ActuatorSection = ActuatorSection()
     tallies: TalliesSection = TalliesSection()
     topics: TopicsSection = TopicsSection()
+    history: HistorySection = HistorySection()
     kafka: KafkaSection = KafkaSection()
     security: SecuritySection = SecuritySection()
     telemetry: TelemetrySection = TelemetrySection()
