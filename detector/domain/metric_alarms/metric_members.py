@@ -1,4 +1,4 @@
-"""What a metric alarm watches: one metric by its name, or metrics and expressions in ``Metrics``."""
+"""What a metric alarm watches: one metric by its name, or ``Metrics`` with their expressions."""
 
 import re
 from collections.abc import Mapping
