@@ -1,4 +1,4 @@
-"""Both processes refuse to start on topics that are not as they must be.
+"""Every process refuses to start on topics that are not as they must be.
 
 A broker may make up a topic that is asked for, with another number of partitions, and nothing would
 say so until alarms and actions are missing.
@@ -29,6 +29,12 @@ def require_for_actuator(settings: Settings) -> None:
     """Raise ``TopicAdminError`` with every topic that keeps an actuator from acting once."""
     topics = settings.topic_names()
     _require(settings, {topics.actions, topics.outcomes, topics.control}, ())
+
+
+def require_for_api(settings: Settings) -> None:
+    """Raise ``TopicAdminError`` with every topic that keeps the API from answering."""
+    topics = settings.topic_names()
+    _require(settings, {topics.reports, topics.control}, ())
 
 
 def _require(settings: Settings, needed: Collection[str], inputs: Collection[str]) -> None:
