@@ -26,11 +26,11 @@ from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
-from detector.bootstrap.api_parts import ApiParts, handlers, store_config
+from detector.bootstrap.api_parts import ApiParts, operations, store_config
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.budgets import SteadyTime
-from detector.domain.notices import HistoryTroubled
+from detector.domain.notices import HistoryTroubled, Notice, TallyingHeld
 from detector.domain.vocabulary import HistoryTrouble
 from detector.settings import Settings
 
@@ -46,7 +46,7 @@ class ApiProcess:
         self._telemetry = Telemetry(settings, self._clock)
         self._client = aiokafka_client(settings.broker, security_of(settings))
         self._topics = settings.topic_names()
-        self._rules = followed_rules(settings, self._steady, self._telemetry)
+        self._rules = followed_rules(settings, self._steady, self._notify)
         self._control = ControlLog(
             self._topics.control, client=self._client, clock=self._steady, listener=self._rules
         )
@@ -64,6 +64,11 @@ class ApiProcess:
 
     def _steady(self) -> SteadyTime:
         return steady(self._clock)
+
+    def _notify(self, notice: Notice) -> None:
+        # Nobody tallies here; that the rules are waited for is what readiness tells.
+        if not isinstance(notice, TallyingHeld):
+            self._telemetry(notice)
 
     def _readiness(self) -> Mapping[str, tuple[bool, str]]:
         rules, history = self._rules.is_settled, self._caught_up
@@ -94,7 +99,7 @@ class ApiProcess:
         return follower
 
     def _server(self, parts: ApiParts) -> ApiServer:
-        section, answering = self._settings.api, handlers(parts)
+        section, answering = self._settings.api, operations(parts)
         api = Api(
             answering,
             access=self._access,

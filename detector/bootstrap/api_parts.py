@@ -1,6 +1,6 @@
 """What the API's handlers are built from, and which handler answers which operation.
 
-Whoever writes a new handler adds it in ``handlers``; what nobody handles is answered with 501.
+Whoever writes a new handler adds it in ``operations``; what nobody handles is answered with 501.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ def store_config(settings: Settings) -> StoreConfig:
     )
 
 
-def handlers(parts: ApiParts) -> dict[str, Handler]:
+def operations(parts: ApiParts) -> dict[str, Handler]:
     """Return the handlers by operation."""
     times, history = parts.settings.windows.times(), parts.settings.history
     limits = ReportLimits(pane_ms=times.pane_ms, retention_days=history.retention_days)
