@@ -24,7 +24,7 @@ from detector.adapters.health_server import HealthServer
 from detector.adapters.kafka_security import aiokafka_client
 from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
-from detector.adapters.report_store import ReportFollower, ReportStore
+from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
 from detector.bootstrap.api_parts import ApiParts, operations, store_config
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
@@ -136,7 +136,11 @@ class ApiProcess:
             store = self._open_store(stack)
             follower = await self._follow(store, stack)
             parts = ApiParts(
-                settings=self._settings, store=store, rules=self._rules, now=self._clock.now
+                settings=self._settings,
+                store=store,
+                metrics=ReportMetrics(store, follower.through_ms),
+                rules=self._rules,
+                now=self._clock.now,
             )
             server = self._server(parts)
             log.info("started", metrics_port=self._health.port, role="api")

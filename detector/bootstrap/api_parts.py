@@ -4,14 +4,21 @@ Whoever writes a new handler adds it in ``operations``; what nobody handles is a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from detector.adapters.report_store import ReportStore, StoreConfig
 from detector.adapters.report_store.batch import HOUR_MS
 from detector.adapters.report_store.ranges import read_range
+from detector.domain.metrics.fleets import FLEET_NAMESPACE, SERVICE_DIMENSION, FleetColumn
 from detector.domain.metrics.ranges import RangeReport, RangeRequest
-from detector.services.cloudwatch.contract import Handler
+from detector.services.cloudwatch.contract import Handler, Members, MetricSource
+from detector.services.cloudwatch.metric_data import MetricData
+from detector.services.cloudwatch.metric_listing import (
+    ListedMetric,
+    MetricListing,
+    MetricStatistics,
+)
 from detector.services.cloudwatch.rule_reports import KnownRule, ReportLimits, RuleReports
 from detector.services.rule_sources import FollowedRules
 from detector.settings import Settings
@@ -23,6 +30,7 @@ class ApiParts:
 
     settings: Settings
     store: ReportStore
+    metrics: MetricSource
     rules: FollowedRules
     now: Callable[[], float]
 
@@ -58,13 +66,62 @@ def store_config(settings: Settings) -> StoreConfig:
 
 def operations(parts: ApiParts) -> dict[str, Handler]:
     """Return the handlers by operation."""
-    times, history = parts.settings.windows.times(), parts.settings.history
-    limits = ReportLimits(pane_ms=times.pane_ms, retention_days=history.retention_days)
+    return {**_of_reports(parts), **_of_metrics(parts)}
+
+
+def _of_reports(parts: ApiParts) -> dict[str, Handler]:
+    limits = ReportLimits(
+        pane_ms=parts.store.config.pane_ms, retention_days=parts.settings.history.retention_days
+    )
+    reports = RuleReports(
+        StoredReports(parts.store), lambda name: _known(parts.rules, name), limits, parts.now
+    )
+    return {"GetInsightRuleReport": reports}
+
+
+def _of_metrics(parts: ApiParts) -> dict[str, Handler]:
+    pane_seconds = max(1, round(parts.store.config.pane_ms / 1000))
+    data = MetricData(parts.metrics, now=parts.now, pane_seconds=pane_seconds)
+    statistics = MetricStatistics(parts.metrics, now=parts.now, pane_seconds=pane_seconds)
     return {
-        "GetInsightRuleReport": RuleReports(
-            StoredReports(parts.store), lambda name: _known(parts.rules, name), limits, parts.now
-        ),
+        "GetMetricData": on_a_thread(data.get_metric_data),
+        "GetMetricStatistics": on_a_thread(statistics.get_metric_statistics),
+        "ListMetrics": MetricListing(StoredFleets(parts.store)).list_metrics,
     }
+
+
+def on_a_thread(handler: Handler) -> Handler:
+    """Return a handler that reads the history as it goes, so that nobody else waits for it."""
+
+    async def answer(members: Members) -> Members:
+        return await asyncio.to_thread(lambda: asyncio.run(_awaited(handler(members))))
+
+    return answer
+
+
+async def _awaited(answer: Awaitable[Members]) -> Members:
+    return await answer
+
+
+class StoredFleets:
+    """The metrics of the fleets that the history knows."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    def listed(self) -> list[ListedMetric]:
+        """Return every column of every fleet."""
+        services = [name for name in self._store.subjects if name.startswith(_FLEET)]
+        return [
+            ListedMetric(
+                FLEET_NAMESPACE, column.value, ((SERVICE_DIMENSION, name.removeprefix(_FLEET)),)
+            )
+            for name in services
+            for column in FleetColumn
+        ]
+
+
+_FLEET = "fleet:"
 
 
 def _known(rules: FollowedRules, name: str) -> KnownRule | None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 
+from detector.adapters.cloudwatch_api import ApiMetrics
+from detector.adapters.cloudwatch_api.messages import ApiOutcome
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
 from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
@@ -45,6 +47,7 @@ LISTS: dict[str, type[StrEnum]] = {
     "Why an action is refused": Refusal,
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
+    "What came of a request to the API": ApiOutcome,
 }
 
 
@@ -91,6 +94,7 @@ def words(name: str) -> set[str]:
 def families() -> list[Metric]:
     """Metrics of a fresh exporter that are our own."""
     metrics = Metrics(topics=["detector.logs"], build={"version": "1"}, config_hash="0")
+    ApiMetrics(metrics.registry, ["DescribeAlarms"])
     found = metrics.registry.collect()
     return [family for family in found if family.name.startswith("detector")]
 
