@@ -90,11 +90,11 @@ def _of_metrics(parts: ApiParts) -> dict[str, Handler]:
     }
 
 
-def on_a_thread(handler: Handler) -> Handler:
+def on_a_thread(reads: Handler) -> Handler:
     """Return a handler that reads the history as it goes, so that nobody else waits for it."""
 
     async def answer(members: Members) -> Members:
-        return await asyncio.to_thread(lambda: asyncio.run(_awaited(handler(members))))
+        return await asyncio.to_thread(lambda: asyncio.run(_awaited(reads(members))))
 
     return answer
 
