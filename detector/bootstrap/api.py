@@ -26,12 +26,15 @@ from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
+from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms
 from detector.bootstrap.api_parts import ApiParts, operations, store_config
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.budgets import SteadyTime
+from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.notices import HistoryTroubled, Notice, TallyingHeld
 from detector.domain.vocabulary import HistoryTrouble
+from detector.services.metric_alarms import MetricAlarms
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.api")
@@ -52,6 +55,7 @@ class ApiProcess:
         )
         self._publisher = KafkaPublisher(self._client, client_id=f"{settings.worker_id}-api")
         self._access = Access(KeyRing(settings.api.secrets()), region=settings.api.aws_region)
+        self._alarms: AlarmEngine | None = None
         self._caught_up = False
         self._health = HealthServer(
             host=settings.telemetry.metrics_host,
@@ -87,16 +91,27 @@ class ApiProcess:
         stack.callback(store.close)
         return store
 
-    async def _follow(self, store: ReportStore, stack: AsyncExitStack) -> ReportFollower:
-        follower = ReportFollower(
+    def _follower(self, store: ReportStore) -> ReportFollower:
+        return ReportFollower(
             store,
             FollowerSettings(self._topics.reports, self._client),
             now=self._clock.now,
             notify=self._telemetry,
+            on_window=self._on_window,
         )
-        await follower.start()
-        stack.push_async_callback(follower.stop)
-        return follower
+
+    def _on_window(self, window: ClosedWindow) -> None:
+        if self._alarms is not None:
+            self._alarms.on_window(window)
+
+    def _engine(self, alarms: MetricAlarms, follower: ReportFollower) -> AlarmEngine:
+        self._alarms = AlarmEngine(
+            alarms,
+            partitions=range(self._topics.tally_partitions),
+            through_ms=follower.through_ms,
+            now=self._clock.now,
+        )
+        return self._alarms
 
     def _server(self, parts: ApiParts) -> ApiServer:
         section, answering = self._settings.api, operations(parts)
@@ -134,19 +149,27 @@ class ApiProcess:
             await self._health.start()
             stack.push_async_callback(self._health.stop)
             store = self._open_store(stack)
-            follower = await self._follow(store, stack)
-            parts = ApiParts(
-                settings=self._settings,
-                store=store,
-                metrics=ReportMetrics(store, follower.through_ms),
-                rules=self._rules,
-                now=self._clock.now,
+            follower = self._follower(store)
+            metrics = ReportMetrics(store, follower.through_ms)
+            alarms = metric_alarms(self._settings, self._client, metrics, store)
+            engine = self._engine(alarms, follower)
+            await follower.start()
+            stack.push_async_callback(follower.stop)
+            server = self._server(
+                ApiParts(
+                    settings=self._settings,
+                    store=store,
+                    metrics=metrics,
+                    rules=self._rules,
+                    alarms=alarms,
+                    now=self._clock.now,
+                )
             )
-            server = self._server(parts)
             log.info("started", metrics_port=self._health.port, role="api")
             reading = asyncio.create_task(self._catch_up(follower), name="catch-up")
             stack.callback(reading.cancel)
-            if await _unless(stop, self._rules.settled()):
+            if await _unless(stop, self._rules.settled()) and await _unless(stop, engine.start()):
+                stack.push_async_callback(engine.stop)
                 await server.start()
                 stack.push_async_callback(server.stop)
                 signed = self._access.asks_for_keys

@@ -12,6 +12,7 @@ from detector.adapters.report_store.batch import HOUR_MS
 from detector.adapters.report_store.ranges import read_range
 from detector.domain.metrics.fleets import FLEET_NAMESPACE, SERVICE_DIMENSION, FleetColumn
 from detector.domain.metrics.ranges import RangeReport, RangeRequest
+from detector.services.cloudwatch.alarms import handlers as alarm_operations
 from detector.services.cloudwatch.contract import Handler, Members, MetricSource
 from detector.services.cloudwatch.metric_data import MetricData
 from detector.services.cloudwatch.metric_listing import (
@@ -20,6 +21,7 @@ from detector.services.cloudwatch.metric_listing import (
     MetricStatistics,
 )
 from detector.services.cloudwatch.rule_reports import KnownRule, ReportLimits, RuleReports
+from detector.services.metric_alarms import MetricAlarms
 from detector.services.rule_sources import FollowedRules
 from detector.settings import Settings
 
@@ -32,6 +34,7 @@ class ApiParts:
     store: ReportStore
     metrics: MetricSource
     rules: FollowedRules
+    alarms: MetricAlarms
     now: Callable[[], float]
 
 
@@ -66,7 +69,7 @@ def store_config(settings: Settings) -> StoreConfig:
 
 def operations(parts: ApiParts) -> dict[str, Handler]:
     """Return the handlers by operation."""
-    return {**_of_reports(parts), **_of_metrics(parts)}
+    return {**_of_reports(parts), **_of_metrics(parts), **alarm_operations(parts.alarms, parts.now)}
 
 
 def _of_reports(parts: ApiParts) -> dict[str, Handler]:

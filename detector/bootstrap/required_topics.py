@@ -21,7 +21,8 @@ _ASK_SECONDS = 5.0
 def require_for_worker(settings: Settings) -> None:
     """Raise ``TopicAdminError`` with every topic that keeps a worker from being exact."""
     topics = settings.topic_names()
-    needed = {spec.name for spec in topics.specs()} - {topics.outcomes}
+    of_others = {topics.outcomes, topics.metric_alarms, topics.metric_alarm_history}
+    needed = {spec.name for spec in topics.specs()} - of_others
     _require(settings, needed, settings.input_topics)
 
 
@@ -34,7 +35,8 @@ def require_for_actuator(settings: Settings) -> None:
 def require_for_api(settings: Settings) -> None:
     """Raise ``TopicAdminError`` with every topic that keeps the API from answering."""
     topics = settings.topic_names()
-    _require(settings, {topics.reports, topics.control}, ())
+    own = {topics.metric_alarms, topics.metric_alarm_history}
+    _require(settings, {topics.reports, topics.control, *own}, ())
 
 
 def _require(settings: Settings, needed: Collection[str], inputs: Collection[str]) -> None:
