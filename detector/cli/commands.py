@@ -50,6 +50,15 @@ def actuate(config: Config = None) -> int:
 
 
 @app.command(epilog=EPILOG)
+def api(config: Config = None) -> int:
+    """Serve CloudWatch's API for AWS clients, until SIGTERM; without keys on loopback alone."""
+    settings = read_settings(config)
+    from detector import bootstrap
+
+    return bootstrap.run_api(settings)
+
+
+@app.command(epilog=EPILOG)
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="End when both alarms and the action were seen.")
