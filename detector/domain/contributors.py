@@ -100,6 +100,17 @@ class RuleTable:
         self.minimum = min(self.minimum, minimum)
         self.maximum = max(self.maximum, maximum)
 
+    def add_measured(self, key: Key, contribution: Contribution, limit: int) -> bool:
+        """Add what belongs to a measure; say whether there was any."""
+        if contribution.numerator is not None:
+            self.add_ratio(key, contribution.value, contribution.numerator, limit)
+        elif contribution.observations is not None:
+            most = min(limit, contribution.most_sketched)
+            self.add_observations(key, contribution.value, contribution.observations, most)
+        else:
+            return False
+        return True
+
     def add_ratio(self, key: Key, value: float, numerator: float, limit: int) -> None:
         """Add to both sides of a contributor's ratio."""
         if key in self.values or len(self.values) < limit:

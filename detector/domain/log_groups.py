@@ -23,10 +23,13 @@ _ARN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LogGroupArn:
-    """The ARN of log groups; ``account`` may be ``*``, and ``name`` may end with it."""
+    """The ARN of log groups: ``place`` as ``us-east-1``.
+
+    ``account`` may be ``*``, and ``name`` may end with it.
+    """
 
     partition: str
-    region: str
+    place: str
     account: str
     name: str
 
@@ -35,12 +38,12 @@ class LogGroupArn:
         found = _ARN.fullmatch(log_group)
         if found is None:
             return fits(log_group, self.name)
-        partition, region, account, name = found.groups()
-        same = (partition, region) == (self.partition, self.region)
+        partition, place, account, name = found.groups()
+        same = (partition, place) == (self.partition, self.place)
         return same and self.account in {"*", account} and fits(name, self.name)
 
     def __str__(self) -> str:
-        return f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:{self.name}"
+        return f"arn:{self.partition}:logs:{self.place}:{self.account}:log-group:{self.name}"
 
 
 def parse_arn(text: str) -> LogGroupArn | None:

@@ -16,6 +16,7 @@ from detector.domain.reports import RuleWindow, WindowMeasure
 from detector.domain.tallies import MeasuredPane, MeasureKind
 
 Floats = NDArray[np.float64]
+_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def measured_window(
@@ -35,13 +36,11 @@ def measured_window(
     at = tuple(measured.at)
     percentiles = None if is_ratio else _percentiles(window.keys, sketched, at)
     denominators = window.values
-    enough = np.flatnonzero(denominators >= max(measured.minimum, np.finfo(np.float64).tiny))
+    enough = np.flatnonzero(denominators >= max(measured.minimum, _SMALLEST))
     if percentiles is None:
-        values = numerators[enough] / denominators[enough]
-        error = 0.0
+        values, error = numerators[enough] / denominators[enough], 0.0
     else:
-        values = percentiles[enough, 0]
-        error = RELATIVE_ERROR
+        values, error = percentiles[enough, 0], RELATIVE_ERROR
     others = 0.0
     ranked = enough.size
     if ranked > most:

@@ -101,6 +101,15 @@ class PaneRing(Generic[Name]):
         chosen: FloatArray = self._sums[:-1, rows]
         return chosen
 
+    def newest(self, rows: IntArray) -> FloatArray:
+        """Return the newest pane's columns of ``rows``; the last is 1 where it holds the row."""
+        chosen = np.zeros((self._columns + 1, rows.size))
+        pane = self._panes[-1] if self._panes else None
+        if pane is not None:
+            known = rows < pane.matrix.shape[1]
+            chosen[:, known] = pane.matrix[:, rows[known]]
+        return chosen
+
     def rows_of(self, group: str, names: Sequence[Name]) -> IntArray:
         """Return the row numbers of ``names``, giving new ones to names not met before."""
         table = self._rows.setdefault(group, {})

@@ -10,16 +10,18 @@ faults; ``totals`` has the hosts heard and their other columns.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from heapq import nsmallest
 from typing import Final
 
-import msgspec
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from detector.domain.reports import (
     REPORT_SCHEMA,
     FleetWindow,
+    PaneReport,
     Report,
     ReportContributor,
     ReportMeasure,
@@ -32,8 +34,55 @@ MOST_LISTED: Final = 500
 Key = tuple[str, ...]
 
 
-def report_rule(window: RuleWindow, top_n: int) -> Report:
-    """Rank the contributors of a rule; ``top_n`` from 1 to 500."""
+def report_rule(window: RuleWindow, top_n: int, slide_reports: int = 0) -> Report:
+    """Rank the contributors of a rule, those of its newest pane too; ``top_n`` from 1 to 500."""
+    newest = _rank_rule(window.newest, top_n) if window.newest is not None else None
+    return _with_pane(_rank_rule(window, top_n), newest, window.meta, slide_reports)
+
+
+def report_fleet(window: FleetWindow, top_n: int, slide_reports: int = 0) -> Report:
+    """Rank the hosts of a fleet by faults, in the newest pane too; ``top_n`` from 1 to 500."""
+    newest = None
+    if window.newest is not None:
+        requests, faults, slow, connection_failures = window.newest
+        pane = replace(
+            window,
+            requests=requests,
+            faults=faults,
+            slow=slow,
+            connection_failures=connection_failures,
+        )
+        newest = _rank_fleet(pane, top_n)
+    return _with_pane(_rank_fleet(window, top_n), newest, window.meta, slide_reports)
+
+
+def fleet_key(window: FleetWindow, row: int) -> Key:
+    """Return zone and host of one row."""
+    return window.zones[int(window.zone_index[row])].zone, window.hosts[row]
+
+
+def _with_pane(
+    report: Report, newest: Report | None, meta: WindowMeta, slide_reports: int
+) -> Report:
+    if newest is None or meta.newest is None:
+        return structs.replace(report, slide_reports=slide_reports)
+    pane = PaneReport(
+        start=meta.newest.start_ms,
+        complete=meta.newest.trustworthy,
+        sum=newest.sum,
+        sample_count=newest.sample_count,
+        unique_contributors=newest.unique_contributors,
+        minimum=newest.minimum,
+        maximum=newest.maximum,
+        error_bound=newest.error_bound,
+        contributors=tuple((each.keys, each.value) for each in newest.contributors),
+        others=newest.others,
+        totals=newest.totals,
+    )
+    return structs.replace(report, pane=pane, slide_reports=slide_reports)
+
+
+def _rank_rule(window: RuleWindow, top_n: int) -> Report:
     report = _report(
         window.meta,
         window.values,
@@ -61,14 +110,14 @@ def _with_measure(report: Report, window: RuleWindow, measure: WindowMeasure) ->
     def explained(listed: ReportContributor) -> ReportContributor:
         row = row_by_key[listed.keys]
         over, at = measure.numerators, measure.percentiles
-        return msgspec.structs.replace(
+        return structs.replace(
             listed,
             numerator=None if over is None else float(over[row]),
             denominator=float(measure.denominators[row]),
             percentiles=() if at is None else tuple(at[row].tolist()),
         )
 
-    return msgspec.structs.replace(
+    return structs.replace(
         report,
         contributors=tuple(map(explained, report.contributors)),
         measure=ReportMeasure(
@@ -84,8 +133,7 @@ def _with_measure(report: Report, window: RuleWindow, measure: WindowMeasure) ->
     )
 
 
-def report_fleet(window: FleetWindow, top_n: int) -> Report:
-    """Rank the hosts of a fleet by faults; ``top_n`` from 1 to 500."""
+def _rank_fleet(window: FleetWindow, top_n: int) -> Report:
     faulty = np.flatnonzero(window.faults > 0.0)
     values = window.faults[faulty]
     requests = float(window.requests.sum())
@@ -111,11 +159,6 @@ def report_fleet(window: FleetWindow, top_n: int) -> Report:
             "hosts": float(len(window.hosts)),
         },
     )
-
-
-def fleet_key(window: FleetWindow, row: int) -> Key:
-    """Return zone and host of one row."""
-    return window.zones[int(window.zone_index[row])].zone, window.hosts[row]
 
 
 def _report(

@@ -1,6 +1,6 @@
 """The closed window of one subject: as columns for the detectors, and as the public report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -22,13 +22,21 @@ class ZoneRef:
 
 
 @dataclass(frozen=True, slots=True)
+class NewestPane:
+    """When the newest pane of a window begins, and whether nothing in it is known to be missing."""
+
+    start_ms: int
+    trustworthy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WindowMeta:
     """What is known about a window besides its counts.
 
     ``complete`` is false when a source partition had not progressed past the window within the
     patience; ``missing_partitions`` names those as ``topic/partition``. ``partial``: some pane
     lacks its beginning. ``late`` counts events that came too late for any pane since the previous
-    window.
+    window. ``newest`` describes the newest pane alone, ``None`` where that is not known.
     """
 
     window: Window
@@ -36,6 +44,7 @@ class WindowMeta:
     partial: bool
     missing_partitions: tuple[str, ...]
     late: int
+    newest: NewestPane | None = None
 
     @property
     def trustworthy(self) -> bool:
@@ -51,6 +60,9 @@ class FleetWindow:
 
     ``zone_index`` (int64) points into ``zones``. ``caller_*`` describe the caller with the most
     faults of each host: its name (empty when there is none) and its faults, a lower bound.
+    ``newest``: requests, faults, slow and connection failures of the newest pane alone, a row each
+    (4 x hosts); ``None`` where that is not known. ``latency_us`` sums up what ``latencies`` of the
+    requests took, in microseconds; both are empty where nothing is known of latency.
     """
 
     service: str
@@ -65,6 +77,9 @@ class FleetWindow:
     last_seen_ms: NDArray[np.float64]
     caller_names: tuple[str, ...]
     caller_faults: NDArray[np.float64]
+    newest: NDArray[np.float64] | None = None
+    latency_us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    latencies: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def subject(self) -> str:
@@ -104,6 +119,7 @@ class RuleWindow:
     threshold); ``error_bound`` is by how much any value may be off (0 when exact); ``unique`` is
     exact while ``error_bound`` is 0 and a lower bound otherwise. ``samples`` counts observations.
     ``measure`` is there when the values are not what the rule counts.
+    ``newest`` is the newest pane alone, in the same form; ``None`` where that is not known.
     """
 
     rule: str
@@ -119,6 +135,7 @@ class RuleWindow:
     minimum: float
     maximum: float
     measure: WindowMeasure | None = None
+    newest: "RuleWindow | None" = None
 
     @property
     def subject(self) -> str:
@@ -162,6 +179,29 @@ class ReportMeasure(msgspec.Struct, frozen=True):
     relative_error: float
 
 
+class PaneReport(msgspec.Struct, frozen=True):
+    """What the newest pane of a window holds by itself.
+
+    Windows overlap and panes do not, so that sums over any range are made of these. ``start`` in
+    epoch milliseconds; the pane ends with its window. ``contributors`` are the ranked (keys, value)
+    of the pane; the other members are as in ``Report``, but ``totals`` has the hosts heard in the
+    whole window, because a pane is too short to hear every host in. ``complete`` is false when the
+    pane lacks a source partition or its beginning.
+    """
+
+    start: int
+    complete: bool
+    sum: float
+    sample_count: float
+    unique_contributors: int
+    minimum: float
+    maximum: float
+    error_bound: float
+    contributors: tuple[tuple[tuple[str, ...], float], ...]
+    others: float
+    totals: dict[str, float]
+
+
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the reports topic carries, one JSON record per subject and window.
 
@@ -170,7 +210,9 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     For a fleet the value is faults, the keys are zone and host, and ``totals`` adds the other
     columns. ``others`` is what the unlisted contributors own, so that the shares of all and
     ``others`` add up to 1. ``measure`` says what the values are where they are no counts or sums;
-    ``sum`` and ``average`` are then over those values.
+    ``sum`` and ``average`` are then over those values. ``pane`` tells of the newest pane alone.
+    ``slide_reports`` says how many reports the same slide put on this partition, 0 where that is
+    not known.
     """
 
     schema: str
@@ -197,3 +239,5 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     others_share: float
     totals: dict[str, float]
     measure: ReportMeasure | None = None
+    pane: PaneReport | None = None
+    slide_reports: int = 0

@@ -18,7 +18,7 @@ from datasketches import frequent_items_error_type, frequent_strings_sketch
 
 from detector.domain.measured_columns import SketchedRows, numerators_of, sketched_rows
 from detector.domain.measured_windows import measured_window
-from detector.domain.pane_ring import FloatArray, PaneRing, Part
+from detector.domain.pane_ring import FloatArray, IntArray, PaneRing, Part
 from detector.domain.reports import RuleWindow, WindowMeta
 from detector.domain.tallies import MeasuredPane, RulePane
 from detector.domain.tally_columns import float_column
@@ -97,12 +97,35 @@ class RuleTable:
         self._panes.append(_joined([pane for _, pane in staged]) if staged else None)
 
     def window(self, meta: WindowMeta, key_labels: tuple[str, ...]) -> RuleWindow:
-        """Return the window with its keys in order."""
-        panes = [pane for pane in self._panes if pane is not None]
-        heard = [pane for pane in panes if pane.samples > 0.0]
+        """Return the window with its keys in order.
+
+        Under a measure the newest pane is not told by itself: neither ratios nor percentiles of
+        panes add up to those of a longer time.
+        """
         rows = self._ring.present()
         sums = self._ring.sums(rows)
-        values = sums[0]
+        whole = [pane for pane in self._panes if pane is not None]
+        window = self._show(meta, key_labels, whole, rows, sums[0])
+        if self._measured is not None:
+            sketched = [entry for pane in whole for entry in pane.buckets]
+            unheld = sum(pane.unheld for pane in whole)
+            return measured_window(
+                window, self._measured, sums[1], sketched, unheld=unheld, most=self._most
+            )
+        last = [pane for pane in list(self._panes)[-1:] if pane is not None]
+        values, held = self._ring.newest(rows)
+        newest = self._show(meta, key_labels, last, rows[held > 0.0], values[held > 0.0])
+        return replace(window, newest=newest)
+
+    def _show(
+        self,
+        meta: WindowMeta,
+        key_labels: tuple[str, ...],
+        panes: Sequence["_RulePane"],
+        rows: IntArray,
+        values: FloatArray,
+    ) -> RuleWindow:
+        heard = [pane for pane in panes if pane.samples > 0.0]
         keys = tuple(self._ring.keys[row][1] for row in rows.tolist())
         sketch = _merged([pane.sketch for pane in panes if pane.sketch is not None])
         others, error_bound = 0.0, 0.0
@@ -117,7 +140,7 @@ class RuleTable:
             largest = np.sort(np.argsort(-values, kind="stable")[: self._most])
             others += float(values.sum() - values[largest].sum())
             keys, values = tuple(keys[index] for index in largest.tolist()), values[largest]
-        window = RuleWindow(
+        return RuleWindow(
             rule=self.rule,
             version=self.version,
             key_labels=key_labels,
@@ -130,13 +153,6 @@ class RuleTable:
             samples=sum(pane.samples for pane in panes),
             minimum=min((pane.minimum for pane in heard), default=0.0),
             maximum=max((pane.maximum for pane in heard), default=0.0),
-        )
-        if self._measured is None:
-            return window
-        sketched = [rows for pane in panes for rows in pane.buckets]
-        unheld = sum(pane.unheld for pane in panes)
-        return measured_window(
-            window, self._measured, sums[1], sketched, unheld=unheld, most=self._most
         )
 
 

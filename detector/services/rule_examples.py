@@ -120,16 +120,17 @@ def try_example(
 def _count(
     example: Example, rule: ContributorRule, mapping: FieldMapping, limits: DecodeLimits
 ) -> tuple[list[str], Report]:
-    decoder = Decoder(mapping, limits, RuleBook((rule,)))
+    book = RuleBook((rule,))
+    decoder = Decoder(mapping, limits, book)
     tally = PartitionTally(
         example.topic,
         0,
-        rules=RuleBook((rule,)),
+        rules_at=lambda _: book,
         times=WindowTimes(),
         limits=TallyLimits(),
         begins_inside=False,
     )
-    pane = OpenPane(0, rules=1)
+    pane = OpenPane(0, book)
     refused = []
     for record in example.records:
         raw = record.encode() if isinstance(record, str) else msgspec.json.encode(record)
@@ -141,7 +142,7 @@ def _count(
             if added is not None:
                 tally.add_contributions(pane, [(0, added)])
     table = RuleTable(rule.name, rule.version, 1, MOST_LISTED)
-    for packed in packed_tables(pane, (rule,))[1]:
+    for packed in packed_tables(pane)[1]:
         table.stage(0, (example.topic, 0, 0), packed)
     table.close(0)
     return refused, report_rule(table.window(_META, rule.key_labels), MOST_LISTED)
