@@ -128,14 +128,8 @@ class LogListener:
                 self._count("events_lost", notice.reason, notice.count)
             case notices.TallyReceived(outcome="unreadable"):
                 self._count("tally_records_refused", notice.outcome, 1)
-            case notices.RulesRead() | notices.RuleChangeRead():
-                self._rules(notice)
-            case notices.TallyingHeld():
-                self._log.warning("tallying_held", held=notice.held)
-            case notices.RuleFlooded():
-                self._log.warning("rule_flooded", **asdict(notice))
             case _:
-                pass
+                self._rules(notice)
 
     def flush(self) -> None:
         """Tell what was counted and not yet told; for a timer and for the end of the process."""
@@ -179,12 +173,19 @@ class LogListener:
             duration_seconds=round(notice.duration_seconds, 3),
         )
 
-    def _rules(self, notice: notices.RulesRead | notices.RuleChangeRead) -> None:
-        if isinstance(notice, notices.RulesRead):
-            self._log.info("rules_read", **asdict(notice))
-        else:
-            level = logging.WARNING if notice.objection else logging.INFO
-            self._log.log(level, "rule_change_read", **asdict(notice))
+    def _rules(self, notice: notices.Notice) -> None:
+        match notice:
+            case notices.RulesRead():
+                self._log.info("rules_read", **asdict(notice))
+            case notices.RuleChangeRead():
+                level = logging.WARNING if notice.objection else logging.INFO
+                self._log.log(level, "rule_change_read", **asdict(notice))
+            case notices.TallyingHeld():
+                self._log.warning("tallying_held", held=notice.held)
+            case notices.RuleFlooded():
+                self._log.warning("rule_flooded", **asdict(notice))
+            case _:
+                pass
 
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))
