@@ -75,7 +75,10 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
 
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     if log_format == "console":
-        return [_escape_controls, structlog.dev.ConsoleRenderer(colors=False)]
+        # The default shows local variables, and with them what a record or a request held.
+        plain = structlog.dev.plain_traceback
+        console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
+        return [_escape_controls, console]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(serializer=_to_json),

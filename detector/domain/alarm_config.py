@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from detector.domain import detector_constants as constants
 from detector.domain.share_test import ShareTestConfig
 from detector.domain.standing import Persistence
 from detector.domain.vocabulary import AlarmMode, Switch
@@ -28,11 +29,11 @@ class EvaluateConfig:
 
     default_mode: AlarmMode = AlarmMode.GUARDED
     modes: Mapping[str, AlarmMode] = field(default_factory=dict)
-    share: float = 0.66
-    min_total_faults: float = 25
-    min_contributor_faults: float = 10
-    windows_required: int = 3
-    windows_seen: int = 5
+    share: float = constants.R66_SHARE
+    min_total_faults: float = constants.R66_MIN_TOTAL_FAULTS
+    min_contributor_faults: float = constants.R66_MIN_HOST_FAULTS
+    windows_required: int = constants.WINDOWS_REQUIRED
+    windows_seen: int = constants.WINDOWS_SEEN
     share_test: ShareTestConfig = field(default_factory=ShareTestConfig)
     zone_test: ZoneTestConfig = field(default_factory=ZoneTestConfig)
     top_n: int = 10

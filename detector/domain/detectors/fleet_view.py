@@ -12,15 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
+from detector.domain import detector_constants as constants
 from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.findings import Contributor
 from detector.domain.ranking import fleet_key
 from detector.domain.reports import FleetWindow
 from detector.domain.share_test import ShareTestResult, TopCallers, share_test
 from detector.domain.statistics import BoolArray, TopShare, r66
-
-SOLE_CALLER_FRACTION = 0.25
-SOLE_CALLER_HOSTS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +60,9 @@ class FleetView:
             return None
         names = {name for name in self.window.caller_names if name}
         faulty = int(np.count_nonzero(self.window.faults > 0.0))
-        spread = max(SOLE_CALLER_HOSTS, SOLE_CALLER_FRACTION * len(self.window.hosts))
+        spread = max(
+            constants.SOLE_CALLER_HOSTS, constants.SOLE_CALLER_FRACTION * len(self.window.hosts)
+        )
         if len(names) <= 1 and faulty >= spread:
             return None
         return TopCallers(np.zeros_like(self.window.caller_faults), self.window.caller_faults)

@@ -1,0 +1,139 @@
+"""Every constant of the detectors, each with its reason. Settings may override those they name.
+
+Law: a cut stands here and nowhere else, and it was fixed on simulated fleets and on the published
+arithmetic, never on the fleet that it is judged by. Times in milliseconds unless the name says so.
+"""
+
+from typing import Final
+
+# D0, the talk's rule. -----------------------------------------------------------------------------
+
+# The talk's own share, strict.
+R66_SHARE: Final = 0.66
+# With 3 equal zones 66 % of 10 faults happen by chance in 6 % of windows, of 30 in 0.06 %; 25 of
+# the window and 10 of one host leave the bare rule less than one firing a month on quiet fleets.
+R66_MIN_TOTAL_FAULTS: Final = 25.0
+R66_MIN_HOST_FAULTS: Final = 10.0
+# Windows slide by a sixth, so 3 of 5 is a condition that lasts 30 s and survives two quiet panes.
+WINDOWS_REQUIRED: Final = 3
+WINDOWS_SEEN: Final = 5
+
+# The share test, which confirms D0 and is D1 on its own. ------------------------------------------
+
+# A healthy host may run a quarter above its peers: caches, larger instances, harder requests.
+SHARE_RHO: Final = 1.25
+# Less than three times the rate of the peers is not a gray failure worth a host.
+SHARE_RATIO: Final = 3.0
+# Four faults prove nothing at any rate: the smallest count whose tail can reach the cut.
+SHARE_MIN_FAULTS: Final = 5
+# False discovery rate of Benjamini and Hochberg for confirming what the 66 % rule has raised.
+SHARE_Q: Final = 1e-3
+# Suspects leave the baseline; 300 bad hosts of 1,000 settle in three rounds.
+SHARE_MAX_ROUNDS: Final = 8
+# More than half of the hosts cannot be worse than their peers: there are no peers left.
+SHARE_FLEET_EVENT_FRACTION: Final = 0.5
+# On its own the test asks every host in every window, 1.7e8 times a day at 20,000 hosts, and
+# windows overlap: q = 1e-3 names a healthy host for 3 of 5 windows once or twice a month, 1e-4 once
+# a year, 1e-5 once in ten. It costs one fault more per host.
+SHARE_ALONE_Q: Final = 1e-5
+# Most hosts that one window names anew, worst first: more have a shared cause, and D7 says so.
+MOST_NAMED: Final = 100
+
+# D2, several culprits. ----------------------------------------------------------------------------
+
+# Never more culprits than could be replaced: the part of the fleet that the budget allows an hour.
+R66K_FLEET_FRACTION: Final = 0.01
+# Small fleets have pairs too: 40/40/20 is what the talk's rule cannot see.
+R66K_LEAST_MOST: Final = 2
+
+# D3, the sequential test. -------------------------------------------------------------------------
+
+# ln(20,000 hosts x 8,640 panes a day x 30 days) = 22.4: at most one false alarm a month in such a
+# fleet (Wald's bound; counted over 10 s panes it is nearer to two a year).
+SEQUENTIAL_ALARM: Final = 22.4
+# Told as pending: about eight healthy hosts a day in 20,000 with 12 million requests a minute reach
+# it, and a 5 % gray host passes it within 30 s in 99 of 100 cases.
+SEQUENTIAL_PENDING: Final = 15.5
+# The alternative: ten times the peers' rate, and at least 2 %: 152 requests prove 5 % over 0.1 %.
+SEQUENTIAL_TIMES: Final = 10.0
+SEQUENTIAL_LEAST_RATE: Final = 0.02
+# One pane may bring three quarters of the alarm at most, so that one burst of ten seconds (a retry
+# storm, a deployment) never suffices alone.
+SEQUENTIAL_PANE_PART: Final = 0.75
+# Hosts that evidence is kept of between windows; 20,000 hosts at 10 requests/s and 0.1 % have about
+# 2,000 with any. What is beyond is forgotten, which speaks for the host.
+SEQUENTIAL_REMEMBERED: Final = 4_096
+# Fewer hosts have no peers whose rate could be known.
+SEQUENTIAL_LEAST_HOSTS: Final = 3
+# Without its worst caller a host must still be this improbable to be blamed itself. Less than what
+# raised it: a fifth of the requests of a window are another caller's or more in most services.
+SEQUENTIAL_REST_P: Final = 1e-4
+
+# D5, silence. -------------------------------------------------------------------------------------
+
+# Absent for three panes: one lost batch of a shipper is one pane, a restart two.
+SILENT_PANES: Final = 3
+# A host counts as heard for an hour; then it has been taken away, and nobody asks for it.
+SILENT_FORGET_MS: Final = 3_600_000
+# exp(-25) = 1e-11: a host must have been so busy that chance alone is silent for 30 s less than
+# once in a year of 20,000 hosts.
+SILENT_LEAST_EXPECTED: Final = 25.0
+# Silent hosts that are remembered for one partition, the latest to fall silent first.
+SILENT_REMEMBERED: Final = 4_096
+# Silent hosts that get an alarm of their own in one window; more are a zone's or the fleet's.
+SILENT_NAMED: Final = 20
+# A zone: hypergeometric over the silent hosts, and a tenth of its hosts, at least three.
+SILENT_ZONE_P: Final = 1e-6
+SILENT_ZONE_FRACTION: Final = 0.1
+SILENT_ZONE_HOSTS: Final = 3
+
+# D6, caller-out. ----------------------------------------------------------------------------------
+
+# A service with one caller only is recognised by that caller's faults on a quarter of its hosts
+# (three at least): then callers explain nothing and are left out of account.
+SOLE_CALLER_FRACTION: Final = 0.25
+SOLE_CALLER_HOSTS: Final = 3
+
+# D7, the fleet guard. -----------------------------------------------------------------------------
+
+# The clean hosts fail five times as often as in the last hour: whatever it is, it is shared.
+GUARD_TIMES: Final = 5.0
+# And so often that chance does not do it: 30 faults beyond what five times the baseline explains
+# have a tail below 1e-7 even where nothing but chance is at work.
+GUARD_MIN_FAULTS: Final = 30.0
+# Memory of the baseline; after it a new level has become the usual one.
+GUARD_BASELINE_MS: Final = 3_600_000
+# Before this much has been heard nothing is known of what is usual.
+GUARD_WARM_UP_MS: Final = 300_000
+# Kubernetes stops evicting when much of a zone is bad; 5 % of a fleet never fails by itself at
+# once. The floor lets a small fleet lose a pair.
+GUARD_SUSPECT_FRACTION: Final = 0.05
+GUARD_SUSPECT_HOSTS: Final = 2
+# A fifth of the hosts gone at once is a collector, a deployment or the network, not a host.
+GUARD_MISSING_FRACTION: Final = 0.2
+# Below this many hosts one host is already a fifth.
+GUARD_LEAST_HOSTS: Final = 10
+# How long it must have been calm before actions may be taken again.
+GUARD_REST_MS: Final = 120_000
+# Zones that carry a baseline, by service: what a guard remembers stays below 100 kB.
+GUARD_REMEMBERED: Final = 1_000
+
+# Z1, zones. ---------------------------------------------------------------------------------------
+
+# 8,640 windows a day, 3 zones, 4 signals, 3 of 5 of overlapping windows: 1e-6 is one window in ten
+# days and none that lasts.
+ZONE_MAX_P: Final = 1e-6
+# From 20 faults on uneven traffic is visible, at 30 chance gives 66 % to one of three in 0.06 %.
+ZONE_MIN_FAULTS: Final = 30
+# Zones differ by a half in hardware and distance; twice the rate is an event.
+ZONE_RATIO: Final = 2.0
+# Retries and bursts: above this scatter of the clean hosts all counts are divided by it.
+ZONE_MAX_DISPERSION: Final = 1.5
+# AWS's own construct asks for more than one instance, and a tenth of them where there are many.
+ZONE_ELEVATED_FRACTION: Final = 0.1
+ZONE_ELEVATED_HOSTS: Final = 3
+# A host is elevated at twice the rate of the other zones, with two faults, below 1 %: a healthy one
+# is in less than 1 % of windows.
+ZONE_HOST_P: Final = 0.01
+ZONE_HOST_RATIO: Final = 2.0
+ZONE_HOST_MIN_FAULTS: Final = 2
