@@ -125,14 +125,25 @@ class LogListener:
             case notices.KillSwitchRead() if notice != self._kill_switch:
                 self._kill_switch = notice
                 self._log.warning("kill_switch_read", engaged=notice.engaged, known=notice.known)
+            case notices.RecordDeadLettered() | notices.EventsLost() | notices.TallyReceived():
+                self._loss(notice)
+            case notices.HistoryTroubled():
+                self._log.warning(
+                    "history_troubled", trouble=notice.trouble.value, reason=notice.reason
+                )
+            case _:
+                self._rules(notice)
+
+    def _loss(
+        self, notice: notices.RecordDeadLettered | notices.EventsLost | notices.TallyReceived
+    ) -> None:
+        match notice:
             case notices.RecordDeadLettered():
                 self._count("records_dead_lettered", notice.reason, 1)
             case notices.EventsLost():
                 self._count("events_lost", notice.reason, notice.count)
             case notices.TallyReceived(outcome="unreadable"):
                 self._count("tally_records_refused", notice.outcome, 1)
-            case _:
-                self._rules(notice)
 
     def flush(self) -> None:
         """Tell what was counted and not yet told; for a timer and for the end of the process."""

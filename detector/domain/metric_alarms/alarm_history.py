@@ -9,6 +9,7 @@ of an alarm follows them on the history topic and takes those whose ``actionStat
 ``Published``.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,7 @@ KEPT_MS: Final = 14 * DAY_MS
 SCHEMA: Final = "detector.metric-alarm-history/1"
 SUMMARY_CHARACTERS: Final = 255
 DATA_CHARACTERS: Final = 4_095
+_DIGEST: Final = 12
 _REASON: Final = 700
 """Characters of a reason in data that must also hold other things."""
 
@@ -87,8 +89,9 @@ def configuration_item(
     data = encoded(document)
     if len(data) > DATA_CHARACTERS:
         data = encoded({"version": "1.0", "type": what, "alarm": {"AlarmName": name}})
+    digest = hashlib.sha256(encoded(document).encode()).hexdigest()[:_DIGEST]
     return HistoryItem(
-        f"{name}|{at_ms}|{ItemType.CONFIGURATION}|{what}",
+        f"{name}|{at_ms}|{ItemType.CONFIGURATION}|{what}|{digest}",
         name,
         kind,
         at_ms,
@@ -259,6 +262,12 @@ class AlarmHistory:
             del self._items[next(iter(self._items))]
             self.dropped += 1
         return True
+
+    def is_beyond(self, item: HistoryItem, now_ms: int) -> bool:
+        """Say whether an item is older than everything that is kept."""
+        if item.at_ms < now_ms - KEPT_MS:
+            return True
+        return self.dropped > 0 and item.at_ms < next(iter(self._items.values())).at_ms
 
     def forget(self, now_ms: int) -> None:
         """Drop the items that are older than two weeks."""
