@@ -1,6 +1,7 @@
 """Changes are checked before they are written, read back after it, and never lost to another."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -86,16 +87,16 @@ async def test_a_writer_who_always_comes_second_gives_up_and_says_so() -> None:
     class Rival:
         turn = 0
 
-        async def publish(self, topic: str, **record: object) -> None:
+        async def publish(self, topic: str, **record: Any) -> None:
             self.turn += 1
             change = RuleChange(
                 schema=RULE_SCHEMA, name="r", change=RuleChangeKind.PUT, by="rival", at=BEGUN,
                 definition=definition("Host"), tags={"turn": str(self.turn)},
             )  # fmt: skip
             world.append(rule_key("r", f"rival{self.turn}"), encode_rule_change(change))
-            world.append(record["key"], record["value"])  # type: ignore[arg-type]
+            world.append(record["key"], record["value"])
 
-    admin._publisher = Rival()  # type: ignore[assignment]
+    admin._publisher = Rival()
     with pytest.raises(RuleChangeError, match="changed by others again and again") as caught:
         await admin.tag("r", {"mine": "x"}, TEST)
     assert RuleTrouble.CONFLICT is caught.value.trouble
