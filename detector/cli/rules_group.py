@@ -1,7 +1,4 @@
-"""The commands under ``detector rules``; what each does is in the module that it loads.
-
-Other modules may add commands to ``rules_app``.
-"""
+"""``detector rules`` on files: check, explain and test; ``rules_app`` has those on live rules."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +7,9 @@ import typer
 
 from detector.cli.group import EPILOG
 from detector.cli.options import Config, Output, OutputOption, read_settings
+from detector.cli.rules_app import rules
 
-rules_app = typer.Typer(help="Check, explain and test contributor rules.", no_args_is_help=True)
+__all__ = ["rules"]
 
 # What a command needs is slow to load; another command, or --help, must not pay for it.
 # ruff: noqa: PLC0415
@@ -33,7 +31,7 @@ Lenient = Annotated[
 ]
 
 
-@rules_app.command("check", epilog=EPILOG)
+@rules.command("check", epilog=EPILOG)
 def check_rules(
     place: Place = None,
     config: Config = None,
@@ -42,12 +40,12 @@ def check_rules(
 ) -> int:
     """Tell every fault of rules with file and line, and what CloudWatch would refuse of them."""
     settings = read_settings(config)
-    from detector.cli import rule_commands
+    from detector.cli import rule_file_commands
 
-    return rule_commands.check(settings, place, output, lenient=lenient)
+    return rule_file_commands.check(settings, place, output, lenient=lenient)
 
 
-@rules_app.command("explain", epilog=EPILOG)
+@rules.command("explain", epilog=EPILOG)
 def explain_rules(
     place: Place = None,
     config: Config = None,
@@ -66,14 +64,14 @@ def explain_rules(
 ) -> int:
     """Say in words what rules count, and show on records what each contributes or what stops it."""
     settings = read_settings(config)
-    from detector.cli import rule_commands
+    from detector.cli import rule_file_commands
 
-    return rule_commands.explain(
+    return rule_file_commands.explain(
         settings, place, output, lenient=lenient, sample=sample, topic=topic
     )
 
 
-@rules_app.command("test", epilog=EPILOG)
+@rules.command("test", epilog=EPILOG)
 def try_rules(
     place: Place = None,
     config: Config = None,
@@ -82,6 +80,6 @@ def try_rules(
 ) -> int:
     """Run the examples that lie beside rules as NAME_test.json; exit code 1 when one differs."""
     settings = read_settings(config)
-    from detector.cli import rule_commands
+    from detector.cli import rule_file_commands
 
-    return rule_commands.run_examples(settings, place, output, lenient=lenient)
+    return rule_file_commands.run_examples(settings, place, output, lenient=lenient)
