@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from detector.domain.reports import WindowMeta
+from detector.domain.rule_tables import RuleTable
 from detector.domain.rules import ContributorRule, RuleBook
 from detector.domain.shown_rules import ShownRules
 from detector.domain.tally_columns import rule_pane
-from detector.domain.rule_tables import RuleTable
 from detector.domain.windows import Window, WindowTimes
 from tests.builders import rule
 
