@@ -38,10 +38,19 @@ def cost(rules: RuleBook, messages: list[Message]) -> float:
     best = float("inf")
     for _ in range(ROUNDS):
         intake = Intake(
-            "logs", rules=rules, mapping=FieldMapping(), limits=DecodeLimits(), times=times
+            "logs",
+            rules_at=lambda _: rules,
+            mapping=FieldMapping(),
+            limits=DecodeLimits(),
+            times=times,
         )
         tally = PartitionTally(
-            "logs", 0, rules=rules, times=times, limits=TallyLimits(), begins_inside=False
+            "logs",
+            0,
+            rules_at=lambda _: rules,
+            times=times,
+            limits=TallyLimits(),
+            begins_inside=False,
         )
         intake.take(messages[:SLICE], tally)
         begin = time.process_time()

@@ -36,15 +36,21 @@ def test_the_examples_that_are_shown_are_some() -> None:
 
 def test_the_bounds_that_are_told_are_those_of_the_code() -> None:
     for told in (
-        f"({STRICT.keys} keys, {STRICT.filters} filters, {STRICT.strings} strings, "
-        f"{STRICT.characters:,} characters",
-        f"{LENIENT.keys} keys, {LENIENT.filters} filters, {LENIENT.strings} strings and "
-        f"{LENIENT.characters:,} characters",
+        (
+            f"({STRICT.keys} keys, {STRICT.filters} filters, {STRICT.strings} strings, "
+            f"{STRICT.characters:,} characters"
+        ),
+        (
+            f"{LENIENT.keys} keys, {LENIENT.filters} filters, {LENIENT.strings} strings and "
+            f"{LENIENT.characters:,} characters"
+        ),
         f"At most {MOST_CHARACTERS:,} characters and {MOST_FIELDS} fields a line",
         f"| {MOST_KEYS} in all |",
         f"| {MOST_FILTERS} in all; patterns of {PATTERN_CHARACTERS} characters |",
         f"| {MOST_GROUPS} groups of {MOST_IN_GROUP} |",
-        f"{MOST_PERCENTILES} percentiles; `MostContributors` ({SKETCHED:,}, at most "
-        f"{MOST_SKETCHED:,})",
+        (
+            f"{MOST_PERCENTILES} percentiles; `MostContributors` ({SKETCHED:,}, at most "
+            f"{MOST_SKETCHED:,})"
+        ),
     ):
         assert told in SECTION, told
