@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.domain.errors import Fault, RuleError
-from detector.domain.rule_syntax import LENIENT, parse_rule, read_rule
+from detector.domain.rule_syntax import LENIENT, STRICT, RuleLimits, parse_rule, read_rule
 from detector.domain.rules import Aggregate, ContributorRule, Filter, Operator
 
 RULE: dict[str, Any] = {
@@ -275,20 +275,36 @@ def test_the_version_of_a_plain_rule_is_what_it_was_before_there_were_extensions
 
 edits = st.lists(
     st.tuples(
-        st.integers(0, 700), st.integers(0, 40), st.text('{}[]",:$.*10 \nInCount', max_size=4)
+        st.integers(0, 1_000), st.integers(0, 40), st.text('{}[]",:$.*10 \nInCount', max_size=4)
     ),
     max_size=3,
 )
 
 
-@given(edits)
-def test_no_text_raises_anything_but_a_rule_error(edits: list[tuple[int, int, str]]) -> None:
-    text = json.dumps(RULE, indent=2)
+EXTENDED = RULE | {
+    "LogFormat": "CLF",
+    "Fields": {"1": "ip", "2": "status"},
+    "Contribution": {"Keys": ["ip"], "Filters": [{"Match": "status", "EqualTo": 5}]},
+    "AggregateOn": "Count",
+    "Extensions": {
+        "Keys": ["7"],
+        "AnyOf": [[{"Match": "ip", "Matches": "^a"}], [{"Match": "status", "Between": [1, 2]}]],
+        "Ratio": {"Numerator": {"ValueOf": "status"}, "MinimumDenominator": 2},
+        "Percentiles": {"Of": "status", "At": [50]},
+    },
+}
+
+
+@given(edits, st.sampled_from((RULE, EXTENDED)), st.sampled_from((STRICT, LENIENT)))
+def test_no_text_raises_anything_but_a_rule_error(
+    edits: list[tuple[int, int, str]], rule: dict[str, Any], limits: RuleLimits
+) -> None:
+    text = json.dumps(rule, indent=2)
     for begin, length, patch in edits:
         text = text[:begin] + patch + text[begin + length :]
     told: tuple[Fault, ...] = ()
     try:
-        assert parse_rule(text, name="r").keys
+        assert parse_rule(text, name="r", limits=limits).keys
     except RuleError as error:
         told = error.faults
         if not told:
