@@ -105,16 +105,18 @@ def state_item(
     alarm: Alarm, before: AlarmStanding, after: AlarmStanding, at_ms: int
 ) -> HistoryItem:
     """Tell that an alarm moved from one state to another."""
-    data = ""
-    for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False)):
-        document = {
-            "version": "1.0",
-            "oldState": _state_of(before, characters, numbers=numbers),
-            "newState": _state_of(after, characters, numbers=numbers),
-        }
-        data = encoded(document)
-        if len(data) <= DATA_CHARACTERS:
-            break
+    # The last of these always fits: a reason has no control characters to be spelt out.
+    forms = (
+        encoded(
+            {
+                "version": "1.0",
+                "oldState": _state_of(before, characters, numbers=numbers),
+                "newState": _state_of(after, characters, numbers=numbers),
+            }
+        )
+        for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False))
+    )
+    data = next(text for text in forms if len(text) <= DATA_CHARACTERS)
     return HistoryItem(
         f"{alarm.name}|{at_ms}|{ItemType.STATE}|{before.state}>{after.state}",
         alarm.name,

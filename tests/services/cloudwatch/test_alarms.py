@@ -228,7 +228,8 @@ async def test_history_is_shown_by_every_filter(world: AlarmWorld) -> None:
     assert await found(**dates) == ["many-faults Action 60060", "many-faults StateUpdate 60060"]
     kinds = {line.split()[0] for line in await found(AlarmTypes=["CompositeAlarm"])}
     assert kinds == {"all"}
-    pages, token = [], {}
+    pages: list[int] = []
+    token: dict[str, Any] = {}
     while True:
         page = await ask(world, "DescribeAlarmHistory", MaxRecords=2, **token)
         pages.append(len(page["AlarmHistoryItems"]))
