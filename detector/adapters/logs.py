@@ -125,12 +125,12 @@ class LogListener:
             case notices.KillSwitchRead() if notice != self._kill_switch:
                 self._kill_switch = notice
                 self._log.warning("kill_switch_read", engaged=notice.engaged, known=notice.known)
-            case notices.RecordDeadLettered():
-                self._count("records_dead_lettered", notice.reason, 1)
-            case notices.EventsLost():
-                self._count("events_lost", notice.reason, notice.count)
-            case notices.TallyReceived(outcome="unreadable"):
-                self._count("tally_records_refused", notice.outcome, 1)
+            case notices.RecordDeadLettered() | notices.EventsLost() | notices.TallyReceived():
+                self._loss(notice)
+            case notices.HistoryTroubled():
+                self._log.warning(
+                    "history_troubled", trouble=notice.trouble.value, reason=notice.reason
+                )
             case notices.RulesRead() | notices.RuleChangeRead():
                 self._rules(notice)
             case notices.TallyingHeld():
@@ -139,6 +139,17 @@ class LogListener:
                 self._log.warning("rule_flooded", **asdict(notice))
             case _:
                 pass
+
+    def _loss(
+        self, notice: notices.RecordDeadLettered | notices.EventsLost | notices.TallyReceived
+    ) -> None:
+        match notice:
+            case notices.RecordDeadLettered():
+                self._count("records_dead_lettered", notice.reason, 1)
+            case notices.EventsLost():
+                self._count("events_lost", notice.reason, notice.count)
+            case notices.TallyReceived(outcome="unreadable"):
+                self._count("tally_records_refused", notice.outcome, 1)
 
     def flush(self) -> None:
         """Tell what was counted and not yet told; for a timer and for the end of the process."""

@@ -22,9 +22,11 @@ from detector.domain.vocabulary import (
     ClosedBy,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -70,11 +72,11 @@ class Metrics(Families):
             notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
             notices.EventsUnplaced: lambda told: self._unplaced.inc(told.count),
-            notices.RecordDeadLettered: self._on_dead_letter,
-            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
             notices.WatermarkMoved: lambda told: self._watermark.labels(
                 self._topic(told.topic)
             ).set(told.time_ms / 1000),
+            notices.RecordDeadLettered: lambda told: self._dead.labels(told.reason).inc(),
+            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
             notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
             notices.ContributorsUnfollowed: lambda told: self._unfollowed.inc(told.count),
@@ -87,6 +89,8 @@ class Metrics(Families):
             notices.RuleChangeRead: self._on_rule_change,
             notices.TallyingHeld: lambda told: self._held.set(told.held),
             notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
+            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
+            notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
         }
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -145,6 +149,12 @@ class Metrics(Families):
             "detector_tally_records",
             "Tally records received.",
             outcome=["applied", "duplicate", "late", "unreadable"],
+        )
+        self._kept = self._counter(
+            "detector_history_reports", "Reports in the history.", fate=list(ReportFate)
+        )
+        self._troubles = self._counter(
+            "detector_history_troubles", "Troubles of the history.", trouble=list(HistoryTrouble)
         )
         self._evaluations = self._counter(
             "detector_rule_evaluations", "Tables evaluated.", result=["complete", "incomplete"]
@@ -229,9 +239,6 @@ class Metrics(Families):
             self._late.inc(notice.count)
         elif notice.reason is Loss.DUPLICATE:
             self._duplicate.inc(notice.count)
-
-    def _on_dead_letter(self, notice: notices.RecordDeadLettered) -> None:
-        self._dead.labels(notice.reason).inc()
 
     def _on_window(self, notice: notices.WindowEvaluated) -> None:
         result = "complete" if notice.complete else "incomplete"
