@@ -15,7 +15,15 @@ from prometheus_client import Metric
 
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
-from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
+from detector.domain.vocabulary import (
+    AlarmState,
+    DeadLetterReason,
+    HistoryTrouble,
+    Loss,
+    OutcomeState,
+    Refusal,
+    ReportFate,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
@@ -38,6 +46,8 @@ LISTS: dict[str, type[StrEnum]] = {
     "Why an action is refused": Refusal,
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
+    "What became of a report in the history": ReportFate,
+    "What troubles the history": HistoryTrouble,
 }
 
 

@@ -1,5 +1,6 @@
 """Reports over a range, from the rows of one subject."""
 
+import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -100,6 +101,17 @@ def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
         panes=panes,
         incomplete_panes=incomplete,
     )
+
+
+class HistoryReader:
+    """The ``ReportHistory`` that the API asks: reads in a thread, so that the loop goes on."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    async def report(self, request: RangeRequest) -> RangeReport | None:
+        """Do what ``read_range`` does."""
+        return await asyncio.to_thread(read_range, self._store, request)
 
 
 def read_points(cursor: duckdb.DuckDBPyConnection, given: Mapping[str, int]) -> RangePoints:
