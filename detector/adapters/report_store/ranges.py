@@ -137,7 +137,7 @@ def read_points(
     """Return all metrics per period of the panes that ``given`` names.
 
     Without ``merge`` the contributors of panes are not put together: enough where the metrics that
-    need it are not asked for, or where a period is one pane or one window.
+    need it are not asked for, or where a period is one pane.
     """
     panes = PANES if merge else BARE_PANES
     cursor.execute(panes, used(panes, given))

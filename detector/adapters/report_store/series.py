@@ -67,10 +67,7 @@ class ReportMetrics:
         assert given is not None  # noqa: S101 - the subject was there a moment ago
         with reading(self._store) as cursor:
             if isinstance(metric, InsightRuleMetric):
-                merge = metric.metric in _OF_CONTRIBUTORS and period_ms not in {
-                    pane_ms,
-                    self._store.config.window_ms,
-                }
+                merge = metric.metric in _OF_CONTRIBUTORS and period_ms != pane_ms
                 points = read_points(cursor, given, merge=merge)
                 return _known(points.times, points.metrics[metric.metric], points.complete)
             column, statistic = parts[1:] if parts else (FleetColumn.HOSTS, Statistic.SUM)

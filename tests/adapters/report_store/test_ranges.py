@@ -1,7 +1,7 @@
 """A report over a range counts every event once: compared with a recount of the observations."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
@@ -19,10 +19,12 @@ from detector.domain.metrics.ranges import (
 )
 from detector.domain.metrics.series import RuleMetric
 from tests.support.history import (
+    NOW,
     PANE,
     START,
     WINDOW,
     Pane,
+    fetched,
     filled,
     observed,
     periods_of,
@@ -38,17 +40,39 @@ periods = st.integers(1, 13).map(lambda panes: panes * PANE)
 places = st.integers(-PANE, 32 * PANE).map(lambda after: START + after)
 
 
-def asked(
-    panes: Sequence[Pane], start: int, end: int, period: int, *, top_n: int = 500, most: int = 500,
-    order: RankOrder = RankOrder.SUM,
-) -> RangeReport:  # fmt: skip
-    store = filled(reports_of(panes, top_n=top_n))
-    try:
-        found = read_range(store, RangeRequest("rule:r", start, end, period, most, order))
-    finally:
-        store.close()
-    assert found is not None
-    return found
+class History:
+    """One store for many runs, each under a rule of its own: opening one takes longer than a run.
+
+    Every run is kept as ``reports_of`` makes it and asked as ``read_range`` is.
+    """
+
+    def __init__(self) -> None:
+        self.store = filled([])
+        self._runs = 0
+
+    def keep(self, panes: Sequence[Pane], top_n: int = 500) -> str:
+        self._runs += 1
+        rule = f"r{self._runs}"
+        self.store.apply(fetched(reports_of(panes, rule=rule, top_n=top_n)), NOW)
+        return rule
+
+    def ask(
+        self, panes: Sequence[Pane], start: int, end: int, period: int, *, top_n: int = 500,
+        most: int = 500, order: RankOrder = RankOrder.SUM,
+    ) -> RangeReport:  # fmt: skip
+        rule = self.keep(panes, top_n)
+        found = read_range(
+            self.store, RangeRequest(f"rule:{rule}", start, end, period, most, order)
+        )
+        assert found is not None
+        return found
+
+
+@pytest.fixture(scope="module")
+def history() -> Iterator[History]:
+    held = History()
+    yield held
+    held.store.close()
 
 
 def metric_points(found: RangeReport) -> dict[int, dict[str, float]]:
@@ -60,10 +84,10 @@ def metric_points(found: RangeReport) -> dict[int, dict[str, float]]:
 
 @given(panes_of_a_run, periods, places, places)
 def test_everything_equals_a_recount_while_reports_list_everyone(
-    panes: list[dict[Keys, list[float]]], period: int, one: int, other: int
+    history: History, panes: list[dict[Keys, list[float]]], period: int, one: int, other: int
 ) -> None:
     start, end = min(one, other), max(one, other) + 1
-    found = asked(panes, start, end, period)
+    found = history.ask(panes, start, end, period)
     counted = periods_of(panes, start, end, period)
     everything = [pane for group in counted.values() for pane in group]
     assert sum(observed(everything)) == found.value
@@ -95,10 +119,10 @@ def test_everything_equals_a_recount_while_reports_list_everyone(
 
 @given(panes_of_a_run, periods, st.integers(1, 3))
 def test_what_reports_do_not_list_is_bounded_and_nobody_is_overstated(
-    panes: list[dict[Keys, list[float]]], period: int, top_n: int
+    history: History, panes: list[dict[Keys, list[float]]], period: int, top_n: int
 ) -> None:
     end = START + len(panes) * PANE
-    found = asked(panes, START, end, period, top_n=top_n)
+    found = history.ask(panes, START, end, period, top_n=top_n)
     told = {each.keys: each.value for each in found.contributors}
     assert found.understated_by is not None
     for keys, value in ranked(panes):
@@ -121,29 +145,35 @@ def test_what_reports_do_not_list_is_bounded_and_nobody_is_overstated(
 
 @given(panes_of_a_run, periods)
 def test_two_halves_of_a_range_make_the_whole(
-    panes: list[dict[Keys, list[float]]], period: int
+    history: History, panes: list[dict[Keys, list[float]]], period: int
 ) -> None:
-    end = START + len(panes) * PANE
-    middle = START + len(panes) // 2 * PANE
-    halves = [asked(panes, START, middle, period), asked(panes, middle, end, period)]
-    assert asked(panes, START, end, period).value == sum(half.value for half in halves)
+    rule = history.keep(panes)
+    middle, end = START + len(panes) // 2 * PANE, START + len(panes) * PANE
+    found = [
+        read_range(history.store, RangeRequest(f"rule:{rule}", *place, period))
+        for place in ((START, middle), (middle, end), (START, end))
+    ]
+    first, second, whole = (each.value for each in found if each is not None)
+    assert whole == first + second
 
 
-def test_contributors_are_cut_and_ranked_by_their_largest_datapoint_where_asked() -> None:
+def test_contributors_are_cut_and_ranked_by_their_largest_datapoint_where_asked(
+    history: History,
+) -> None:
     panes: list[Pane] = [{("steady",): [5.0], ("burst",): [9.0]}, {("steady",): [5.0]}, {}]
     panes = [*panes, {("late",): [1.0]}]
     end = START + len(panes) * PANE
-    by_sum = asked(panes, START, end, PANE, most=2)
+    by_sum = history.ask(panes, START, end, PANE, most=2)
     assert [("steady",), ("burst",)] == [each.keys for each in by_sum.contributors]
-    by_largest = asked(panes, START, end, PANE, most=2, order=RankOrder.MAXIMUM)
+    by_largest = history.ask(panes, START, end, PANE, most=2, order=RankOrder.MAXIMUM)
     assert [(("burst",), 9.0, 9.0), (("steady",), 10.0, 5.0)] == [
         (each.keys, each.value, each.largest) for each in by_largest.contributors
     ]
     assert (20.0, 3) == (by_sum.value, by_sum.unique)
 
 
-def test_a_period_in_which_nothing_was_observed_has_no_datapoint() -> None:
-    found = asked([{("a",): [1.0]}, {}, {("a",): [2.0]}], START, START + 3 * PANE, PANE)
+def test_a_period_in_which_nothing_was_observed_has_no_datapoint(history: History) -> None:
+    found = history.ask([{("a",): [1.0]}, {}, {("a",): [2.0]}], START, START + 3 * PANE, PANE)
     assert [START, START + 2 * PANE] == found.points.times.tolist()
 
 
@@ -180,11 +210,13 @@ def test_without_contributors_there_is_no_average() -> None:
     )
 
 
-def test_observations_below_zero_leave_the_bound_unknown_and_no_value_overstated() -> None:
+def test_observations_below_zero_leave_the_bound_unknown_and_no_value_overstated(
+    history: History,
+) -> None:
     panes: list[Pane] = [{("a",): [9.0], ("b",): [1.0]}, {("a",): [-8.0], ("b",): [1.0]}]
-    cut = asked(panes, START, START + 2 * PANE, 2 * PANE, top_n=1)
+    cut = history.ask(panes, START, START + 2 * PANE, 2 * PANE, top_n=1)
     assert cut.understated_by is None
-    whole = asked(panes, START, START + 2 * PANE, 2 * PANE)
+    whole = history.ask(panes, START, START + 2 * PANE, 2 * PANE)
     assert [2.0] == whole.points.metrics[RuleMetric.MAX_CONTRIBUTOR_VALUE].tolist()
     assert [(("b",), 2.0), (("a",), 1.0)] == [(e.keys, e.value) for e in whole.contributors]
 
@@ -251,12 +283,12 @@ async def test_the_reader_of_the_api_answers_as_the_function_does() -> None:
     store.close()
 
 
-def test_too_many_datapoints_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_datapoints_are_refused(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranges_module, "MOST_DATAPOINTS", 11)
     panes: list[Pane] = [{("a",): [1.0], ("b",): [1.0]}] * 6
     with pytest.raises(RangeTooCostlyError, match="more than 11 datapoints"):
-        asked(panes, START, START + 6 * PANE, PANE)
-    assert 2 == asked(panes, START, START + 5 * PANE, PANE).unique
+        history.ask(panes, START, START + 6 * PANE, PANE)
+    assert 2 == history.ask(panes, START, START + 5 * PANE, PANE).unique
 
 
 def test_a_closed_file_is_an_error_that_says_so() -> None:
