@@ -110,8 +110,8 @@ class Life:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT):
-            while not holds():
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for tells nobody
+            while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
