@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from detector.domain import detector_constants as constants
 from detector.domain.share_test import ShareTestConfig
 from detector.domain.standing import Persistence
-from detector.domain.vocabulary import AlarmMode
+from detector.domain.vocabulary import AlarmMode, Switch
 from detector.domain.zone_test import ZoneTestConfig
 
 CLASSIC = Persistence(required=1, seen=1)
@@ -23,26 +24,32 @@ class EvaluateConfig:
     ``caller_out``: whether the share test takes the worst caller of a suspect out.
     ``restate_seconds``: how long a confirmed alarm that asks for an action stands before it is told
     again with fresh evidence; less than the decider's ``evidence_max_age_seconds``.
+    ``switches``: detectors by name that are not ``on``.
     """
 
     default_mode: AlarmMode = AlarmMode.GUARDED
     modes: Mapping[str, AlarmMode] = field(default_factory=dict)
-    share: float = 0.66
-    min_total_faults: float = 25
-    min_contributor_faults: float = 10
-    windows_required: int = 3
-    windows_seen: int = 5
+    share: float = constants.R66_SHARE
+    min_total_faults: float = constants.R66_MIN_TOTAL_FAULTS
+    min_contributor_faults: float = constants.R66_MIN_HOST_FAULTS
+    windows_required: int = constants.WINDOWS_REQUIRED
+    windows_seen: int = constants.WINDOWS_SEEN
     share_test: ShareTestConfig = field(default_factory=ShareTestConfig)
     zone_test: ZoneTestConfig = field(default_factory=ZoneTestConfig)
     top_n: int = 10
     max_alarms: int = 10_000
     caller_out: bool = True
     restate_seconds: float = 300.0
+    switches: Mapping[str, Switch] = field(default_factory=dict)
 
     @property
     def guarded(self) -> Persistence:
         """Persistence of guarded mode and of the zone test."""
         return Persistence(self.windows_required, self.windows_seen)
+
+    def switch_of(self, detector: str) -> Switch:
+        """Return how the detector of that name takes part."""
+        return self.switches.get(detector, Switch.ON)
 
     def mode_of(self, subject: str) -> AlarmMode:
         """Return how the 66 % rule is applied to ``subject``."""

@@ -80,6 +80,7 @@ class AlarmChange(msgspec.Struct, frozen=True):
     tables that name no target). ``sentence`` says the whole thing in words. ``previous`` and
     ``state`` are both ``alarm`` when the confirming test changed its mind, and every
     ``restate_seconds`` while a confirmed alarm that asks for an action stands, with fresh evidence.
+    ``shadow``: its detector is only tried out, so it is never confirmed and asks for nothing.
     """
 
     schema: str
@@ -97,6 +98,7 @@ class AlarmChange(msgspec.Struct, frozen=True):
     action: ActionKind | None
     evidence: Evidence
     sentence: str
+    shadow: bool = False
 
 
 def alarm_id_of(detector: str, subject: str, contributor: tuple[str, ...]) -> str:

@@ -1,13 +1,14 @@
 """What a detector says of one contributor in one window, and the shape that every detector has.
 
-Law: a detector sees one window and remembers nothing; persistence is the standing's. It answers for
-every contributor that meets its condition, and for every one that it is asked about and that is in
-the window.
+Law: a detector sees one window at a time; persistence is the standing's. It answers for every
+contributor that meets its condition, and for every one that it is asked about and that is in the
+window. What it remembers between windows, if anything, is ``Remembering``: it is a function of the
+windows examined, in their order, and of nothing else, so that a restart changes nothing.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -58,6 +59,27 @@ class Detector(Protocol[View_contra]):
         self, view: View_contra, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
         """Return findings of a trustworthy window that is not empty."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """What a detector has besides when it remembers; its name is then no other detector's.
+
+    Windows that cannot be trusted, or in which nothing was heard, are not examined: a detector
+    notices the gap by the times of the window that follows.
+    """
+
+    def snapshot(self) -> Any:
+        """Return all that is remembered as plain data (lists, dicts, texts, numbers).
+
+        Bounded whatever the logs say: the standings of a partition and all memories together must
+        stay below 900 kB compressed, so remember hosts only that there is evidence against.
+        """
+        ...
+
+    def restore(self, plain: Any) -> None:
+        """Go on from what ``snapshot`` gave."""
         ...
 
 

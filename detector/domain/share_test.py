@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from detector.domain import detector_constants as constants
 from detector.domain.statistics import (
     ROUNDING_SLACK,
     BoolArray,
@@ -54,12 +55,12 @@ class ShareTestConfig:
     repeated with all faults divided by that scatter; None never divides.
     """
 
-    rho: float = 1.25
-    ratio: float = 3.0
-    min_faults: int = 5
-    q: float = 1e-3
-    max_rounds: int = 8
-    fleet_event_fraction: float = 0.5
+    rho: float = constants.SHARE_RHO
+    ratio: float = constants.SHARE_RATIO
+    min_faults: int = constants.SHARE_MIN_FAULTS
+    q: float = constants.SHARE_Q
+    max_rounds: int = constants.SHARE_MAX_ROUNDS
+    fleet_event_fraction: float = constants.SHARE_FLEET_EVENT_FRACTION
     max_dispersion: float | None = None
 
     def __post_init__(self) -> None:

@@ -92,6 +92,18 @@ class AlarmMode(StrEnum):
     GUARDED = "guarded"
 
 
+class Switch(StrEnum):
+    """How a detector takes part.
+
+    ``off``: it is not asked. ``shadow``: everything is computed and told, and its alarms say
+    ``shadow``; they are never confirmed and ask for nothing. ``on``: it counts.
+    """
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ON = "on"
+
+
 class ActionKind(StrEnum):
     """What can be asked of an executor. Closed list."""
 
@@ -155,6 +167,23 @@ class ClosedBy(StrEnum):
 
     WATERMARK = "watermark"
     IDLE = "idle"
+
+
+class RuleState(StrEnum):
+    """Whether a contributor rule counts, in CloudWatch's words."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class RuleChangeKind(StrEnum):
+    """What an operator did to a contributor rule."""
+
+    PUT = "put"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    DELETE = "delete"
+    TAG = "tag"
 
 
 class ReportFate(StrEnum):

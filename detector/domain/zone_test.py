@@ -24,6 +24,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
+from detector.domain import detector_constants as constants
 from detector.domain.statistics import (
     ROUNDING_SLACK,
     BoolArray,
@@ -63,15 +64,15 @@ class ZoneTestConfig:
     `host_max_p_value`, in (0, 1): a healthy host is elevated in less than 1 % of windows.
     """
 
-    max_p_value: float = 1e-6
-    min_faults: int = 30
-    ratio: float = 2.0
-    max_dispersion: float = 1.5
-    min_elevated_fraction: float = 0.1
-    min_elevated_hosts: int = 3
-    host_max_p_value: float = 0.01
-    host_ratio: float = 2.0
-    host_min_faults: int = 2
+    max_p_value: float = constants.ZONE_MAX_P
+    min_faults: int = constants.ZONE_MIN_FAULTS
+    ratio: float = constants.ZONE_RATIO
+    max_dispersion: float = constants.ZONE_MAX_DISPERSION
+    min_elevated_fraction: float = constants.ZONE_ELEVATED_FRACTION
+    min_elevated_hosts: int = constants.ZONE_ELEVATED_HOSTS
+    host_max_p_value: float = constants.ZONE_HOST_P
+    host_ratio: float = constants.ZONE_HOST_RATIO
+    host_min_faults: int = constants.ZONE_HOST_MIN_FAULTS
 
     def __post_init__(self) -> None:
         """Refuse constants out of bounds with a ValueError that names all of them."""

@@ -14,6 +14,7 @@ from detector.domain.vocabulary import AlarmMode
 from detector.domain.windows import WindowTimes
 from detector.domain.zone_test import ZoneTestConfig
 from detector.settings.base import Relation, Section, SplitAtCommas, refuse
+from detector.settings.detectors import DetectorsSection
 
 _TIMES = WindowTimes()
 _LIMITS = DecodeLimits()
@@ -161,11 +162,17 @@ class AlarmsSection(Section):
     """Seconds after which a confirmed alarm that asks for an action is told again, still raised."""
 
     def config(
-        self, share_test: "ShareTestSection", zone_test: "ZoneTestSection"
+        self,
+        share_test: "ShareTestSection",
+        zone_test: "ZoneTestSection",
+        detectors: DetectorsSection,
     ) -> EvaluateConfig:
         """Return the constants of all detectors as evaluation takes them."""
         return EvaluateConfig(
-            share_test=share_test.config(), zone_test=zone_test.config(), **self.model_dump()
+            share_test=share_test.config(),
+            zone_test=zone_test.config(),
+            switches=detectors.switches(),
+            **self.model_dump(),
         )
 
     @model_validator(mode="after")

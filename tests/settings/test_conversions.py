@@ -1,14 +1,20 @@
 """Sections turn into the values that the stages take, and their defaults are the stages' own."""
 
 from detector.domain.alarm_config import EvaluateConfig
+from detector.domain.detectors.roster import fleet_detectors, rule_detectors
 from detector.domain.fields import DecodeLimits, FieldMapping
 from detector.domain.limits import DecideConfig
 from detector.domain.share_test import ShareTestConfig
 from detector.domain.topics import Topics
-from detector.domain.vocabulary import Mode
+from detector.domain.vocabulary import Mode, Switch
 from detector.domain.windows import WindowTimes
 from detector.domain.zone_test import ZoneTestConfig
-from detector.settings import load
+from detector.settings import Settings, load
+from detector.settings.detectors import DetectorsSection
+
+
+def evaluate_config(settings: Settings) -> EvaluateConfig:
+    return settings.alarms.config(settings.share_test, settings.zone_test, settings.detectors)
 
 
 def test_defaults_are_those_of_the_domain() -> None:
@@ -18,9 +24,22 @@ def test_defaults_are_those_of_the_domain() -> None:
     assert FieldMapping() == settings.fields.mapping()
     assert ShareTestConfig() == settings.share_test.config()
     assert ZoneTestConfig() == settings.zone_test.config()
-    assert EvaluateConfig() == settings.alarms.config(settings.share_test, settings.zone_test)
+    assert EvaluateConfig() == evaluate_config(settings)
     assert DecideConfig() == settings.budgets.config(Mode.OBSERVE)
     assert Topics() == settings.topic_names()
+
+
+def test_a_switch_reaches_its_detector() -> None:
+    config = evaluate_config(load(None, {"DETECTOR_DETECTORS__R66": "shadow"}))
+    assert {"r66": Switch.SHADOW} == config.switches
+    assert (Switch.SHADOW, Switch.ON) == (config.switch_of("r66"), config.switch_of("zone"))
+
+
+def test_every_detector_has_a_switch() -> None:
+    config = EvaluateConfig()
+    names = {detector.name for detector in fleet_detectors(config)}
+    names |= {detector.name for detector in rule_detectors(config)}
+    assert set(DetectorsSection.model_fields) == names
 
 
 def test_seconds_become_milliseconds_without_losing_any() -> None:

@@ -1,8 +1,8 @@
 """The 66 % rule on contributor rules tells people and asks for nothing."""
 
 from detector.domain.alarm_config import EvaluateConfig
+from detector.domain.detectors.rule_dominance import ContributorShare
 from detector.domain.findings import Contributor, Finding
-from detector.domain.rule_detectors import ContributorShare
 from tests.support.windows import rule_of
 
 DETECTOR = ContributorShare(EvaluateConfig())

@@ -2,8 +2,10 @@
 
 from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.alarms import Target
+from detector.domain.detectors.dominance import HostShare
+from detector.domain.detectors.fleet_view import FleetView
+from detector.domain.detectors.zone_outlier import ZoneOutlier
 from detector.domain.findings import Contributor, Finding
-from detector.domain.fleet_detectors import FleetView, HostShare, ZoneOutlier
 from detector.domain.share_test import ShareTestConfig
 from detector.domain.standing import Persistence
 from detector.domain.vocabulary import ActionKind, AlarmMode

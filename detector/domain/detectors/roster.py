@@ -1,0 +1,20 @@
+"""Which detectors there are, in the order in which they examine a window."""
+
+from detector.domain.alarm_config import EvaluateConfig
+from detector.domain.detectors.dominance import HostShare
+from detector.domain.detectors.fleet_view import FleetView
+from detector.domain.detectors.peer_latency import PeerLatency
+from detector.domain.detectors.rule_dominance import ContributorShare
+from detector.domain.detectors.zone_outlier import ZoneOutlier
+from detector.domain.findings import Detector
+from detector.domain.reports import RuleWindow
+
+
+def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
+    """Make the detectors of fleets, each with what it remembers still empty."""
+    return (HostShare(config), ZoneOutlier(config), PeerLatency(config))
+
+
+def rule_detectors(config: EvaluateConfig) -> tuple[Detector[RuleWindow], ...]:
+    """Make the detectors of contributor rules."""
+    return (ContributorShare(config),)
