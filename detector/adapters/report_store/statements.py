@@ -19,17 +19,22 @@ from detector.domain.metrics.ranges import MOST_DATAPOINTS, RankOrder
 # ruff: noqa: S608
 
 _PANES: Final = """
-WITH panes AS MATERIALIZED (
-    SELECT *, window_end - $pane - (window_end - $pane) % $period AS period
-    FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last
-), owned AS MATERIALIZED (
-    SELECT period, contributor, sum(amount) AS amount FROM (
-        SELECT period, unnest(keys) AS contributor, unnest(amounts) AS amount FROM panes
-    ) GROUP BY ALL
-)"""
-POINTS: Final = (
-    _PANES
-    + """, merged AS (
+CREATE TEMP TABLE panes AS SELECT * {columns},
+    window_end - $pane - (window_end - $pane) % $period AS period
+FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last"""
+PANES: Final = _PANES.format(columns="")
+"""Makes the table of the panes that are read; all else is read from it."""
+BARE_PANES: Final = _PANES.format(
+    columns="REPLACE (NULL::VARCHAR[] AS keys, NULL::DOUBLE[] AS amounts)"
+)
+"""The same without contributors, which are most of what there is to read."""
+OWNED: Final = """
+CREATE TEMP TABLE owned AS SELECT period, contributor, sum(amount) AS amount FROM (
+    SELECT period, unnest(keys) AS contributor, unnest(amounts) AS amount FROM panes
+) GROUP BY ALL"""
+"""Makes the table of what every contributor owns in every period."""
+POINTS: Final = """
+WITH merged AS (
     SELECT period, count(*) AS contributors, max(amount) AS top FROM owned GROUP BY period
 ), counted AS (
     SELECT period, sum(total) AS total, sum(samples) AS samples,
@@ -50,10 +55,9 @@ SELECT period, complete, total, samples, minimum, maximum,
         WHEN minimum < 0 THEN coalesce(top, 0)
         ELSE greatest(top, pane_top, window_top) END AS top
 FROM counted LEFT JOIN merged USING (period) ORDER BY period"""
-)
 CONTRIBUTORS: Final = {
-    order: _PANES
-    + f""", ranked AS (
+    order: f"""
+WITH ranked AS (
     SELECT contributor, sum(amount) AS value, max(amount) AS largest FROM owned
     GROUP BY contributor ORDER BY {column} DESC, value DESC, contributor LIMIT $most
 )
@@ -61,9 +65,7 @@ SELECT contributor, value, largest, period, amount FROM ranked JOIN owned USING 
 ORDER BY {column} DESC, value DESC, contributor, period LIMIT {MOST_DATAPOINTS + 1}"""
     for order, column in ((RankOrder.SUM, "value"), (RankOrder.MAXIMUM, "largest"))
 }
-WHOLE: Final = (
-    _PANES
-    + """
+WHOLE: Final = """
 SELECT coalesce(sum(total), 0), coalesce(sum(unlisted), 0), count(*), count_if(NOT complete),
     greatest(
         coalesce(max(pane_unique), 0),
@@ -71,7 +73,6 @@ SELECT coalesce(sum(total), 0), coalesce(sum(unlisted), 0), count(*), count_if(N
         (SELECT count(DISTINCT contributor) FROM owned)
     )
 FROM panes"""
-)
 
 _COUNTED: Final = """
 SELECT window_end - $pane - (window_end - $pane) % $period AS period,
