@@ -63,7 +63,9 @@ def test_what_a_report_refuses_is_an_exception_of_the_client(served: Served) -> 
     cloudwatch = served.boto3()
     with pytest.raises(cloudwatch.exceptions.ResourceNotFoundException, match="does not exist"):
         contributors(cloudwatch, "nobody")
-    with pytest.raises(cloudwatch.exceptions.InvalidParameterValueException, match="Period is 86401"):
+    with pytest.raises(
+        cloudwatch.exceptions.InvalidParameterValueException, match="Period is 86401"
+    ):
         cloudwatch.get_insight_rule_report(RuleName=RULE, Period=86_401, **last_minutes())
 
 
@@ -147,12 +149,23 @@ def put_alarms(cloudwatch: Any, prefix: str) -> dict[str, str]:
     return {f"{prefix}talk": "ALARM", f"{prefix}both": "ALARM", f"{prefix}quiet": "OK"}
 
 
-@pytest.mark.parametrize("protocol", ["", *PROTOCOLS])
-def test_alarms_are_put_stand_and_are_deleted(served: Served, protocol: str) -> None:
-    cloudwatch = served.boto3(protocol)
-    prefix = f"a{uuid.uuid4().hex[:8]}-"
-    settled = put_alarms(cloudwatch, prefix)
-    wait_for(lambda: settled == states(cloudwatch, prefix), seconds=90, what="the alarms", every=1)
+def test_alarms_are_put_stand_and_are_deleted_in_every_protocol(served: Served) -> None:
+    settled: dict[str, dict[str, str]] = {}
+    for protocol in ("", *PROTOCOLS):
+        prefix = f"a{uuid.uuid4().hex[:8]}-"
+        settled[prefix] = put_alarms(served.boto3(protocol), prefix)
+    for (prefix, expected), protocol in zip(settled.items(), ("", *PROTOCOLS), strict=True):
+        cloudwatch = served.boto3(protocol)
+        wait_for(
+            lambda c=cloudwatch, p=prefix, e=expected: e == states(c, p),
+            seconds=90,
+            what="the alarms",
+            every=1,
+        )
+        look_at_and_delete(cloudwatch, prefix)
+
+
+def look_at_and_delete(cloudwatch: Any, prefix: str) -> None:
     name = f"{prefix}talk"
     pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
         AlarmName=name, PaginationConfig={"PageSize": 1}
@@ -206,6 +219,74 @@ def test_alarms_and_mute_rules_from_the_command_line(served: Served) -> None:
     served.cli("delete-alarm-mute-rule", "--alarm-mute-rule-name", name)
     served.cli("delete-alarms", "--alarm-names", name)
     assert {} == states(served.boto3(), name)
+
+
+COUNTED = """{
+  "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+  "LogGroupNames": ["*"],
+  "LogFormat": "JSON",
+  "Contribution": {"Keys": ["$.InstanceId", "$.Service"], "Filters": []},
+  "AggregateOn": "Count"
+}"""
+
+
+def names(cloudwatch: Any) -> list[str]:
+    """Names of all rules, two to a page."""
+    found: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        page = cloudwatch.describe_insight_rules(MaxResults=2, **token)
+        assert len(page["InsightRules"]) <= 2
+        found += [each["Name"] for each in page["InsightRules"]]
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+@pytest.mark.parametrize("protocol", ["", *PROTOCOLS])
+def test_rules_are_put_count_and_are_deleted(served: Served, protocol: str) -> None:
+    cloudwatch = served.boto3(protocol)
+    rule = f"r{uuid.uuid4().hex[:8]}"
+    cloudwatch.put_insight_rule(
+        RuleName=rule, RuleDefinition=COUNTED, Tags=[{"Key": "team", "Value": "blue"}]
+    )
+    assert {rule, RULE} < set(names(cloudwatch))
+    found = wait_for(lambda: contributors(cloudwatch, rule), seconds=90, what="its report", every=1)
+    assert 2 == len(found[0]["Keys"])
+
+    arn = f"arn:aws:cloudwatch:us-east-1:000000000000:insight-rule/{rule}"
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "tier", "Value": "1"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    assert [{"Key": "tier", "Value": "1"}] == tags
+
+    def state() -> str:
+        page = cloudwatch.describe_insight_rules(MaxResults=500)
+        [found] = [each["State"] for each in page["InsightRules"] if each["Name"] == rule]
+        return str(found)
+
+    failed = cloudwatch.disable_insight_rules(RuleNames=[rule, "nobody"])["Failures"]
+    assert ("DISABLED", ["nobody"]) == (state(), [each["FailureResource"] for each in failed])
+    assert [] == cloudwatch.enable_insight_rules(RuleNames=[rule])["Failures"]
+    assert "ENABLED" == state()
+    with pytest.raises(cloudwatch.exceptions.InvalidParameterValueException, match="AggregateOn"):
+        cloudwatch.put_insight_rule(
+            RuleName=rule, RuleDefinition=COUNTED.replace('"Count"', '"Mean"')
+        )
+    failed = cloudwatch.delete_insight_rules(RuleNames=["nobody", rule])["Failures"]
+    assert ["nobody"] == [each["FailureResource"] for each in failed]
+    assert rule not in names(cloudwatch)
+    with pytest.raises(cloudwatch.exceptions.ResourceNotFoundException):
+        contributors(cloudwatch, rule)
+
+
+def test_rules_from_the_command_line(served: Served) -> None:
+    rule = f"l{uuid.uuid4().hex[:8]}"
+    served.cli("put-insight-rule", "--rule-name", rule, "--rule-definition", COUNTED)
+    shown = served.cli("describe-insight-rules")["InsightRules"]
+    assert rule in [each["Name"] for each in shown]
+    failed = served.cli("delete-insight-rules", "--rule-names", rule, "nobody")["Failures"]
+    assert ["nobody"] == [each["FailureResource"] for each in failed]
 
 
 def test_with_keys_only_whoever_has_one_is_answered(served: Served, tmp_path: Path) -> None:
