@@ -27,7 +27,7 @@ from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
 from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms
-from detector.bootstrap.api_parts import ApiParts, operations, store_config
+from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store_config
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.budgets import SteadyTime
@@ -161,6 +161,7 @@ class ApiProcess:
                     store=store,
                     metrics=metrics,
                     rules=self._rules,
+                    admin=rule_admin(self._settings, self._publisher, self._rules),
                     alarms=alarms,
                     now=self._clock.now,
                 )
