@@ -80,6 +80,7 @@ def parameters(store: ReportStore, request: RangeRequest) -> dict[str, int] | No
         "pane": pane_ms,
         "window": window_ms,
         "period": request.period_ms,
+        "phase": request.phase_ms,
         "begin": begin,
         "first": begin + pane_ms,
         "last": request.end_ms + pane_ms,

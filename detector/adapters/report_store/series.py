@@ -39,7 +39,7 @@ class ReportMetrics:
         self._through_ms = through_ms
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
-        """Return the datapoints of periods that begin in ``[start_ms, end_ms)``.
+        """Return the datapoints of periods that begin at ``start_ms`` and on until ``end_ms``.
 
         Empty for a metric that is not known. ``ValueError`` when ``period_ms`` is no positive
         multiple of a pane; ``RangeTooCostlyError`` when the range is.
@@ -59,11 +59,14 @@ class ReportMetrics:
             return _EMPTY
         oldest = self._store.oldest_ms - pane_ms
         through = self._through_ms(subject.part)
-        first = -(-max(start_ms, oldest) // period_ms) * period_ms
-        last = min(-(-end_ms // period_ms) * period_ms, through - through % period_ms)
+        first = start_ms + max(0, -(-(oldest - start_ms) // period_ms)) * period_ms
+        whole = (through - start_ms) // period_ms
+        last = start_ms + min(-(-(end_ms - start_ms) // period_ms), whole) * period_ms
         if last <= first:
             return _EMPTY
-        given = parameters(self._store, RangeRequest(name, first, last, period_ms))
+        given = parameters(
+            self._store, RangeRequest(name, first, last, period_ms, phase_ms=start_ms % period_ms)
+        )
         assert given is not None  # noqa: S101 - the subject was there a moment ago
         with reading(self._store) as cursor:
             if isinstance(metric, InsightRuleMetric):

@@ -1,7 +1,8 @@
 """The statements that read the history; what is asked for travels in their parameters.
 
 ``$subject`` is a number of the history, ``$pane``, ``$window`` and ``$period`` lengths and
-``$begin`` the start of a range in milliseconds; windows that end in ``[$first, $last)`` are read.
+``$begin`` the start of a range in milliseconds; periods begin ``$phase`` after whole ones of the
+epoch; windows that end in ``[$first, $last)`` are read.
 
 Theory of operation: windows overlap, so that only their newest panes are added up. A period's
 number of contributors and its largest contributor come from whatever knows more: the listed
@@ -20,7 +21,7 @@ from detector.domain.metrics.ranges import MOST_DATAPOINTS, RankOrder
 
 _PANES: Final = """
 CREATE TEMP TABLE panes AS SELECT * {columns},
-    window_end - $pane - (window_end - $pane) % $period AS period
+    window_end - $pane - (window_end - $pane - $phase) % $period AS period
 FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last"""
 PANES: Final = _PANES.format(columns="")
 """Makes the table of the panes that are read; all else is read from it."""
@@ -75,12 +76,12 @@ SELECT coalesce(sum(total), 0), coalesce(sum(unlisted), 0), count(*), count_if(N
 FROM panes"""
 
 _COUNTED: Final = """
-SELECT window_end - $pane - (window_end - $pane) % $period AS period,
+SELECT window_end - $pane - (window_end - $pane - $phase) % $period AS period,
     bool_and(complete) AS complete, sum(samples) AS samples, sum({column}) AS total
 FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last
 GROUP BY period HAVING sum(samples) > 0 ORDER BY period"""
 _LEVEL: Final = """
-SELECT window_end - $pane - (window_end - $pane) % $period AS period,
+SELECT window_end - $pane - (window_end - $pane - $phase) % $period AS period,
     bool_and(complete) AS complete, count(*) FILTER (seen) AS samples,
     sum(hosts) FILTER (seen) AS total, min(hosts) FILTER (seen) AS minimum,
     max(hosts) FILTER (seen) AS maximum

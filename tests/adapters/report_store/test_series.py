@@ -28,7 +28,6 @@ from tests.support.history import (
     fetched,
     filled,
     observed,
-    periods_of,
     ranked,
     reports_of,
 )
@@ -69,14 +68,27 @@ def plain(series: Series) -> dict[int, float]:
     return dict(zip(series.times.tolist(), series.values.tolist(), strict=True))
 
 
-@given(panes_of_a_run, st.sampled_from([1, 2, 3, 6, 9, 12, 30]), st.sampled_from(list(RuleMetric)))
+@given(
+    panes_of_a_run,
+    st.sampled_from([1, 2, 3, 6, 9, 12, 30]),
+    st.integers(0, 12),
+    st.sampled_from(list(RuleMetric)),
+)
 def test_every_metric_of_a_rule_equals_a_recount(
-    history: History, panes: list[dict[Keys, list[float]]], periods: int, metric: RuleMetric
+    history: History,
+    panes: list[dict[Keys, list[float]]],
+    periods: int,
+    later: int,
+    metric: RuleMetric,
 ) -> None:
+    """Periods begin where the range does, whatever they are of the epoch."""
     rule, period = history.keep(panes), periods * PANE
-    first = -(-START // period) * period
+    first = START + later * PANE
+    groups: dict[int, list[Pane]] = {}
+    for number, pane in enumerate(panes[later:]):
+        groups.setdefault(first + number // periods * period, []).append(pane)
     expected: dict[int, float] = {}
-    for time, group in periods_of(panes, first, FOREVER, period).items():
+    for time, group in groups.items():
         if seen := observed(group):
             totals = ranked(group)
             expected[time] = {
@@ -88,7 +100,7 @@ def test_every_metric_of_a_rule_equals_a_recount(
                 RuleMetric.MAXIMUM: max(seen),
                 RuleMetric.AVERAGE: sum(seen) / len(totals),
             }[metric]
-    found = history.metrics.read(InsightRuleMetric(rule, metric), START, FOREVER, period)
+    found = history.metrics.read(InsightRuleMetric(rule, metric), first, FOREVER, period)
     assert expected == plain(found)
     assert ("int64", "float64") == (found.times.dtype.name, found.values.dtype.name)
 
@@ -105,7 +117,10 @@ def test_a_period_that_is_not_over_or_not_whole_is_missing() -> None:
     assert minutes[1:3] == read(store, START, FOREVER, WINDOW, minutes[3]).times.tolist()
     assert minutes[1:2] == read(store, START, FOREVER, WINDOW, minutes[3] - 1).times.tolist()
     assert minutes[1:] == read(store, START, FOREVER, WINDOW).times.tolist()
-    assert minutes[2:3] == read(store, minutes[1] + 1, minutes[2] + 1, WINDOW).times.tolist()
+    assert minutes[1:3] == read(store, minutes[1], minutes[2] + 1, WINDOW).times.tolist()
+    shifted = [minute + PANE for minute in minutes]
+    assert shifted[1:3] == read(store, shifted[0], minutes[3], WINDOW).times.tolist()
+    assert shifted[1:2] == read(store, shifted[0], minutes[3], WINDOW, minutes[3]).times.tolist()
     assert [] == read(store, minutes[2], minutes[2], WINDOW).times.tolist()
     store.close()
 
