@@ -39,8 +39,8 @@ from detector.domain.metric_alarms.alarm_records import (
 )
 from detector.domain.metric_alarms.evaluation_times import MINUTE_MS, SHORT_STEP_MS
 from detector.domain.metric_alarms.metric_alarm_book import MetricAlarmBook
-from detector.services.cloudwatch.contract import MetricSource
 from detector.services.metric_alarm_rounds import AlarmRounds, ContributorSource, RoundSettings
+from detector.services.recent_metrics import RowSource
 
 SOURCE = "/detector/metric-alarms"
 
@@ -88,7 +88,7 @@ class MetricAlarms:
         self,
         alarms: RecordLog,
         history: RecordLog,
-        metrics: MetricSource,
+        metrics: RowSource,
         contributors: ContributorSource,
         settings: MetricAlarmSettings,
     ) -> None:
