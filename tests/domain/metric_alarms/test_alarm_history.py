@@ -108,13 +108,14 @@ def test_the_first_of_an_identity_is_kept_and_the_newest_of_a_number() -> None:
     assert history.add(item("a", 1))
     assert not history.add(item("a", 2))
     assert history.add(item("b", 2))
-    assert not history.is_beyond(item("x", 0), 10)
+    assert not history.is_beyond(item("x", 0))
     assert history.add(item("c", 3))
     assert (len(history), history.dropped, "a" in history) == (2, 1, False)
     assert [each.id for each in history.items()] == ["b", "c"]
-    assert history.is_beyond(item("a", 1), 10)
-    assert not history.is_beyond(item("d", 4), 10)
-    assert history.is_beyond(item("d", 4), KEPT_MS + 5)
+    assert history.is_beyond(item("a", 1))
+    assert not history.is_beyond(item("d", 2))
+    history.forget(KEPT_MS + 3)
+    assert history.is_beyond(item("d", 2))
 
 
 def test_nothing_is_kept_longer_than_two_weeks() -> None:
