@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from detector.adapters.record_log import KafkaRecordLog
-from detector.adapters.report_store import ReportStore
+from detector.adapters.report_store import ReportMetrics, ReportStore
 from detector.adapters.report_store.ranges import read_range
 from detector.domain.metric_alarms.contributor_standings import ContributorValue, ContributorWindow
 from detector.domain.metrics.closed_windows import ClosedWindow
@@ -45,6 +45,12 @@ class StoredContributors:
             return None
         rows = tuple(ContributorValue(each.keys, each.value) for each in found.contributors)
         return ContributorWindow(found.key_labels, found.value, rows)
+
+
+def recent_metrics(history: ReportMetrics, store: ReportStore) -> RecentMetrics:
+    """Return what the alarms read: memory, and behind it the history."""
+    config = store.config
+    return RecentMetrics(history, pane_ms=config.pane_ms, window_ms=config.window_ms)
 
 
 def metric_alarms(

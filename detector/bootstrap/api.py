@@ -26,7 +26,7 @@ from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
-from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms
+from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms, recent_metrics
 from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store_config
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
 from detector.bootstrap.live_rules import followed_rules
@@ -35,7 +35,6 @@ from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.notices import HistoryTroubled, Notice, TallyingHeld
 from detector.domain.vocabulary import HistoryTrouble
 from detector.services.metric_alarms import MetricAlarms
-from detector.services.recent_metrics import RecentMetrics
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.api")
@@ -106,8 +105,10 @@ class ApiProcess:
             self._alarms.on_window(window)
 
     def _engine(
-        self, alarms: MetricAlarms, recent: RecentMetrics, follower: ReportFollower
-    ) -> AlarmEngine:
+        self, metrics: ReportMetrics, store: ReportStore, follower: ReportFollower
+    ) -> tuple[MetricAlarms, AlarmEngine]:
+        recent = recent_metrics(metrics, store)
+        alarms = metric_alarms(self._settings, self._client, recent, store)
         self._alarms = AlarmEngine(
             alarms,
             recent,
@@ -115,7 +116,7 @@ class ApiProcess:
             through_ms=follower.through_ms,
             now=self._clock.now,
         )
-        return self._alarms
+        return alarms, self._alarms
 
     def _server(self, parts: ApiParts) -> ApiServer:
         section, answering = self._settings.api, operations(parts)
@@ -155,11 +156,7 @@ class ApiProcess:
             store = self._open_store(stack)
             follower = self._follower(store)
             metrics = ReportMetrics(store, follower.through_ms)
-            recent = RecentMetrics(
-                metrics, pane_ms=store.config.pane_ms, window_ms=store.config.window_ms
-            )
-            alarms = metric_alarms(self._settings, self._client, recent, store)
-            engine = self._engine(alarms, recent, follower)
+            alarms, engine = self._engine(metrics, store, follower)
             await follower.start()
             stack.push_async_callback(follower.stop)
             server = self._server(

@@ -100,6 +100,8 @@ def test_the_worst_are_in_alarm_and_the_others_are_counted() -> None:
         alarm, standing, window(a=6.0, b=9.0, c=7.0), created_ms=0, at_ms=2 * STEP, limit=2
     )
     assert (sorted(names(after)), after.overflow) == (["b", "c"], 1)
+    assert after.reason.endswith("1 more breach beyond the limit of 2")
+    assert (after.evaluation_state, after.transitioned_ms) == ("PARTIAL_DATA", STEP)
 
 
 def test_what_is_pending_is_bounded() -> None:
