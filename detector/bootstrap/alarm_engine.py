@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from detector.adapters.record_log import KafkaRecordLog
-from detector.adapters.report_store import ReportStore
+from detector.adapters.report_store import ReportMetrics, ReportStore
 from detector.adapters.report_store.ranges import read_range
 from detector.domain.metric_alarms.contributor_standings import ContributorValue, ContributorWindow
 from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.metrics.ranges import RangeRequest
 from detector.domain.ranking import MOST_LISTED
-from detector.services.cloudwatch.contract import MetricSource
 from detector.services.metric_alarm_rounds import RoundSettings
 from detector.services.metric_alarms import MetricAlarms, MetricAlarmSettings
+from detector.services.recent_metrics import RecentMetrics
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.metric_alarms")
@@ -47,8 +47,14 @@ class StoredContributors:
         return ContributorWindow(found.key_labels, found.value, rows)
 
 
+def recent_metrics(history: ReportMetrics, store: ReportStore) -> RecentMetrics:
+    """Return what the alarms read: memory, and behind it the history."""
+    config = store.config
+    return RecentMetrics(history, pane_ms=config.pane_ms, window_ms=config.window_ms)
+
+
 def metric_alarms(
-    settings: Settings, client: dict[str, object], metrics: MetricSource, store: ReportStore
+    settings: Settings, client: dict[str, object], metrics: RecentMetrics, store: ReportStore
 ) -> MetricAlarms:
     """Return the alarms of this deployment, not started."""
     topics, section = settings.topic_names(), settings.api
@@ -72,12 +78,14 @@ class AlarmEngine:
     def __init__(
         self,
         alarms: MetricAlarms,
+        recent: RecentMetrics,
         *,
         partitions: Iterable[int],
         through_ms: Callable[[int], int],
         now: Callable[[], float],
     ) -> None:
         self._alarms = alarms
+        self._recent = recent
         self._partitions = tuple(partitions)
         self._through_ms = through_ms
         self._now = now
@@ -97,8 +105,9 @@ class AlarmEngine:
             self._task = None
         await self._alarms.stop()
 
-    def on_window(self, _window: ClosedWindow) -> None:
-        """Take note that a window became whole."""
+    def on_window(self, window: ClosedWindow) -> None:
+        """Hold the datapoints of a window that became whole, and evaluate what is due by it."""
+        self._recent.take(window)
         self._came.set()
 
     async def _run(self) -> None:

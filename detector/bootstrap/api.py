@@ -26,8 +26,8 @@ from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
-from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms
-from detector.bootstrap.api_parts import ApiParts, operations, store_config
+from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms, recent_metrics
+from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store_config
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.budgets import SteadyTime
@@ -104,14 +104,19 @@ class ApiProcess:
         if self._alarms is not None:
             self._alarms.on_window(window)
 
-    def _engine(self, alarms: MetricAlarms, follower: ReportFollower) -> AlarmEngine:
+    def _engine(
+        self, metrics: ReportMetrics, store: ReportStore, follower: ReportFollower
+    ) -> tuple[MetricAlarms, AlarmEngine]:
+        recent = recent_metrics(metrics, store)
+        alarms = metric_alarms(self._settings, self._client, recent, store)
         self._alarms = AlarmEngine(
             alarms,
+            recent,
             partitions=range(self._topics.tally_partitions),
             through_ms=follower.through_ms,
             now=self._clock.now,
         )
-        return self._alarms
+        return alarms, self._alarms
 
     def _server(self, parts: ApiParts) -> ApiServer:
         section, answering = self._settings.api, operations(parts)
@@ -151,8 +156,7 @@ class ApiProcess:
             store = self._open_store(stack)
             follower = self._follower(store)
             metrics = ReportMetrics(store, follower.through_ms)
-            alarms = metric_alarms(self._settings, self._client, metrics, store)
-            engine = self._engine(alarms, follower)
+            alarms, engine = self._engine(metrics, store, follower)
             await follower.start()
             stack.push_async_callback(follower.stop)
             server = self._server(
@@ -161,6 +165,7 @@ class ApiProcess:
                     store=store,
                     metrics=metrics,
                     rules=self._rules,
+                    admin=rule_admin(self._settings, self._publisher, self._rules),
                     alarms=alarms,
                     now=self._clock.now,
                 )

@@ -4,16 +4,20 @@ Whoever writes a new handler adds it in ``operations``; what nobody handles is a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from detector.adapters.clock import Clock
 from detector.adapters.report_store import ReportStore, StoreConfig
 from detector.adapters.report_store.batch import HOUR_MS
 from detector.adapters.report_store.ranges import read_range
 from detector.domain.metrics.fleets import FLEET_NAMESPACE, SERVICE_DIMENSION, FleetColumn
 from detector.domain.metrics.ranges import RangeReport, RangeRequest
+from detector.domain.rule_troubles import RuleBounds
+from detector.services.cloudwatch.alarm_tags import AlarmTags
 from detector.services.cloudwatch.alarms import handlers as alarm_operations
 from detector.services.cloudwatch.contract import Handler, Members, MetricSource
+from detector.services.cloudwatch.insight_rules import handlers as rule_operations
 from detector.services.cloudwatch.metric_data import MetricData
 from detector.services.cloudwatch.metric_listing import (
     ListedMetric,
@@ -22,6 +26,8 @@ from detector.services.cloudwatch.metric_listing import (
 )
 from detector.services.cloudwatch.rule_reports import KnownRule, ReportLimits, RuleReports
 from detector.services.metric_alarms import MetricAlarms
+from detector.services.ports import RecordPublisher
+from detector.services.rule_admin import RuleAdmin
 from detector.services.rule_sources import FollowedRules
 from detector.settings import Settings
 
@@ -34,6 +40,7 @@ class ApiParts:
     store: ReportStore
     metrics: MetricSource
     rules: FollowedRules
+    admin: RuleAdmin
     alarms: MetricAlarms
     now: Callable[[], float]
 
@@ -69,7 +76,55 @@ def store_config(settings: Settings) -> StoreConfig:
 
 def operations(parts: ApiParts) -> dict[str, Handler]:
     """Return the handlers by operation."""
-    return {**_of_reports(parts), **_of_metrics(parts), **alarm_operations(parts.alarms, parts.now)}
+    of_alarms = alarm_operations(parts.alarms, parts.now)
+    alarm_tags = AlarmTagOwner(AlarmTags(parts.alarms).owns, of_alarms)
+    return {
+        **of_alarms,
+        **rule_operations(parts.admin, tag_owners=[alarm_tags]),
+        **_of_reports(parts),
+        **_of_metrics(parts),
+    }
+
+
+class AlarmTagOwner:
+    """Answers the tag operations for the ARNs that ``owns`` knows, with alarms' handlers."""
+
+    def __init__(self, owns: Callable[[str], bool], given: Mapping[str, Handler]) -> None:
+        self._owns = owns
+        self._given = given
+
+    def owns(self, arn: str) -> bool:
+        """Say whether an ARN is one of an alarm or a mute rule."""
+        return self._owns(arn)
+
+    async def tag_resource(self, members: Members) -> Members:
+        """Add tags or replace their values."""
+        return await self._given["TagResource"](members)
+
+    async def untag_resource(self, members: Members) -> Members:
+        """Remove tags."""
+        return await self._given["UntagResource"](members)
+
+    async def list_tags_for_resource(self, members: Members) -> Members:
+        """Show the tags."""
+        return await self._given["ListTagsForResource"](members)
+
+
+def rule_admin(settings: Settings, publisher: RecordPublisher, rules: FollowedRules) -> RuleAdmin:
+    """Return who changes rules, as strict as CloudWatch."""
+    section = settings.rules
+    return RuleAdmin(
+        settings.topic_names().control,
+        publisher=publisher,
+        rules=rules,
+        now=Clock().now,
+        bounds=RuleBounds(
+            most_rules=section.most,
+            most_records=section.most_records,
+            history_ms=round(section.history_hours * 3_600_000),
+        ),
+        fields=settings.fields.mapping(),
+    )
 
 
 def _of_reports(parts: ApiParts) -> dict[str, Handler]:
