@@ -13,7 +13,10 @@ from detector.domain.rules import Aggregate, ContributorRule, RuleBook
 from detector.domain.tallies import FleetPane, RulePane
 from detector.domain.tally_columns import fleet_panes, rule_pane
 
-REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, CALLERS, SERVICE, ZONE = range(8)
+(
+    REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, LATENCY_US, LATENCIES, CALLERS,
+    SERVICE, ZONE,
+) = range(10)  # fmt: skip
 """Places in a fleet row; behind them stand the cells of ``RowRules``."""
 
 MAX_ROW_RULES = 8
@@ -92,6 +95,8 @@ class OpenPane:
         row[REQUESTS] += event.requests
         row[SLOW] += event.slow
         row[CONNECTION_FAILURES] += event.connection_failures
+        row[LATENCY_US] += event.latency_us
+        row[LATENCIES] += event.latencies
         row[LAST_SEEN_MS] = max(row[LAST_SEEN_MS], event.time_ms)
         if event.faults:
             row[FAULTS] += event.faults
@@ -110,7 +115,7 @@ class OpenPane:
 
 
 def _new_row(service: str, zone: str) -> list[Any]:
-    return [0, 0, 0, 0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
+    return [0, 0, 0, 0, 0, 0.0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
 
 
 def blame_caller(row: list[Any], caller: str, faults: float) -> None:

@@ -38,7 +38,7 @@ class FleetTable:
 
     def __init__(self, service: str, window_panes: int) -> None:
         self.service = service
-        self._ring: PaneRing[str] = PaneRing(window_panes, 4)
+        self._ring: PaneRing[str] = PaneRing(window_panes, 6)
         self._zone_names: dict[str, tuple[str, str]] = {}
         self._shown: tuple[int, IntArray] = (-1, np.zeros(0, np.int64))
         self._hosts: tuple[str, ...] = ()
@@ -69,9 +69,7 @@ class FleetTable:
         part = Part(
             order,
             rows,
-            tuple(
-                map(float_column, (pane.requests, pane.faults, pane.slow, pane.connection_failures))
-            ),
+            _columns_of(pane),
             float_column(pane.last_seen_ms),
             Entries(rows[np.array(indexes, np.int64)], callers, faults),
         )
@@ -85,7 +83,7 @@ class FleetTable:
         """Return the window as columns, by zone and host."""
         rows = self._ring.present()
         self._name(rows)
-        requests, faults, slow, connection_failures = self._ring.sums(rows)
+        requests, faults, slow, connection_failures, latency_us, latencies = self._ring.sums(rows)
         names, caller_faults = self._top_callers(rows, requests, faults)
         return FleetWindow(
             service=self.service,
@@ -100,7 +98,9 @@ class FleetTable:
             last_seen_ms=self._ring.latest[rows],
             caller_names=names,
             caller_faults=caller_faults,
-            newest=self._ring.newest(rows)[:-1],
+            newest=self._ring.newest(rows)[:4],
+            latency_us=latency_us,
+            latencies=latencies,
         )
 
     def _name(self, rows: IntArray) -> None:
@@ -138,6 +138,14 @@ class FleetTable:
             if (value, names[index]) > (most[index], caller) or not names[index]:
                 names[index], most[index] = caller, value
         return tuple(names), most
+
+
+def _columns_of(pane: FleetPane) -> tuple[FloatArray, ...]:
+    counts = (pane.requests, pane.faults, pane.slow, pane.connection_failures)
+    # No latency at all travels as nothing.
+    nothing = np.zeros(0 if pane.latencies else len(pane.hosts))
+    latency = (pane.latency_us, pane.latencies)
+    return (*map(float_column, counts), *(float_column(raw) if raw else nothing for raw in latency))
 
 
 @dataclass(frozen=True, slots=True)

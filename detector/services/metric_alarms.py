@@ -102,19 +102,13 @@ class MetricAlarms:
         self._history_log = history
         self._rounds = AlarmRounds(self.book, metrics, contributors, settings.rounds)
         self._settled_ms: int | None = None
+        self._unsure = False
 
     async def start(self, now: float) -> None:
         """Read both topics and publish what a crash left unpublished; ``now`` in epoch seconds."""
         await self._history_log.start(self._hear_item)
         await self._alarm_log.start(self.book.hear)
-        # Composite alarms are looked at again once every alarm below stands where it was left.
-        self._settled_ms = max(
-            (entry.standing.updated_ms for entry in self.book.entries.values()), default=0
-        )
-        self.history.forget(int(now * 1000))
-        await self.publish(self._unpublished(int(now * 1000)))
-        for name in list(self.book.deleted):
-            await self.bury(name)
+        await self._recover(int(now * 1000))
 
     async def stop(self) -> None:
         """Stop following; what was begun is finished first."""
@@ -127,15 +121,16 @@ class MetricAlarms:
 
         A window from the future is taken for ``now``, in epoch seconds.
         """
+        now_ms = int(now * 1000)
         async with self.lock:
-            await self._advance(min(end_ms, int(now * 1000)))
+            await self._advance(min(end_ms, now_ms), now_ms)
 
     async def tick(self, now: float) -> None:
         """Move on by the clock where no window came; call about every ten seconds."""
         now_ms = int(now * 1000)
         async with self.lock:
             self.history.forget(now_ms)
-            await self._advance(now_ms - self.settings.patience_ms)
+            await self._advance(now_ms - self.settings.patience_ms, now_ms)
 
     async def settle(
         self, moved: Mapping[str, Any], at_ms: int, composites: Iterable[str] = ()
@@ -148,8 +143,10 @@ class MetricAlarms:
 
     async def write(self, records: Sequence[LogRecord], items: Sequence[HistoryItem]) -> None:
         """Make a command's records durable, then publish their items; the caller holds the lock."""
+        self._unsure = True
         await self._alarm_log.write(records)
         await self.publish(items)
+        self._unsure = False
 
     async def publish(self, items: Iterable[HistoryItem]) -> None:
         """Publish history items under their identities."""
@@ -163,7 +160,20 @@ class MetricAlarms:
             [LogRecord(f"{STATE}{name}", None), LogRecord(f"{ALARM}{name}", None)]
         )
 
-    async def _advance(self, through_ms: int) -> None:
+    async def _recover(self, now_ms: int) -> None:
+        """Finish what a crash, or a write that failed, left half done."""
+        # Composite alarms are looked at again once every alarm below stands where it was left.
+        self._settled_ms = max(
+            (entry.standing.updated_ms for entry in self.book.entries.values()), default=0
+        )
+        await self.publish(self._unpublished(now_ms))
+        for name in list(self.book.deleted):
+            await self.bury(name)
+        self._unsure = False
+
+    async def _advance(self, through_ms: int, now_ms: int) -> None:
+        if self._unsure:
+            await self._recover(now_ms)
         horizon = through_ms - through_ms % SHORT_STEP_MS
         before = self.book.through_ms
         if before is None:
@@ -173,7 +183,7 @@ class MetricAlarms:
             earliest -= earliest % MINUTE_MS
             self.skipped_instants += (earliest - before) // SHORT_STEP_MS
             before = earliest
-            self._rounds.left_out(earliest)
+            self._rounds.left_out(earliest + SHORT_STEP_MS)
         for at_ms in range(before + SHORT_STEP_MS, horizon + 1, SHORT_STEP_MS):
             await self._round(at_ms)
 

@@ -14,6 +14,9 @@ class DetectorsSection(Section):
     zone: Switch = Switch.ON
     """The zone test: one zone, and only one, is worse than its requests explain."""
 
+    latency: Switch = Switch.ON
+    """Peer latency: hosts that answer more slowly than their peers, for longer than noise does."""
+
     def switches(self) -> Mapping[str, Switch]:
         """Return the detectors by name that are not on."""
         switches = {name: Switch(value) for name, value in self.model_dump().items()}

@@ -181,3 +181,10 @@ def test_a_rebalance_is_announced_on_the_loop_before_the_next_generation_is_know
     assigned = source(driver.ConsumerRebalanceListener.on_partitions_assigned)
     assert "thread.on_partitions_revoked(" in revoked
     assert "app.consumer_generation_id = generation" in assigned
+
+
+def test_a_gap_is_booked_by_one_method_and_what_is_committed_found_by_another() -> None:
+    """Both are replaced: the book counts the record behind a gap as acknowledged, unread."""
+    assert ["tp", "offset_from", "offset_to"] == parameters(Consumer._add_gap)
+    assert "self._add_gap(tp, r_offset + 1, offset)" in source(Consumer._drain_messages)
+    assert "self._new_offset(tp)" in source(Consumer)

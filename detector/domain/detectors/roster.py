@@ -3,6 +3,7 @@
 from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.detectors.dominance import HostShare
 from detector.domain.detectors.fleet_view import FleetView
+from detector.domain.detectors.peer_latency import PeerLatency
 from detector.domain.detectors.rule_dominance import ContributorShare
 from detector.domain.detectors.zone_outlier import ZoneOutlier
 from detector.domain.findings import Detector
@@ -11,7 +12,7 @@ from detector.domain.reports import RuleWindow
 
 def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
     """Make the detectors of fleets, each with what it remembers still empty."""
-    return (HostShare(config), ZoneOutlier(config))
+    return (HostShare(config), ZoneOutlier(config), PeerLatency(config))
 
 
 def rule_detectors(config: EvaluateConfig) -> tuple[Detector[RuleWindow], ...]:

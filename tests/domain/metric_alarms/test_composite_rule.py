@@ -149,13 +149,17 @@ START = "'(', ALARM, OK or INSUFFICIENT_DATA, AT_LEAST, FALSE, NOT, TRUE"
         ),
         (
             "AT_LEAST(0, OK, (a))",
-            "AlarmRule at character 10: found '0', expected 1 to 1, "
-            "the number of alarms in the list",
+            (
+                "AlarmRule at character 10: found '0', expected 1 to 1, "
+                "the number of alarms in the list"
+            ),
         ),
         (
             "AT_LEAST(3, OK, (a, b))",
-            "AlarmRule at character 10: found '3', expected 1 to 2, "
-            "the number of alarms in the list",
+            (
+                "AlarmRule at character 10: found '3', expected 1 to 2, "
+                "the number of alarms in the list"
+            ),
         ),
         (
             "TRUE OR AT_LEAST(101%, OK, (a))",

@@ -1,5 +1,6 @@
 """When alarms are evaluated and what they look at; calendars against Python's own arithmetic."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -67,7 +68,7 @@ def test_days_are_as_long_as_the_calendar_makes_them() -> None:
     # Clocks go forward on 2026-03-08 and back on 2026-11-01.
     spring = EvaluationTimes(DAY_MS, 2, NEW_YORK).boundaries(at("2026-03-09T06:00"))
     autumn = EvaluationTimes(DAY_MS, 2, NEW_YORK).boundaries(at("2026-11-02T06:00"))
-    hours = [[(b - a) // HOUR_MS for a, b in zip(x, x[1:], strict=False)] for x in (spring, autumn)]
+    hours = [[(b - a) // HOUR_MS for a, b in itertools.pairwise(x)] for x in (spring, autumn)]
     assert [[24, 23], [24, 25]] == hours
 
 

@@ -89,7 +89,7 @@ def test_without_waiting_periods_an_action_is_done_at_once() -> None:
 
 
 def simulated(composite: str, suppressor: str, wait: int, extension: int) -> list[str]:
-    """The same told from the past at each second: is anything still a reason to hold?"""
+    """The same told from the past at each second: what is still a reason to hold."""
     acted, told = [], "o"
     free_since = 0
     for second in range(len(composite)):

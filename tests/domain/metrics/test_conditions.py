@@ -69,7 +69,7 @@ def test_many_conditions_at_once_are_what_each_is_alone(seed: int) -> None:
     conditions = [of_rule(rule, template) for template in TEMPLATES for rule in rules]
     conditions += conditions[:7]
     chance.shuffle(conditions)
-    known = {
+    known: dict[Metric, Series] = {
         InsightRuleMetric(rule, named): datapoints(chance, 8)
         for rule in rules[:-1]
         for named in RuleMetric

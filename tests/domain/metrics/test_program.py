@@ -12,7 +12,13 @@ from detector.domain.metrics.errors import MetricMathError
 from detector.domain.metrics.plan import Evaluation
 from detector.domain.metrics.program import Result, compile_queries
 from detector.domain.metrics.queries import Query
-from detector.domain.metrics.series import FleetMetric, InsightRuleMetric, RuleMetric, Series
+from detector.domain.metrics.series import (
+    FleetMetric,
+    InsightRuleMetric,
+    Metric,
+    RuleMetric,
+    Series,
+)
 from tests.support.metric_math import (
     Expression,
     Points,
@@ -135,7 +141,7 @@ def test_the_expression_of_the_talk_works_as_it_is_written() -> None:
     most = InsightRuleMetric("rule", RuleMetric.MAX_CONTRIBUTOR_VALUE)
     total = InsightRuleMetric("rule", RuleMetric.SUM)
     assert (most, total) == program.metrics
-    known = {
+    known: dict[Metric, Series] = {
         most: series_of({START: 67.0, START + PERIOD: 66.0, START + 2 * PERIOD: 0.0}),
         total: series_of({START: 100.0, START + PERIOD: 100.0, START + 2 * PERIOD: 0.0}),
     }
