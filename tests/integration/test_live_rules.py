@@ -15,12 +15,11 @@ from detector.domain.vocabulary import RuleState
 from detector.services.rule_admin import Author, RuleAdmin
 from detector.settings import load
 from tests.support.deployment import PANE_MS, PARTITIONS, WINDOW_PANES, Deployment
+from tests.support.kafka import RealKafka
 from tests.support.producing import PacedProducer
 from tests.support.rule_recount import Phase, count_rules, in_force, told_rules
 from tests.support.tansu import EmbeddedBroker
 from tests.support.worker import wait_for
-
-pytestmark = pytest.mark.embedded
 
 TEST = Author("test")
 LEAD = {"DETECTOR_RULES__LEAD_SECONDS": "2", "DETECTOR_WINDOWS__FUTURE_TOLERANCE_SECONDS": "1"}
@@ -41,7 +40,7 @@ def definition(*keys: str, faults: bool = False) -> str:
     )
 
 
-def deploy(broker: EmbeddedBroker, prefix: str, directory: Path) -> Deployment:
+def deploy(broker: EmbeddedBroker | RealKafka, prefix: str, directory: Path) -> Deployment:
     """Return a deployment whose one file rule counts by host."""
     rules = directory / "rules"
     rules.mkdir()
@@ -91,6 +90,7 @@ async def reached(time_ms: int) -> None:
         await done
 
 
+@pytest.mark.embedded
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_running_workers_get_new_updated_disabled_and_deleted_rules_at_the_same_pane(
@@ -154,10 +154,17 @@ def wrong_reports(
     return wrong
 
 
+@pytest.mark.parametrize(
+    "broker",
+    [
+        pytest.param("broker_tansu", marks=pytest.mark.embedded),
+        pytest.param("kafka", marks=pytest.mark.kafka),
+    ],
+)
 async def test_two_writers_at_once_end_in_one_order_and_lose_nothing(
-    broker_tansu: EmbeddedBroker, unique_prefix: str, tmp_path: Path
+    request: pytest.FixtureRequest, broker: str, unique_prefix: str, tmp_path: Path
 ) -> None:
-    settings = load(None, deploy(broker_tansu, unique_prefix, tmp_path).env)
+    settings = load(None, deploy(request.getfixturevalue(broker), unique_prefix, tmp_path).env)
     async with open_rule_admin(settings) as one, open_rule_admin(settings) as other:
         await one.put("shared", definition("Caller"), TEST, tags={"made": "first"})
 
