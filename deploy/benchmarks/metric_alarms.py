@@ -1,52 +1,68 @@
 """One slide of 10,000 metric alarms: everything that is due at a full minute, in this process."""
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from detector.domain.metric_alarms.alarm_model import AlarmKind
 from detector.domain.metric_alarms.alarm_records import ALARM, AlarmRecord, encode_record
 from detector.domain.metric_alarms.contributor_standings import ContributorWindow
+from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.metrics.series import FleetMetric, Metric, Series
 from detector.services.metric_alarms import LogRecord, MetricAlarms, MetricAlarmSettings
+from detector.services.recent_metrics import RecentMetrics
 
 ALARMS = 10_000
 SLIDES = 20
-WARM = 3
+WARM = 8
+PANE_MS = 10_000
 MINUTE_MS = 60_000
+FIRST_MS = 600_000
 MOVING_SHARE = 0.001
 """Part of the alarms whose datapoint breaches in a slide: a bad minute, not a bad day."""
 
 
 def slide_ms(seed: int, *, alarms: int = ALARMS, slides: int = SLIDES) -> list[float]:
-    """Return the milliseconds of each slide: read, judge, write what moved.
+    """Return the milliseconds of each slide: its datapoints taken in, judged, what moved written.
 
-    Every alarm watches a metric of its own, in a dozen different manners; topics and datapoints
-    are in memory.
+    Every alarm watches a metric of its own, in a dozen different manners; the topics are in memory.
     """
     return asyncio.run(_slides(seed, alarms, slides))[WARM:]
 
 
 async def _slides(seed: int, alarms: int, slides: int) -> list[float]:
     chance = random.Random(seed)
-    points = _Points(seed, alarms, slides)
+    recent = RecentMetrics(_NoHistory(), pane_ms=PANE_MS, window_ms=MINUTE_MS)
     topic = _Log([_put(place, chance) for place in range(alarms)])
-    service = MetricAlarms(topic, _Log([]), points, _NoContributors(), MetricAlarmSettings())
+    service = MetricAlarms(topic, _Log([]), recent, _NoContributors(), MetricAlarmSettings())
     await service.start(0.0)
     assert len(service.book.entries) == alarms, service.book.unreadable
     spent = []
-    for slide in range(slides):
-        at_ms = (slide + 10) * MINUTE_MS
+    for slide in range(slides * 6):
+        end_ms = FIRST_MS + slide * PANE_MS
+        window = _window(end_ms, chance, alarms)
         begun = time.perf_counter()
-        for end_ms in range(at_ms - 50_000, at_ms + 1, 10_000):
-            begun = time.perf_counter()
-            await service.on_window(end_ms, end_ms / 1000)
-        spent.append((time.perf_counter() - begun) * 1000)
+        recent.take(window)
+        await service.on_window(end_ms, end_ms / 1000)
+        if end_ms % MINUTE_MS == 0:
+            spent.append((time.perf_counter() - begun) * 1000)
     assert topic.written > alarms, "no alarm moved"
     return spent
+
+
+def _window(end_ms: int, chance: random.Random, alarms: int) -> ClosedWindow:
+    """One value for every host: mostly calm, a few over the threshold."""
+    values: dict[Metric, float] = {
+        _metric(place): 1.0 if chance.random() < MOVING_SHARE else 0.1 for place in range(alarms)
+    }
+    return ClosedWindow(0, end_ms - MINUTE_MS, end_ms, end_ms - PANE_MS, values, values)
+
+
+@functools.cache
+def _metric(place: int) -> FleetMetric:
+    return FleetMetric("Detector/Fleet", "Faults", (("Host", f"host-{place}"),), "Sum")
 
 
 def _put(place: int, chance: random.Random) -> LogRecord:
@@ -69,21 +85,13 @@ def _put(place: int, chance: random.Random) -> LogRecord:
     return LogRecord(f"{ALARM}alarm-{place}", encode_record(record))
 
 
-class _Points:
-    """One value a minute for every host: mostly calm, a few over the threshold."""
-
-    def __init__(self, seed: int, alarms: int, slides: int) -> None:
-        self._minutes = slides + 20
-        draw = np.random.default_rng(seed).random((alarms, self._minutes))
-        self._values = np.where(draw < MOVING_SHARE, 1.0, 0.1)
-        self._times = np.arange(self._minutes, dtype=np.int64) * MINUTE_MS
+class _NoHistory:
+    """Nothing was before the first window."""
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
-        assert isinstance(metric, FleetMetric)
-        assert period_ms == MINUTE_MS
-        row = self._values[int(metric.dimensions[0][1][5:])]
-        first, last = max(start_ms, 0) // MINUTE_MS, end_ms // MINUTE_MS
-        return Series(self._times[first:last], row[first:last])
+        assert metric is not None
+        assert start_ms + period_ms < end_ms or start_ms < FIRST_MS
+        return Series.empty()
 
 
 class _NoContributors:

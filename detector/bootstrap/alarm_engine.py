@@ -17,9 +17,9 @@ from detector.domain.metric_alarms.contributor_standings import ContributorValue
 from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.metrics.ranges import RangeRequest
 from detector.domain.ranking import MOST_LISTED
-from detector.services.cloudwatch.contract import MetricSource
 from detector.services.metric_alarm_rounds import RoundSettings
 from detector.services.metric_alarms import MetricAlarms, MetricAlarmSettings
+from detector.services.recent_metrics import RecentMetrics
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.metric_alarms")
@@ -48,7 +48,7 @@ class StoredContributors:
 
 
 def metric_alarms(
-    settings: Settings, client: dict[str, object], metrics: MetricSource, store: ReportStore
+    settings: Settings, client: dict[str, object], metrics: RecentMetrics, store: ReportStore
 ) -> MetricAlarms:
     """Return the alarms of this deployment, not started."""
     topics, section = settings.topic_names(), settings.api
@@ -72,12 +72,14 @@ class AlarmEngine:
     def __init__(
         self,
         alarms: MetricAlarms,
+        recent: RecentMetrics,
         *,
         partitions: Iterable[int],
         through_ms: Callable[[int], int],
         now: Callable[[], float],
     ) -> None:
         self._alarms = alarms
+        self._recent = recent
         self._partitions = tuple(partitions)
         self._through_ms = through_ms
         self._now = now
@@ -97,8 +99,9 @@ class AlarmEngine:
             self._task = None
         await self._alarms.stop()
 
-    def on_window(self, _window: ClosedWindow) -> None:
-        """Take note that a window became whole."""
+    def on_window(self, window: ClosedWindow) -> None:
+        """Hold the datapoints of a window that became whole, and evaluate what is due by it."""
+        self._recent.take(window)
         self._came.set()
 
     async def _run(self) -> None:

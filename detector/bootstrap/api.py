@@ -35,6 +35,7 @@ from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.notices import HistoryTroubled, Notice, TallyingHeld
 from detector.domain.vocabulary import HistoryTrouble
 from detector.services.metric_alarms import MetricAlarms
+from detector.services.recent_metrics import RecentMetrics
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.api")
@@ -104,9 +105,12 @@ class ApiProcess:
         if self._alarms is not None:
             self._alarms.on_window(window)
 
-    def _engine(self, alarms: MetricAlarms, follower: ReportFollower) -> AlarmEngine:
+    def _engine(
+        self, alarms: MetricAlarms, recent: RecentMetrics, follower: ReportFollower
+    ) -> AlarmEngine:
         self._alarms = AlarmEngine(
             alarms,
+            recent,
             partitions=range(self._topics.tally_partitions),
             through_ms=follower.through_ms,
             now=self._clock.now,
@@ -151,8 +155,11 @@ class ApiProcess:
             store = self._open_store(stack)
             follower = self._follower(store)
             metrics = ReportMetrics(store, follower.through_ms)
-            alarms = metric_alarms(self._settings, self._client, metrics, store)
-            engine = self._engine(alarms, follower)
+            recent = RecentMetrics(
+                metrics, pane_ms=store.config.pane_ms, window_ms=store.config.window_ms
+            )
+            alarms = metric_alarms(self._settings, self._client, recent, store)
+            engine = self._engine(alarms, recent, follower)
             await follower.start()
             stack.push_async_callback(follower.stop)
             server = self._server(

@@ -191,6 +191,40 @@ def tail(
     )
 
 
+class OrderBy(StrEnum):
+    """By what contributors are ranked: their sum, or their largest datapoint."""
+
+    SUM = "Sum"
+    MAXIMUM = "Maximum"
+
+
+@app.command(epilog=EPILOG)
+def report(
+    rule: Annotated[str, typer.Argument(help="A rule, or a fleet as fleet:NAME.")],
+    config: Config = None,
+    start: Annotated[
+        str, typer.Option(help="Begin: RFC 3339, or how long ago (90s, 15m, 6h, 2d).")
+    ] = "1h",
+    end: Annotated[str, typer.Option(help="End: as --start, or now.")] = "now",
+    period: Annotated[int, typer.Option(help="Seconds of a datapoint: whole panes.")] = 60,
+    top: Annotated[int, typer.Option(help="Most contributors, 1 to 500.")] = 10,
+    order_by: Annotated[
+        OrderBy, typer.Option(help="Rank by the sum, or by the largest datapoint.")
+    ] = OrderBy.SUM,
+    output: OutputOption = Output.TABLE,
+) -> int:
+    """Show contributors and metrics of a rule or a fleet over a range of time.
+
+    From the history that `detector api` keeps, or straight from the reports topic.
+    """
+    settings = read_settings(config)
+    from detector.cli import reporting
+    from detector.domain.metrics.ranges import RankOrder
+
+    options = reporting.ReportOptions(rule, start, end, period, top, RankOrder(order_by.value))
+    return reporting.report(settings, options, output)
+
+
 @topics.command("create", epilog=EPILOG)
 def create_topics(config: Config = None, output: OutputOption = Output.TABLE) -> int:
     """Create the topics that do not exist yet; existing ones are not changed."""

@@ -27,8 +27,9 @@ class Group:
     """Alarms of one kind of evaluation, in a fixed order.
 
     ``direct``: the metric of each, ``None`` where an expression is watched instead; those stand in
-    ``programs`` with their place and the result they watch. ``alone``: who needs a look of its own
-    whatever its verdict, for a warm-up or for its number of samples.
+    ``programs`` with their place and the result they watch, and ``used`` is what those read.
+    ``alone``: who needs a look of its own whatever its verdict, for a warm-up or for its number of
+    samples.
     """
 
     key: Key
@@ -37,7 +38,7 @@ class Group:
     alone: NDArray[np.bool_]
     direct: list[Metric | None]
     programs: list[tuple[int, Program, str]]
-    metrics: list[Metric]
+    used: list[Metric]
 
     @staticmethod
     def of(key: Key, members: list[tuple[Entry, MetricAlarm]]) -> "Group":
@@ -45,20 +46,19 @@ class Group:
         direct: list[Metric | None] = []
         programs: list[tuple[int, Program, str]] = []
         alone = []
-        metrics: dict[Metric, None] = {}
+        used: dict[Metric, None] = {}
         for place, (_, alarm) in enumerate(members):
             watch = alarm.watch
             if isinstance(watch, ExpressionWatch):
                 direct.append(None)
                 programs.append((place, watch.program, watch.returned))
-                metrics.update(dict.fromkeys(watch.program.metrics))
+                used.update(dict.fromkeys(watch.program.metrics))
                 alone.append(alarm.warm_up is not None)
             else:
                 direct.append(watch.metric)
-                metrics[watch.metric] = None
                 alone.append(alarm.warm_up is not None or watch.samples is not None)
         thresholds = np.array([alarm.threshold for _, alarm in members])
-        return Group(key, members, thresholds, np.array(alone), direct, programs, list(metrics))
+        return Group(key, members, thresholds, np.array(alone), direct, programs, list(used))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,8 @@ from detector.domain.metric_alarms.reasons import Reading
 from detector.domain.metric_alarms.verdict_rows import CODE_BY_STATE, KEEP, judge_rows
 from detector.domain.metric_alarms.verdicts import StateValue
 from detector.domain.metrics.plan import Evaluation
-from detector.domain.metrics.series import Series
-from detector.services.cloudwatch.contract import MetricSource
 from detector.services.metric_alarm_groups import Group, Groups
+from detector.services.recent_metrics import RowSource
 
 Values = NDArray[np.float64]
 Moved = dict[str, AlarmStanding]
@@ -67,7 +66,7 @@ class AlarmRounds:
     def __init__(
         self,
         book: MetricAlarmBook,
-        metrics: MetricSource,
+        metrics: RowSource,
         contributors: ContributorSource,
         settings: RoundSettings,
     ) -> None:
@@ -217,17 +216,14 @@ class AlarmRounds:
         return np.concatenate(columns, axis=1)
 
     def _read_range(self, group: Group, start: int, end: int, period: int) -> Values:
+        rows = self._metrics.rows(group.direct, start, end, period)
+        if not group.programs:
+            return rows
         source = self._metrics.read
-        read = {metric: source(metric, start, end, period) for metric in group.metrics}
+        read = {metric: source(metric, start, end, period) for metric in group.used}
         evaluation = Evaluation(read, start_ms=start, end_ms=end, period_ms=period)
-        rows = evaluation.axis.grid_all(
-            [read[metric] if metric is not None else _NO_SERIES for metric in group.direct]
-        )
         for place, program, returned in group.programs:
             values = evaluation.run(program.steps)
             value = values[program.result_by_id[returned].step]
             rows[place] = value if isinstance(value, np.ndarray) else np.nan
         return rows
-
-
-_NO_SERIES = Series(np.empty(0, dtype=np.int64), np.empty(0))

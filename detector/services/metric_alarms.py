@@ -39,8 +39,8 @@ from detector.domain.metric_alarms.alarm_records import (
 )
 from detector.domain.metric_alarms.evaluation_times import MINUTE_MS, SHORT_STEP_MS
 from detector.domain.metric_alarms.metric_alarm_book import MetricAlarmBook
-from detector.services.cloudwatch.contract import MetricSource
 from detector.services.metric_alarm_rounds import AlarmRounds, ContributorSource, RoundSettings
+from detector.services.recent_metrics import RowSource
 
 SOURCE = "/detector/metric-alarms"
 
@@ -88,7 +88,7 @@ class MetricAlarms:
         self,
         alarms: RecordLog,
         history: RecordLog,
-        metrics: MetricSource,
+        metrics: RowSource,
         contributors: ContributorSource,
         settings: MetricAlarmSettings,
     ) -> None:
@@ -108,7 +108,8 @@ class MetricAlarms:
         """Read both topics and publish what a crash left unpublished; ``now`` in epoch seconds."""
         await self._history_log.start(self._hear_item)
         await self._alarm_log.start(self.book.hear)
-        await self._recover(int(now * 1000))
+        self.history.forget(int(now * 1000))
+        await self._recover()
 
     async def stop(self) -> None:
         """Stop following; what was begun is finished first."""
@@ -123,14 +124,15 @@ class MetricAlarms:
         """
         now_ms = int(now * 1000)
         async with self.lock:
-            await self._advance(min(end_ms, now_ms), now_ms)
+            self.history.forget(now_ms)
+            await self._advance(min(end_ms, now_ms))
 
     async def tick(self, now: float) -> None:
         """Move on by the clock where no window came; call about every ten seconds."""
         now_ms = int(now * 1000)
         async with self.lock:
             self.history.forget(now_ms)
-            await self._advance(now_ms - self.settings.patience_ms, now_ms)
+            await self._advance(now_ms - self.settings.patience_ms)
 
     async def settle(
         self, moved: Mapping[str, Any], at_ms: int, composites: Iterable[str] = ()
@@ -160,20 +162,20 @@ class MetricAlarms:
             [LogRecord(f"{STATE}{name}", None), LogRecord(f"{ALARM}{name}", None)]
         )
 
-    async def _recover(self, now_ms: int) -> None:
+    async def _recover(self) -> None:
         """Finish what a crash, or a write that failed, left half done."""
         # Composite alarms are looked at again once every alarm below stands where it was left.
         self._settled_ms = max(
             (entry.standing.updated_ms for entry in self.book.entries.values()), default=0
         )
-        await self.publish(self._unpublished(now_ms))
+        await self.publish(self._on_their_way())
         for name in list(self.book.deleted):
             await self.bury(name)
         self._unsure = False
 
-    async def _advance(self, through_ms: int, now_ms: int) -> None:
+    async def _advance(self, through_ms: int) -> None:
         if self._unsure:
-            await self._recover(now_ms)
+            await self._recover()
         horizon = through_ms - through_ms % SHORT_STEP_MS
         before = self.book.through_ms
         if before is None:
@@ -221,12 +223,16 @@ class MetricAlarms:
                 [item for _, record in whole for item in record.outbox],
             )
 
-    def _unpublished(self, now_ms: int) -> list[HistoryItem]:
+    def items(self) -> list[HistoryItem]:
+        """Return the history, with what is durable in a record and on its way to the history."""
+        return [*self.history.items(), *self._on_their_way()]
+
+    def _on_their_way(self) -> list[HistoryItem]:
         outboxes = [entry.record.outbox for entry in self.book.entries.values()]
         outboxes += [record.outbox for record in self.book.deleted.values()]
         outboxes += [entry.told for entry in self.book.entries.values()]
         lacking = [item for items in outboxes for item in self.lacking(items)]
-        kept = [item for item in lacking if not self.history.is_beyond(item, now_ms)]
+        kept = [item for item in lacking if not self.history.is_beyond(item)]
         return sorted(kept, key=lambda item: item.at_ms)
 
     def _hear_item(self, _: str, raw: bytes | None) -> None:

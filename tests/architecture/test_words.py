@@ -18,7 +18,15 @@ from detector.adapters.cloudwatch_api.messages import ApiOutcome
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
 from detector.domain.rule_log import RuleObjection
-from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
+from detector.domain.vocabulary import (
+    AlarmState,
+    DeadLetterReason,
+    HistoryTrouble,
+    Loss,
+    OutcomeState,
+    Refusal,
+    ReportFate,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
@@ -49,6 +57,8 @@ LISTS: dict[str, type[StrEnum]] = {
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
     "Why a change of a rule is passed over": RuleObjection,
+    "What became of a report in the history": ReportFate,
+    "What troubles the history": HistoryTrouble,
     "What came of a request to the API": ApiOutcome,
 }
 

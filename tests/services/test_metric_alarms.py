@@ -142,7 +142,7 @@ async def test_a_warm_up_tells_nothing_until_the_data_is_there() -> None:
 
 
 async def test_an_expression_over_rule_metrics_is_watched() -> None:
-    bare = dict.fromkeys(("MetricName", "Namespace", "Statistic", "Period"))
+    bare: dict[str, Any] = dict.fromkeys(("MetricName", "Namespace", "Statistic", "Period"))
     entry = {
         "MetricStat": {
             "Metric": {"Namespace": "Detector/Fleet", "MetricName": "Faults"},

@@ -67,6 +67,8 @@ def other_value(path: tuple[str, ...], tmp_path: Path) -> Any:
         return default * 1.0625 if default != 0.66 else 0.5
     if isinstance(default, tuple):
         return ["first", "second"]
+    if isinstance(default, Path):
+        return "another"
     assert default is None, path
     file = tmp_path / "file.pem"
     file.touch()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.domain.metric_alarms.alarm_history import HistoryItem, decode_item
 from detector.domain.metric_alarms.contributor_standings import (
@@ -19,6 +20,7 @@ from detector.domain.metrics.series import FleetMetric, Metric, Series
 from detector.services.cloudwatch.alarms import handlers
 from detector.services.cloudwatch.contract import Members
 from detector.services.metric_alarms import LogRecord, MetricAlarms, MetricAlarmSettings
+from detector.services.recent_metrics import rows_by_reading
 from tests.support.durable import Crash
 
 STEP = 10_000
@@ -100,6 +102,11 @@ class Datapoints:
                 found[start] = found.get(start, 0.0) + value
         times = np.array(list(found), dtype=np.int64)
         return Series(times, np.array(list(found.values()), dtype=np.float64))
+
+    def rows(
+        self, metrics: Sequence[Metric | None], start_ms: int, end_ms: int, period_ms: int
+    ) -> NDArray[np.float64]:
+        return rows_by_reading(self, metrics, start_ms, end_ms, period_ms)
 
 
 class Windows:

@@ -47,7 +47,7 @@ def _check(shape: Shape, value: Any, place: str) -> None:
             "timestamp": datetime,
         }
         assert isinstance(value, kinds[shape.type_name]), f"{place}: {value!r}"
-        if shape.type_name == "string":
+        if isinstance(value, str):
             assert not shape.enum or value in shape.enum, f"{place}: {value!r}"
             longest = shape.metadata.get("max")
             assert longest is None or len(value) <= longest, place

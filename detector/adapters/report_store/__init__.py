@@ -7,13 +7,16 @@ lost or cannot be used is set aside and filled anew.
 
 from detector.adapters.report_store.batch import Applied, Fetched, StoreConfig
 from detector.adapters.report_store.database import StoreError, StoreInUseError
-from detector.adapters.report_store.follower import ReportFollower, load_range
+from detector.adapters.report_store.follower import FollowerSettings, ReportFollower, load_range
+from detector.adapters.report_store.ranges import HistoryReader, read_range
 from detector.adapters.report_store.series import ReportMetrics
 from detector.adapters.report_store.store import ReportStore
 
 __all__ = [
     "Applied",
     "Fetched",
+    "FollowerSettings",
+    "HistoryReader",
     "ReportFollower",
     "ReportMetrics",
     "ReportStore",
@@ -21,4 +24,5 @@ __all__ = [
     "StoreError",
     "StoreInUseError",
     "load_range",
+    "read_range",
 ]

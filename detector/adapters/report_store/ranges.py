@@ -1,16 +1,24 @@
 """Reports over a range, from the rows of one subject."""
 
+import asyncio
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager
+from typing import Any, Final
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.adapters.report_store.database import StoreError
-from detector.adapters.report_store.statements import CONTRIBUTORS, POINTS, WHOLE
+from detector.adapters.report_store.statements import (
+    BARE_PANES,
+    CONTRIBUTORS,
+    OWNED,
+    PANES,
+    POINTS,
+    WHOLE,
+)
 from detector.adapters.report_store.store import ReportStore
 from detector.domain.metrics.key_text import keys_of
 from detector.domain.metrics.ranges import (
@@ -23,31 +31,41 @@ from detector.domain.metrics.ranges import (
 )
 from detector.domain.metrics.series import RuleMetric, Series
 
+_AGAIN_SECONDS: Final = 0.01
+
 
 @contextmanager
 def reading(store: ReportStore) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lend a cursor that is interrupted after ``read_seconds``.
 
-    Raise ``RangeTooCostlyError`` when it was, or ran out of memory, and ``StoreError`` for
-    the rest.
+    Raise ``RangeTooCostlyError`` when it was, or ran out of memory, and ``StoreError`` for the
+    rest.
     """
-    cursor = store.reader()
-    timer = threading.Timer(store.config.read_seconds, cursor.interrupt)
-    timer.daemon = True
-    timer.start()
+    done = threading.Event()
     try:
-        yield cursor
+        with closing(store.reader()) as cursor:
+            seconds = store.config.read_seconds
+            watch = threading.Thread(target=_interrupt, args=(cursor, seconds, done), daemon=True)
+            watch.start()
+            try:
+                yield cursor
+            finally:
+                done.set()
+                watch.join()
     except duckdb.InterruptException as error:
-        seconds = store.config.read_seconds
         raise RangeTooCostlyError(f"reading took longer than {seconds:g} s") from error
     except duckdb.OutOfMemoryException as error:
         memory = store.config.memory_mebibytes
         raise RangeTooCostlyError(f"reading needs more than {memory} MiB") from error
     except duckdb.Error as error:
         raise StoreError(f"{store.config.path} cannot be read: {error}") from error
-    finally:
-        timer.cancel()
-        cursor.close()
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection, seconds: float, done: threading.Event) -> None:
+    if not done.wait(seconds):
+        # Between two statements an interruption is lost.
+        while not done.wait(_AGAIN_SECONDS):
+            cursor.interrupt()
 
 
 def parameters(store: ReportStore, request: RangeRequest) -> dict[str, int] | None:
@@ -62,6 +80,7 @@ def parameters(store: ReportStore, request: RangeRequest) -> dict[str, int] | No
         "pane": pane_ms,
         "window": window_ms,
         "period": request.period_ms,
+        "phase": request.phase_ms,
         "begin": begin,
         "first": begin + pane_ms,
         "last": request.end_ms + pane_ms,
@@ -83,7 +102,7 @@ def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
         listed = _fetch(
             cursor, CONTRIBUTORS[request.order], {**given, "most": request.most_contributors}
         )
-        whole = cursor.execute(WHOLE, _used(WHOLE, given)).fetchall()
+        whole = cursor.execute(WHOLE, used(WHOLE, given)).fetchall()
     [(value, understated, panes, incomplete, unique)] = whole
     if len(listed["period"]) > MOST_DATAPOINTS:
         raise RangeTooCostlyError(
@@ -102,8 +121,28 @@ def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
     )
 
 
-def read_points(cursor: duckdb.DuckDBPyConnection, given: Mapping[str, int]) -> RangePoints:
-    """Return all metrics per period of the panes that ``given`` names."""
+class HistoryReader:
+    """The ``ReportHistory`` that the API asks: reads in a thread, so that the loop goes on."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    async def report(self, request: RangeRequest) -> RangeReport | None:
+        """Do what ``read_range`` does."""
+        return await asyncio.to_thread(read_range, self._store, request)
+
+
+def read_points(
+    cursor: duckdb.DuckDBPyConnection, given: Mapping[str, int], *, merge: bool = True
+) -> RangePoints:
+    """Return all metrics per period of the panes that ``given`` names.
+
+    Without ``merge`` the contributors of panes are not put together: enough where the metrics that
+    need it are not asked for, or where a period is one pane.
+    """
+    panes = PANES if merge else BARE_PANES
+    cursor.execute(panes, used(panes, given))
+    cursor.execute(OWNED)
     found = _fetch(cursor, POINTS, given)
     total, contributors = found["total"], found["contributors"]
     average = np.divide(
@@ -127,11 +166,11 @@ def read_points(cursor: duckdb.DuckDBPyConnection, given: Mapping[str, int]) -> 
 def _fetch(
     cursor: duckdb.DuckDBPyConnection, statement: str, given: Mapping[str, int]
 ) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = cursor.execute(statement, _used(statement, given)).fetchnumpy()
+    found: dict[str, NDArray[Any]] = cursor.execute(statement, used(statement, given)).fetchnumpy()
     return {name: np.ma.getdata(column) for name, column in found.items()}
 
 
-def _used(statement: str, given: Mapping[str, int]) -> dict[str, int]:
+def used(statement: str, given: Mapping[str, int]) -> dict[str, int]:
     """Leave out what a statement does not name, which DuckDB would refuse."""
     return {name: value for name, value in given.items() if f"${name}" in statement}
 

@@ -14,13 +14,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.adapters.report_store.ranges import parameters, read_points, reading
+from detector.adapters.report_store.ranges import parameters, read_points, reading, used
 from detector.adapters.report_store.statements import FLEET_COLUMNS
 from detector.adapters.report_store.store import ReportStore
 from detector.domain.metrics.fleets import FleetColumn, Statistic, fleet_parts
 from detector.domain.metrics.ranges import RangeRequest
-from detector.domain.metrics.series import InsightRuleMetric, Metric, Series
+from detector.domain.metrics.series import InsightRuleMetric, Metric, RuleMetric, Series
 
+_OF_CONTRIBUTORS: Final = {
+    RuleMetric.UNIQUE_CONTRIBUTORS,
+    RuleMetric.MAX_CONTRIBUTOR_VALUE,
+    RuleMetric.AVERAGE,
+}
 _EMPTY: Final = Series(np.zeros(0, np.int64), np.zeros(0, np.float64))
 
 Arrays = dict[str, NDArray[Any]]
@@ -34,7 +39,7 @@ class ReportMetrics:
         self._through_ms = through_ms
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
-        """Return the datapoints of periods that begin in ``[start_ms, end_ms)``.
+        """Return the datapoints of periods that begin at ``start_ms`` and on until ``end_ms``.
 
         Empty for a metric that is not known. ``ValueError`` when ``period_ms`` is no positive
         multiple of a pane; ``RangeTooCostlyError`` when the range is.
@@ -54,20 +59,23 @@ class ReportMetrics:
             return _EMPTY
         oldest = self._store.oldest_ms - pane_ms
         through = self._through_ms(subject.part)
-        first = -(-max(start_ms, oldest) // period_ms) * period_ms
-        last = min(-(-end_ms // period_ms) * period_ms, through - through % period_ms)
+        first = start_ms + max(0, -(-(oldest - start_ms) // period_ms)) * period_ms
+        whole = (through - start_ms) // period_ms
+        last = start_ms + min(-(-(end_ms - start_ms) // period_ms), whole) * period_ms
         if last <= first:
             return _EMPTY
-        given = parameters(self._store, RangeRequest(name, first, last, period_ms))
+        given = parameters(
+            self._store, RangeRequest(name, first, last, period_ms, phase_ms=start_ms % period_ms)
+        )
         assert given is not None  # noqa: S101 - the subject was there a moment ago
         with reading(self._store) as cursor:
             if isinstance(metric, InsightRuleMetric):
-                points = read_points(cursor, given)
+                merge = metric.metric in _OF_CONTRIBUTORS and period_ms != pane_ms
+                points = read_points(cursor, given, merge=merge)
                 return _known(points.times, points.metrics[metric.metric], points.complete)
             column, statistic = parts[1:] if parts else (FleetColumn.HOSTS, Statistic.SUM)
             statement = FLEET_COLUMNS[column]
-            used = {key: value for key, value in given.items() if f"${key}" in statement}
-            found = cursor.execute(statement, used).fetchnumpy()
+            found = cursor.execute(statement, used(statement, given)).fetchnumpy()
         arrays = {key: np.ma.getdata(array) for key, array in found.items()}
         return _known(arrays["period"], _statistic(arrays, statistic), arrays["complete"])
 

@@ -1,7 +1,8 @@
 """The statements that read the history; what is asked for travels in their parameters.
 
 ``$subject`` is a number of the history, ``$pane``, ``$window`` and ``$period`` lengths and
-``$begin`` the start of a range in milliseconds; windows that end in ``[$first, $last)`` are read.
+``$begin`` the start of a range in milliseconds; periods begin ``$phase`` after whole ones of the
+epoch; windows that end in ``[$first, $last)`` are read.
 
 Theory of operation: windows overlap, so that only their newest panes are added up. A period's
 number of contributors and its largest contributor come from whatever knows more: the listed
@@ -19,17 +20,22 @@ from detector.domain.metrics.ranges import MOST_DATAPOINTS, RankOrder
 # ruff: noqa: S608
 
 _PANES: Final = """
-WITH panes AS MATERIALIZED (
-    SELECT *, window_end - $pane - (window_end - $pane) % $period AS period
-    FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last
-), owned AS MATERIALIZED (
-    SELECT period, contributor, sum(amount) AS amount FROM (
-        SELECT period, unnest(keys) AS contributor, unnest(amounts) AS amount FROM panes
-    ) GROUP BY ALL
-)"""
-POINTS: Final = (
-    _PANES
-    + """, merged AS (
+CREATE TEMP TABLE panes AS SELECT * {columns},
+    window_end - $pane - (window_end - $pane - $phase) % $period AS period
+FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last"""
+PANES: Final = _PANES.format(columns="")
+"""Makes the table of the panes that are read; all else is read from it."""
+BARE_PANES: Final = _PANES.format(
+    columns="REPLACE (NULL::VARCHAR[] AS keys, NULL::DOUBLE[] AS amounts)"
+)
+"""The same without contributors, which are most of what there is to read."""
+OWNED: Final = """
+CREATE TEMP TABLE owned AS SELECT period, contributor, sum(amount) AS amount FROM (
+    SELECT period, unnest(keys) AS contributor, unnest(amounts) AS amount FROM panes
+) GROUP BY ALL"""
+"""Makes the table of what every contributor owns in every period."""
+POINTS: Final = """
+WITH merged AS (
     SELECT period, count(*) AS contributors, max(amount) AS top FROM owned GROUP BY period
 ), counted AS (
     SELECT period, sum(total) AS total, sum(samples) AS samples,
@@ -50,10 +56,9 @@ SELECT period, complete, total, samples, minimum, maximum,
         WHEN minimum < 0 THEN coalesce(top, 0)
         ELSE greatest(top, pane_top, window_top) END AS top
 FROM counted LEFT JOIN merged USING (period) ORDER BY period"""
-)
 CONTRIBUTORS: Final = {
-    order: _PANES
-    + f""", ranked AS (
+    order: f"""
+WITH ranked AS (
     SELECT contributor, sum(amount) AS value, max(amount) AS largest FROM owned
     GROUP BY contributor ORDER BY {column} DESC, value DESC, contributor LIMIT $most
 )
@@ -61,9 +66,7 @@ SELECT contributor, value, largest, period, amount FROM ranked JOIN owned USING 
 ORDER BY {column} DESC, value DESC, contributor, period LIMIT {MOST_DATAPOINTS + 1}"""
     for order, column in ((RankOrder.SUM, "value"), (RankOrder.MAXIMUM, "largest"))
 }
-WHOLE: Final = (
-    _PANES
-    + """
+WHOLE: Final = """
 SELECT coalesce(sum(total), 0), coalesce(sum(unlisted), 0), count(*), count_if(NOT complete),
     greatest(
         coalesce(max(pane_unique), 0),
@@ -71,15 +74,14 @@ SELECT coalesce(sum(total), 0), coalesce(sum(unlisted), 0), count(*), count_if(N
         (SELECT count(DISTINCT contributor) FROM owned)
     )
 FROM panes"""
-)
 
 _COUNTED: Final = """
-SELECT window_end - $pane - (window_end - $pane) % $period AS period,
+SELECT window_end - $pane - (window_end - $pane - $phase) % $period AS period,
     bool_and(complete) AS complete, sum(samples) AS samples, sum({column}) AS total
 FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last
 GROUP BY period HAVING sum(samples) > 0 ORDER BY period"""
 _LEVEL: Final = """
-SELECT window_end - $pane - (window_end - $pane) % $period AS period,
+SELECT window_end - $pane - (window_end - $pane - $phase) % $period AS period,
     bool_and(complete) AS complete, count(*) FILTER (seen) AS samples,
     sum(hosts) FILTER (seen) AS total, min(hosts) FILTER (seen) AS minimum,
     max(hosts) FILTER (seen) AS maximum

@@ -105,16 +105,18 @@ def state_item(
     alarm: Alarm, before: AlarmStanding, after: AlarmStanding, at_ms: int
 ) -> HistoryItem:
     """Tell that an alarm moved from one state to another."""
-    data = ""
-    for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False)):
-        document = {
-            "version": "1.0",
-            "oldState": _state_of(before, characters, numbers=numbers),
-            "newState": _state_of(after, characters, numbers=numbers),
-        }
-        data = encoded(document)
-        if len(data) <= DATA_CHARACTERS:
-            break
+    # The last of these always fits: a reason has no control characters to be spelt out.
+    forms = (
+        encoded(
+            {
+                "version": "1.0",
+                "oldState": _state_of(before, characters, numbers=numbers),
+                "newState": _state_of(after, characters, numbers=numbers),
+            }
+        )
+        for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False))
+    )
+    data = next(text for text in forms if len(text) <= DATA_CHARACTERS)
     return HistoryItem(
         f"{alarm.name}|{at_ms}|{ItemType.STATE}|{before.state}>{after.state}",
         alarm.name,
@@ -245,6 +247,7 @@ class AlarmHistory:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._items: dict[str, HistoryItem] = {}
+        self._oldest_ms = 0
         self.dropped = 0
 
     def __contains__(self, identity: str) -> bool:
@@ -259,18 +262,18 @@ class AlarmHistory:
             return False
         self._items[item.id] = item
         if len(self._items) > self._limit:
-            del self._items[next(iter(self._items))]
+            gone = self._items.pop(next(iter(self._items)))
+            self._oldest_ms = max(self._oldest_ms, gone.at_ms + 1)
             self.dropped += 1
         return True
 
-    def is_beyond(self, item: HistoryItem, now_ms: int) -> bool:
+    def is_beyond(self, item: HistoryItem) -> bool:
         """Say whether an item is older than everything that is kept."""
-        if item.at_ms < now_ms - KEPT_MS:
-            return True
-        return self.dropped > 0 and item.at_ms < next(iter(self._items.values())).at_ms
+        return item.at_ms < self._oldest_ms
 
     def forget(self, now_ms: int) -> None:
         """Drop the items that are older than two weeks."""
+        self._oldest_ms = max(self._oldest_ms, now_ms - KEPT_MS)
         while self._items:
             oldest = next(iter(self._items.values()))
             if oldest.at_ms >= now_ms - KEPT_MS:

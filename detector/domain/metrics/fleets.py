@@ -8,7 +8,6 @@ level, not a count: its observations are windows, and they have no sum.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from detector.domain.metrics.series import FleetMetric
@@ -41,9 +40,9 @@ _OF_COUNTS: Final = frozenset({Statistic.SUM, Statistic.AVERAGE, Statistic.SAMPL
 _OF_LEVELS: Final = frozenset(
     {Statistic.AVERAGE, Statistic.MAXIMUM, Statistic.MINIMUM, Statistic.SAMPLE_COUNT}
 )
-FLEET_STATISTICS: Final[Mapping[FleetColumn, frozenset[Statistic]]] = MappingProxyType(
-    {column: _OF_LEVELS if column is FleetColumn.HOSTS else _OF_COUNTS for column in FleetColumn}
-)
+FLEET_STATISTICS: Final[Mapping[FleetColumn, frozenset[Statistic]]] = {
+    column: _OF_LEVELS if column is FleetColumn.HOSTS else _OF_COUNTS for column in FleetColumn
+}
 """Which statistics each column has."""
 
 

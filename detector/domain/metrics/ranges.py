@@ -37,8 +37,9 @@ class RankOrder(StrEnum):
 class RangeRequest:
     """A report of ``subject`` over the panes that begin in ``[start_ms, end_ms)``.
 
-    Datapoints belong to periods of ``period_ms`` (a multiple of a pane, aligned to the epoch); of a
-    period that the range cuts they hold the part within. ``most_contributors`` from 1 to 500.
+    Datapoints belong to periods of ``period_ms`` (a multiple of a pane), which begin ``phase_ms``
+    after whole ones of the epoch; of a period that the range cuts they hold the part within.
+    ``most_contributors`` from 1 to 500.
     """
 
     subject: str
@@ -47,6 +48,7 @@ class RangeRequest:
     period_ms: int
     most_contributors: int = 10
     order: RankOrder = RankOrder.SUM
+    phase_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,10 +98,11 @@ class AlarmReads:
         complaints.settle()
         sign = 1 if scan == "TimestampAscending" else -1
         contributor = members.get("AlarmContributorId")
-        places = {id(item): place for place, item in enumerate(self._alarms.history.items())}
+        everything = self._alarms.items()
+        places = {item.id: place for place, item in enumerate(everything)}
         found = [
             item
-            for item in self._alarms.history.items()
+            for item in everything
             if (not name or item.alarm == name)
             and item.kind in kinds
             and (not item_type or item.type == item_type)
@@ -111,7 +112,7 @@ class AlarmReads:
         ]
 
         def order(item: HistoryItem) -> list[int]:
-            return [sign * item.at_ms, sign * places[id(item)]]
+            return [sign * item.at_ms, sign * places[item.id]]
 
         found.sort(key=order)
         items, token = page(members, found, order, length=LONGEST_PAGE)

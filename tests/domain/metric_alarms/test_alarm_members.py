@@ -476,7 +476,8 @@ WINDOW = "EvaluationWindow.WallClockWindow"
         (
             expression_alarm(7),  # type: ignore[arg-type]
             (
-                "Metrics[0].Id is '', expected letters, digits and underscores after a small letter; "
+                "Metrics[0].Id is '', expected letters, digits and underscores "
+                "after a small letter; "
                 "Metrics[0] has neither, expected MetricStat or Expression; "
                 "Metrics have the Periods none, expected one that all share"
             ),

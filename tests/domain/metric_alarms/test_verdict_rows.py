@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.domain.metric_alarms.verdict_rows import CODE_BY_STATE, VERDICTS, judge_rows
-from detector.domain.metric_alarms.verdicts import Comparison, MissingData, judge
+from detector.domain.metric_alarms.verdicts import Comparison, MissingData, StateValue, judge
 from detector.domain.standing import Persistence
 
 points = st.sampled_from([None, 0.0, 1.0, 2.0])
@@ -44,5 +44,5 @@ def test_every_row_has_the_verdict_of_its_own(
 
 
 @pytest.mark.parametrize("state", CODE_BY_STATE)
-def test_every_state_has_its_code(state: str) -> None:
+def test_every_state_has_its_code(state: StateValue) -> None:
     assert state == VERDICTS[CODE_BY_STATE[state]]

@@ -11,10 +11,12 @@ from detector.services.cloudwatch.contract import ApiError, Members
 from detector.services.metric_alarms import MetricAlarmSettings
 from tests.support.alarm_world import (
     AlarmWorld,
+    Fuse,
     contributor_alarm,
     fleet_metric,
     metric_alarm,
 )
+from tests.support.durable import Crash
 from tests.support.model_check import check_output
 
 START = 60_000_000
@@ -228,7 +230,8 @@ async def test_history_is_shown_by_every_filter(world: AlarmWorld) -> None:
     assert await found(**dates) == ["many-faults Action 60060", "many-faults StateUpdate 60060"]
     kinds = {line.split()[0] for line in await found(AlarmTypes=["CompositeAlarm"])}
     assert kinds == {"all"}
-    pages, token = [], {}
+    pages: list[int] = []
+    token: dict[str, Any] = {}
     while True:
         page = await ask(world, "DescribeAlarmHistory", MaxRecords=2, **token)
         pages.append(len(page["AlarmHistoryItems"]))
@@ -620,3 +623,18 @@ async def test_a_bad_alarm_is_refused_with_everything_that_is_wrong(world: Alarm
         "Period is 7, expected 10, 20, 30 or a multiple of 60 seconds; "
         "Threshold is missing, expected a finite number"
     )
+
+
+async def test_history_never_lags_behind_the_state_that_is_shown(world: AlarmWorld) -> None:
+    """What is durable in a record is shown, also while the history topic does not have it yet."""
+    await ask(world, "PutMetricAlarm", **metric_alarm())
+    fuse = Fuse(1)
+    await world.live(fuse)
+    with pytest.raises(Crash):
+        await ask(
+            world, "SetAlarmState", AlarmName="many-faults", StateValue="ALARM", StateReason=""
+        )
+    assert world.state("many-faults") == "ALARM"
+    shown = await ask(world, "DescribeAlarmHistory", AlarmName="many-faults")
+    kinds = [each["HistoryItemType"] for each in shown["AlarmHistoryItems"]]
+    assert kinds == ["Action", "StateUpdate", "ConfigurationUpdate"]
