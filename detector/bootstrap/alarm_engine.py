@@ -116,6 +116,7 @@ class AlarmEngine:
                 await self._round()
             except Exception as error:  # the alarms must go on, whatever one round met
                 log.exception("metric_alarms_failed", error=type(error).__name__)
+                self._came.set()
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _round(self) -> None:

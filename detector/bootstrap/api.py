@@ -39,6 +39,8 @@ from detector.settings import Settings
 
 log = structlog.get_logger("detector.api")
 
+_PATIENCE_SECONDS = 60.0
+
 
 class ApiProcess:
     """One process of the API: build it in a running loop, then ``run``."""
@@ -140,7 +142,6 @@ class ApiProcess:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        section = self._settings.api
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -153,50 +154,55 @@ class ApiProcess:
             stack.push_async_callback(self._control.stop)
             await self._health.start()
             stack.push_async_callback(self._health.stop)
-            store = self._open_store(stack)
-            follower = self._follower(store)
-            metrics = ReportMetrics(store, follower.through_ms)
-            alarms, engine = self._engine(metrics, store, follower)
-            await follower.start()
-            stack.push_async_callback(follower.stop)
-            server = self._server(
-                ApiParts(
-                    settings=self._settings,
-                    store=store,
-                    metrics=metrics,
-                    rules=self._rules,
-                    admin=rule_admin(self._settings, self._publisher, self._rules),
-                    alarms=alarms,
-                    now=self._clock.now,
-                )
-            )
-            log.info("started", metrics_port=self._health.port, role="api")
-            reading = asyncio.create_task(self._catch_up(follower), name="catch-up")
-            stack.callback(reading.cancel)
-            if await _unless(stop, self._rules.settled()) and await _unless(stop, engine.start()):
-                stack.push_async_callback(engine.stop)
-                await server.start()
-                stack.push_async_callback(server.stop)
-                signed = self._access.asks_for_keys
-                log.info("ready", api_port=server.port, host=section.host, signed=signed)
-                await stop.wait()
+            await self._serve(stop, stack)
+
+    async def _serve(self, stop: asyncio.Event, stack: AsyncExitStack) -> None:
+        store = self._open_store(stack)
+        follower = self._follower(store)
+        metrics = ReportMetrics(store, follower.through_ms)
+        alarms, engine = self._engine(metrics, store, follower)
+        await follower.start()
+        stack.push_async_callback(follower.stop)
+        admin = rule_admin(self._settings, self._publisher, self._rules)
+        parts = ApiParts(
+            settings=self._settings,
+            store=store,
+            metrics=metrics,
+            rules=self._rules,
+            admin=admin,
+            alarms=alarms,
+            now=self._clock.now,
+        )
+        server = self._server(parts)
+        log.info("started", metrics_port=self._health.port, role="api")
+        reading = asyncio.create_task(self._catch_up(follower), name="catch-up")
+        stack.callback(reading.cancel)
+        stack.push_async_callback(engine.stop)
+        if await unless(stop, self._rules.settled()) and await unless(stop, engine.start()):
+            await server.start()
+            stack.push_async_callback(server.stop)
+            signed, host = self._access.asks_for_keys, self._settings.api.host
+            log.info("ready", api_port=server.port, host=host, signed=signed)
+            await stop.wait()
 
     async def _catch_up(self, follower: ReportFollower) -> None:
         while not self._caught_up:
             self._caught_up = await follower.wait_caught_up(_PATIENCE_SECONDS)
 
 
-_PATIENCE_SECONDS = 60.0
+async def unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, None]) -> bool:
+    """Wait for ``waiting`` or until told to stop; tell whether ``waiting`` ended by itself.
 
-
-async def _unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, None]) -> bool:
-    """Wait for ``waiting`` or until told to stop; tell whether ``waiting`` ended by itself."""
+    What it raised is raised here.
+    """
     tasks = [asyncio.create_task(waiting), asyncio.create_task(stop.wait())]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     ended = tasks[0].done()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    if ended:
+        tasks[0].result()
     return ended
 
 

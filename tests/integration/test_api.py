@@ -156,13 +156,12 @@ def test_alarms_are_put_stand_and_are_deleted_in_every_protocol(served: Served) 
         settled[prefix] = put_alarms(served.boto3(protocol), prefix)
     for (prefix, expected), protocol in zip(settled.items(), ("", *PROTOCOLS), strict=True):
         cloudwatch = served.boto3(protocol)
-        wait_for(
-            lambda c=cloudwatch, p=prefix, e=expected: e == states(c, p),
-            seconds=90,
-            what="the alarms",
-            every=1,
-        )
+        wait_settled(cloudwatch, prefix, expected)
         look_at_and_delete(cloudwatch, prefix)
+
+
+def wait_settled(cloudwatch: Any, prefix: str, settled: dict[str, str]) -> None:
+    wait_for(lambda: settled == states(cloudwatch, prefix), seconds=90, what="alarms", every=1)
 
 
 def look_at_and_delete(cloudwatch: Any, prefix: str) -> None:
@@ -322,7 +321,7 @@ def test_alarms_outlive_the_process_and_it_ends_in_time(
 ) -> None:
     with Served(broker_tansu.bootstrap, unique_prefix, tmp_path) as served:
         settled = put_alarms(served.boto3(), "s-")
-        wait_for(lambda: settled == states(served.boto3(), "s-"), seconds=90, what="them", every=1)
+        wait_settled(served.boto3(), "s-", settled)
         before = served.boto3().describe_alarms()["MetricAlarms"]
         served.api.kill()
         served.start_api()
