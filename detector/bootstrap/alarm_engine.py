@@ -6,7 +6,8 @@ alarms has the last word, so that nothing is said twice.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import structlog
 
@@ -54,7 +55,7 @@ def recent_metrics(history: ReportMetrics, store: ReportStore) -> RecentMetrics:
 
 
 def metric_alarms(
-    settings: Settings, client: dict[str, object], metrics: RecentMetrics, store: ReportStore
+    settings: Settings, client: Mapping[str, Any], metrics: RecentMetrics, store: ReportStore
 ) -> MetricAlarms:
     """Return the alarms of this deployment, not started."""
     topics, section = settings.topic_names(), settings.api
