@@ -15,9 +15,11 @@ from detector.domain.vocabulary import (
     AlarmState,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -208,6 +210,22 @@ class RuleFlooded:
     rules: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReportsKept:
+    """``count`` records of the reports topic came to ``fate`` in the history of reports."""
+
+    fate: ReportFate
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTroubled:
+    """The history of reports met ``trouble``; ``reason`` is what was found."""
+
+    trouble: HistoryTrouble
+    reason: str
+
+
 Notice = (
     RecordsConsumed
     | RecordsDecoded
@@ -229,6 +247,8 @@ Notice = (
     | RuleChangeRead
     | TallyingHeld
     | RuleFlooded
+    | ReportsKept
+    | HistoryTroubled
 )
 
 NoticeListener = Callable[[Notice], None]

@@ -133,8 +133,9 @@ class PaneReport(msgspec.Struct, frozen=True):
 
     Windows overlap and panes do not, so that sums over any range are made of these. ``start`` in
     epoch milliseconds; the pane ends with its window. ``contributors`` are the ranked (keys, value)
-    of the pane; the other members are as in ``Report``. ``complete`` is false when the pane lacks a
-    source partition or its beginning.
+    of the pane; the other members are as in ``Report``, but ``totals`` has the hosts heard in the
+    whole window, because a pane is too short to hear every host in. ``complete`` is false when the
+    pane lacks a source partition or its beginning.
     """
 
     start: int

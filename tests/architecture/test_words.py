@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 
+from detector.adapters.cloudwatch_api import ApiMetrics
+from detector.adapters.cloudwatch_api.messages import ApiOutcome
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
 from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
@@ -22,9 +24,13 @@ RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
 VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "common_utils"}
 OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
 """Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
-CLOUDWATCHS_WORDS = {"query", "queries"}
-"""What CloudWatch's API calls a metric or an expression of a request: its word, where we speak it."""
-SPEAK_CLOUDWATCH = ("detector/domain/metrics/", "detector/services/cloudwatch/")
+CLOUDWATCHS_WORDS = {"query", "queries", "region", "handler", "handlers"}
+"""What CloudWatch's API calls a metric or an expression of a request, and what is signed for: its
+words, where we speak it. What answers an operation is its handler."""
+SPEAK_CLOUDWATCH = (
+    *("detector/domain/metrics/", "detector/services/cloudwatch/"),
+    *("detector/adapters/cloudwatch_api/", "detector/settings/serving.py"),
+)
 BANNED = {word + ending for word in VAGUE | OTHERS_WORDS for ending in ("", "s")} | {"queries"}
 
 # Spelt in two halves, so that this file does not contain what it looks for.
@@ -41,6 +47,7 @@ LISTS: dict[str, type[StrEnum]] = {
     "Why an action is refused": Refusal,
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
+    "What came of a request to the API": ApiOutcome,
 }
 
 
@@ -87,6 +94,7 @@ def words(name: str) -> set[str]:
 def families() -> list[Metric]:
     """Metrics of a fresh exporter that are our own."""
     metrics = Metrics(topics=["detector.logs"], build={"version": "1"}, config_hash="0")
+    ApiMetrics(metrics.registry, ["DescribeAlarms"])
     found = metrics.registry.collect()
     return [family for family in found if family.name.startswith("detector")]
 

@@ -57,14 +57,14 @@ def read_metric_alarm(members: Mapping[str, Any]) -> MetricAlarm | ContributorAl
         complaints.settle()
     alarm: MetricAlarm | ContributorAlarm
     if given == ["EvaluationCriteria"]:
-        alarm = _contributor_alarm(complaints, members)
+        alarm = _contributor_alarm(complaints)
     else:
         alarm = _static_alarm(complaints, members, single=given == ["MetricName"])
     complaints.settle()
     return alarm
 
 
-def _contributor_alarm(complaints: Complaints, members: Mapping[str, Any]) -> ContributorAlarm:
+def _contributor_alarm(complaints: Complaints) -> ContributorAlarm:
     complaints.refuse_members((*SINGLE_MEMBERS, *STATIC_MEMBERS), "beside EvaluationCriteria")
     interval = complaints.whole("EvaluationInterval", low=10, high=3_600)
     check_period(complaints, "EvaluationInterval", interval)

@@ -8,8 +8,8 @@ Grammar (keywords in any case; NOT binds closest, then AND, then OR)::
     state     := ALARM | OK | INSUFFICIENT_DATA
     alarm     := name or ARN, bare (no quote, comma or parenthesis in it) or in double quotes
 
-``AT_LEAST(p%, ...)`` asks for that part of the listed alarms, rounded up. Limits: 10,240 characters,
-100 alarms, 500 elements (alarms, TRUE, FALSE, pairs of grouping parentheses).
+``AT_LEAST(p%, ...)`` asks for that part of the listed alarms, rounded up. Limits: 10,240
+characters, 100 alarms, 500 elements (alarms, TRUE, FALSE, pairs of grouping parentheses).
 
 A parsed rule is kept as postfix steps, so that no depth of nesting meets a limit of recursion.
 Source: CloudWatch API reference, PutCompositeAlarm; AT_LEAST of November 2025.
@@ -179,7 +179,7 @@ def _parser() -> Lark:
 
 
 def _told(text: str, error: UnexpectedInput) -> str:
-    place = error.pos_in_stream if error.pos_in_stream is not None else len(text)
+    place: int = getattr(error, "pos_in_stream", 0)
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         place = len(text)
     names = getattr(error, "accepts", None) or getattr(error, "allowed", None) or ()
@@ -194,7 +194,7 @@ def _size(step: Step) -> int:
     return int(isinstance(step, Constant))
 
 
-class _Steps(Transformer_NonRecursive):  # type: ignore[type-arg,misc]
+class _Steps(Transformer_NonRecursive):  # type: ignore[type-arg]
     """Turns a parse tree into postfix steps, leaves first."""
 
     def start(self, children: list[Any]) -> list[Step]:

@@ -32,7 +32,7 @@ from detector.domain.sentences import plain_name
 
 IN_ALARM: Final = 100
 PENDING: Final = 200
-"""Contributors that breach and are not in ALARM, remembered at most; the worst first."""
+"""Contributors that breach and are not in ALARM, remembered at most; the longest first."""
 KEY_CHARACTERS: Final = 256
 ID_CHARACTERS: Final = 16
 

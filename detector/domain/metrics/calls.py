@@ -7,7 +7,6 @@ more that is taken.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -30,7 +29,7 @@ ELSEWHERE = frozenset({
 _EITHER = ("TS", "TS[]")
 _SORT = "TS[], AVG|MIN|MAX|SUM, ASC|DESC"
 
-FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+FORMS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(sorted(POINTWISE | CHANGES | STATISTICS | {"RUNNING_SUM"}), _EITHER),
     **dict.fromkeys(sorted(CALENDAR), ("TS",)),
     **dict.fromkeys(("FIRST", "LAST", "METRIC_COUNT", "REMOVE_EMPTY"), ("TS[]",)),
@@ -47,17 +46,17 @@ FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "SLICE": ("TS[], S", "TS[], S, S"),
     "SORT": (_SORT, f"{_SORT}, S"),
     "TIME_SERIES": ("S",),
-})  # fmt: skip
+}  # fmt: skip
 """Arguments that each function takes, in the guide's abbreviations."""
 
-RETURNS: Mapping[str, tuple[Kind, Kind]] = MappingProxyType({
+RETURNS: Mapping[str, tuple[Kind, Kind]] = {
     **dict.fromkeys(sorted(POINTWISE | CHANGES), (Kind.SERIES, Kind.ARRAY)),
     **dict.fromkeys(("RUNNING_SUM", "FILL"), (Kind.SERIES, Kind.ARRAY)),
     **dict.fromkeys(sorted(STATISTICS), (Kind.SCALAR, Kind.SERIES)),
     **dict.fromkeys((*sorted(CALENDAR), "FIRST", "LAST", "IF", "TIME_SERIES"), (Kind.SERIES,) * 2),
     **dict.fromkeys(("REMOVE_EMPTY", "SLICE", "SORT"), (Kind.ARRAY,) * 2),
     "METRIC_COUNT": (Kind.SCALAR,) * 2,
-})  # fmt: skip
+}  # fmt: skip
 """What comes out: where the first argument is no array, and where it is one."""
 
 Change = Callable[[Axis, Values], Values]
@@ -179,13 +178,11 @@ def _lanes(value: Value) -> Lanes:
     return cast("Lanes", value)
 
 
-_PLAIN: Mapping[str, Run] = MappingProxyType(
-    {
-        "FIRST": _first,
-        "LAST": _last,
-        "METRIC_COUNT": _metric_count,
-        "REMOVE_EMPTY": _remove_empty,
-        "SLICE": _slice,
-        "TIME_SERIES": _time_series,
-    }
-)
+_PLAIN: Mapping[str, Run] = {
+    "FIRST": _first,
+    "LAST": _last,
+    "METRIC_COUNT": _metric_count,
+    "REMOVE_EMPTY": _remove_empty,
+    "SLICE": _slice,
+    "TIME_SERIES": _time_series,
+}

@@ -122,7 +122,7 @@ class ExpressionCompiler:
         items = [self._done[id(child)] for child in node.children]
         if any(item.kind is Kind.SCALAR for item in items):
             found = ", ".join(item.kind for item in items)
-            raise node.fault(f"[{found}]", "only TS and TS[] in an array")
+            raise node.fault(f"[{plain_name(found)}]", "only TS and TS[] in an array")
         return self._gathered(node, items)
 
     def _gathered(self, node: Node, items: Sequence[Compiled]) -> Compiled:

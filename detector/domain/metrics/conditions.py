@@ -130,7 +130,7 @@ def _run(
         return np.stack(
             [_values(evaluation.run(condition.steps)[condition.result]) for condition in conditions]
         )
-    nothing = Series(times=np.empty(0, np.int64), values=np.empty(0))
+    nothing = Series.empty()
     grids: list[Value] = [
         axis.grid_all(
             [series_by_metric.get(condition.metrics[place], nothing) for condition in conditions]

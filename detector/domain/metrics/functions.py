@@ -97,7 +97,7 @@ def _places_before(values: Values) -> NDArray[np.intp]:
     places = np.where(np.isnan(values), -1, np.arange(size))
     newest = np.maximum.accumulate(places, axis=-1)
     first = np.full((*newest.shape[:-1], 1), -1)
-    return np.concatenate([first, newest[..., :-1]], axis=-1)
+    return np.concatenate([first, newest], axis=-1)[..., :-1]
 
 
 def change(name: str, axis: Axis, values: Values) -> Values:
@@ -153,7 +153,7 @@ def calendar(name: str, axis: Axis) -> Values:
     """Return a part of the time of every period in UTC; ``DAY`` is 1 on Mondays, 7 on Sundays."""
     times = axis.times
     if name == "EPOCH":
-        return times.astype(np.float64) / _MS_PER_SECOND
+        return np.asarray(times / _MS_PER_SECOND, dtype=np.float64)
     if name == "MINUTE":
         return (times // _MS_PER_MINUTE % 60).astype(np.float64)
     if name == "HOUR":
@@ -163,10 +163,10 @@ def calendar(name: str, axis: Axis) -> Values:
     days = (times // _MS_PER_DAY).astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     if name == "DATE":
-        return ((days - months).astype(np.int64) + 1).astype(np.float64)
+        return np.asarray((days - months).astype(np.int64) + 1, dtype=np.float64)
     if name == "MONTH":
         return (months.astype(np.int64) % 12 + 1).astype(np.float64)
-    return (days.astype("datetime64[Y]").astype(np.int64) + 1970).astype(np.float64)
+    return np.asarray(days.astype("datetime64[Y]").astype(np.int64) + 1970, dtype=np.float64)
 
 
 def ordered(lanes: Lanes, statistic: str, *, descending: bool, limit: int | None) -> Lanes:

@@ -19,7 +19,6 @@ All functions take laid out values (``axis.py``) and never change them.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,23 +44,21 @@ def _numbers(truth: NDArray[np.bool_]) -> Values:
     return np.asarray(truth, dtype=np.float64)
 
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType(
-    {
-        "+": np.add,
-        "-": np.subtract,
-        "*": np.multiply,
-        "/": np.divide,
-        "^": np.power,
-        "==": _compared(np.equal),
-        "!=": _compared(np.not_equal),
-        "<": _compared(np.less),
-        ">": _compared(np.greater),
-        "<=": _compared(np.less_equal),
-        ">=": _compared(np.greater_equal),
-        "AND": _both,
-        "OR": _either,
-    }
-)
+OPERATORS: Mapping[str, Operator] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "^": np.power,
+    "==": _compared(np.equal),
+    "!=": _compared(np.not_equal),
+    "<": _compared(np.less),
+    ">": _compared(np.greater),
+    "<=": _compared(np.less_equal),
+    ">=": _compared(np.greater_equal),
+    "AND": _both,
+    "OR": _either,
+}
 
 _CARRIES_NAN = frozenset("+-*/")
 """Operators whose result is ``nan`` whenever one side is."""
