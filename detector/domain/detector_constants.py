@@ -36,8 +36,9 @@ SHARE_FLEET_EVENT_FRACTION: Final = 0.5
 # windows overlap: q = 1e-3 names a healthy host for 3 of 5 windows once or twice a month, 1e-4 once
 # a year, 1e-5 once in ten. It costs one fault more per host.
 SHARE_ALONE_Q: Final = 1e-5
-# Most hosts that one window names anew, worst first: more have a shared cause, and D7 says so.
-MOST_NAMED: Final = 100
+# Most hosts that one window names, worst first, as many as a report lists: more have a shared
+# cause, and D7 says so.
+MOST_NAMED: Final = 500
 
 # D2, several culprits. ----------------------------------------------------------------------------
 

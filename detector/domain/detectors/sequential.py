@@ -125,14 +125,14 @@ def pane_evidence(view: FleetView, newest: FloatArray, rows: IntArray) -> FloatA
 
 def _finding(view: FleetView, row: int, value: float) -> Finding:
     test, window = view.share_test, view.window
-    met = value >= constants.SEQUENTIAL_ALARM
-    caller = _blamed_caller(view, row)
+    caller = _blamed_caller(view, row) if value >= constants.SEQUENTIAL_PENDING else ""
+    met = value >= constants.SEQUENTIAL_ALARM and not caller
     return rate_finding(
         view,
         row,
         met=met,
-        hinted=not met and value >= constants.SEQUENTIAL_PENDING,
-        confirmed=met and not caller and float(test.rate_ratio[row]) >= constants.SHARE_RATIO,
+        hinted=not met and not caller and value >= constants.SEQUENTIAL_PENDING,
+        confirmed=met and float(test.rate_ratio[row]) >= constants.SHARE_RATIO,
         blamed_caller=caller,
         threshold=constants.SEQUENTIAL_ALARM,
         # The chance of a healthy host to get there, by Wald's bound.

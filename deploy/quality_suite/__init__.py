@@ -1,0 +1,1 @@
+"""The parts of the quality benchmark that are simulated: hosts, zones, and the null."""
