@@ -55,20 +55,26 @@ class Simulated:
         names = tuple(f"i-{number:06}" for number in range(self.hosts))
         zones = tuple(ZoneRef(f"az{z + 1}", f"az{z + 1}", f"name-{z + 1}") for z in range(ZONES))
         last_seen = np.zeros(self.hosts)
+        # The same object while nobody is missing, as a real table gives it.
+        whole = zones_of(self.hosts)
         for number in range(windows):
             pane = self.draw(number, chance)
             self._panes.append(pane)
             end = EPOCH_MS + (number + 1) * PANE_MS
             heard = np.ones(self.hosts, np.bool_) if pane.heard is None else pane.heard
             last_seen[heard] = end - 1
-            yield self._slide(end, names, zones, last_seen)
+            yield self._slide(end, names, zones, whole, last_seen)
 
     def _slide(
-        self, end: int, names: tuple[str, ...], zones: tuple[ZoneRef, ...], last_seen: Counts
+        self,
+        end: int,
+        names: tuple[str, ...],
+        zones: tuple[ZoneRef, ...],
+        zone_index: NDArray[np.int64],
+        last_seen: Counts,
     ) -> Slide:
         window = Window(end - PANES * PANE_MS, end)
         meta = WindowMeta(window, True, False, (), 0, NewestPane(end - PANE_MS, trustworthy=True))
-        zone_index = zones_of(self.hosts)
         present = np.flatnonzero(last_seen >= window.start_ms)
         whole = present.size == self.hosts
         columns = [self._sum(column)[present] for column in ("requests", "faults")]
@@ -81,7 +87,7 @@ class Simulated:
             "simulated",
             meta,
             zones,
-            zone_index[present],
+            zone_index if whole else zone_index[present],
             names if whole else tuple(names[row] for row in present.tolist()),
             columns[0],
             columns[1],

@@ -1,8 +1,8 @@
 """Part (b): eleven simulated scenarios of 1,000 hosts, and the talk's own case of 20,000.
 
 All detectors, as shipped, and an enforcing decider, beside the plain 66 % rule and what others do.
-Must: no healthy host is acted upon, every culprit is found, and the one gray host of 20,000 is named
-within 30 s of event time. The scenarios are our own: a regression test, not evidence.
+Must: no healthy host is acted upon, every culprit is found, and the one gray host of 20,000 is
+named within 30 s of event time. The scenarios are our own: a regression test, not evidence.
 """
 
 from collections.abc import Callable, Sequence

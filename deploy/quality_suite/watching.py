@@ -1,4 +1,4 @@
-"""Watches simulated slides with the real evaluator and an enforcing decider, and notes what came."""
+"""Watches simulated slides with the real evaluator and an enforcing decider; notes what came."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping

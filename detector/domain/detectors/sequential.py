@@ -84,8 +84,8 @@ class SequentialTest:
         rows = np.flatnonzero((newest[1] > 0.0) | (values > 0.0))
         gained = pane_evidence(view, newest, rows)
         values[rows] = np.maximum(values[rows] + gained, 0.0)
-        elsewhere = sum(len(each.value_by_host) for each in self._evidence.values())
-        room = constants.SEQUENTIAL_REMEMBERED_IN_ALL - elsewhere + len(kept.value_by_host)
+        elsewhere = sum(map(len, self._evidence.values())) - len(kept)
+        room = constants.SEQUENTIAL_REMEMBERED_IN_ALL - elsewhere
         return kept.keep(window, values, min(room, constants.SEQUENTIAL_REMEMBERED))
 
     def snapshot(self) -> Any:
