@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.domain.diagnosis import Diagnosis
 from detector.domain.windows import Window
 
 REPORT_SCHEMA = "detector.report.v1"
@@ -159,7 +160,8 @@ class Report(msgspec.Struct, frozen=True):
     For a fleet the value is faults, the keys are zone and host, and ``totals`` adds the other
     columns. ``others`` is what the unlisted contributors own, so that the shares of all and
     ``others`` add up to 1. ``pane`` tells of the newest pane alone. ``slide_reports`` says how many
-    reports the same slide put on this partition, 0 where that is not known.
+    reports the same slide put on this partition, 0 where that is not known. ``verdict``: whose
+    fault it is, ``None`` while no detector of the fleet finds anything.
     """
 
     schema: str
@@ -187,3 +189,4 @@ class Report(msgspec.Struct, frozen=True):
     totals: dict[str, float]
     pane: PaneReport | None = None
     slide_reports: int = 0
+    verdict: Diagnosis | None = None
