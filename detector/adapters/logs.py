@@ -131,14 +131,8 @@ class LogListener:
                 self._log.warning(
                     "history_troubled", trouble=notice.trouble.value, reason=notice.reason
                 )
-            case notices.RulesRead() | notices.RuleChangeRead():
-                self._rules(notice)
-            case notices.TallyingHeld():
-                self._log.warning("tallying_held", held=notice.held)
-            case notices.RuleFlooded():
-                self._log.warning("rule_flooded", **asdict(notice))
             case _:
-                pass
+                self._rules(notice)
 
     def _loss(
         self, notice: notices.RecordDeadLettered | notices.EventsLost | notices.TallyReceived
@@ -193,12 +187,19 @@ class LogListener:
             duration_seconds=round(notice.duration_seconds, 3),
         )
 
-    def _rules(self, notice: notices.RulesRead | notices.RuleChangeRead) -> None:
-        if isinstance(notice, notices.RulesRead):
-            self._log.info("rules_read", **asdict(notice))
-        else:
-            level = logging.WARNING if notice.objection else logging.INFO
-            self._log.log(level, "rule_change_read", **asdict(notice))
+    def _rules(self, notice: notices.Notice) -> None:
+        match notice:
+            case notices.RulesRead():
+                self._log.info("rules_read", **asdict(notice))
+            case notices.RuleChangeRead():
+                level = logging.WARNING if notice.objection else logging.INFO
+                self._log.log(level, "rule_change_read", **asdict(notice))
+            case notices.TallyingHeld():
+                self._log.warning("tallying_held", held=notice.held)
+            case notices.RuleFlooded():
+                self._log.warning("rule_flooded", **asdict(notice))
+            case _:
+                pass
 
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))

@@ -8,6 +8,7 @@ import typer
 
 from detector.cli.group import EPILOG, ExitCodeGroup
 from detector.cli.options import Config, Output, OutputOption, read_settings
+from detector.cli.rules_group import rules
 
 app = typer.Typer(
     name="detector",
@@ -26,6 +27,7 @@ kill_switch = typer.Typer(
 )
 app.add_typer(topics, name="topics")
 app.add_typer(kill_switch, name="kill-switch")
+app.add_typer(rules, name="rules")
 
 # What a command needs is slow to load; another command, or --help, must not pay for it.
 # ruff: noqa: PLC0415

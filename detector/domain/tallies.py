@@ -7,6 +7,8 @@ columns: names as lists, numbers as packed little-endian float64 or uint32, so t
 20,000 hosts is read without a Python object per number.
 """
 
+from enum import StrEnum
+
 import msgspec
 
 from detector.domain.vocabulary import ClosedBy
@@ -39,6 +41,33 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
     latencies: bytes = b""
 
 
+class MeasureKind(StrEnum):
+    """What gives a contributor its value instead of what the rule counts."""
+
+    RATIO = "ratio"
+    PERCENTILES = "percentiles"
+
+
+class MeasuredPane(msgspec.Struct, array_like=True, frozen=True):
+    """What a rule with a measure has beside its values, which are denominators or observations.
+
+    ``minimum`` and ``at`` are the rule's own, so that whoever merges needs no rule. A ratio has
+    ``numerators`` (float64), one for each contributor. Percentiles have ``bucket_counts`` (uint32),
+    one for each contributor, and so many ``buckets`` (int16) with their ``weights`` (float64).
+    ``unheld`` is what belongs to contributors for whom there was no room, or, for percentiles, to
+    nobody because only its extremes were known.
+    """
+
+    kind: MeasureKind
+    minimum: float
+    at: list[float]
+    numerators: bytes
+    bucket_counts: bytes
+    buckets: bytes
+    weights: bytes
+    unheld: float
+
+
 class RulePane(msgspec.Struct, array_like=True, frozen=True):
     """Contributors of one rule in one pane of one source partition.
 
@@ -46,7 +75,8 @@ class RulePane(msgspec.Struct, array_like=True, frozen=True):
     amounts to, exactly. Beyond ``exact_contributors`` the rest is in ``sketch`` (a serialised
     DataSketches frequent-items sketch over JSON-encoded keys, empty when unused), which stands for
     ``sketch_weight`` in all. ``samples`` counts observations; ``minimum`` and ``maximum`` are the
-    smallest and largest single observation.
+    smallest and largest single observation. ``measured`` is there for rules that have a measure;
+    records that were written before there were any lack it.
     """
 
     rule: str
@@ -58,6 +88,7 @@ class RulePane(msgspec.Struct, array_like=True, frozen=True):
     maximum: float
     sketch: bytes = b""
     sketch_weight: float = 0.0
+    measured: MeasuredPane | None = None
 
 
 class PaneRecord(msgspec.Struct, array_like=True, frozen=True):

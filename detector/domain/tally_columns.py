@@ -11,7 +11,8 @@ import numpy as np
 from datasketches import frequent_strings_sketch
 from numpy.typing import NDArray
 
-from detector.domain.tallies import FleetPane, PaneRecord, RulePane
+from detector.domain.measured_columns import check_measured
+from detector.domain.tallies import FleetPane, MeasuredPane, PaneRecord, RulePane
 
 CALLERS_PER_HOST = 8
 
@@ -157,11 +158,14 @@ def rule_pane(
     maximum: float,
     sketch: bytes = b"",
     sketch_weight: float = 0.0,
+    measured: MeasuredPane | None = None,
 ) -> RulePane:
-    """Pack the contributors of one rule, by key."""
+    """Pack the contributors of one rule, by key; ``measured`` is in that order already."""
     keys = sorted(values)
     packed = pack_floats((values[key] for key in keys), len(keys))
-    return RulePane(rule, version, keys, packed, samples, minimum, maximum, sketch, sketch_weight)
+    return RulePane(
+        rule, version, keys, packed, samples, minimum, maximum, sketch, sketch_weight, measured
+    )
 
 
 def check_record(record: PaneRecord) -> None:
@@ -197,6 +201,8 @@ def check_record(record: PaneRecord) -> None:
             )
         if rule.sketch:
             _check_sketch(rule)
+        if rule.measured is not None:
+            check_measured(rule.rule, rule.measured, len(rule.keys))
     if not 0 <= record.chunk < record.chunks:
         raise ValueError(
             f"chunk {record.chunk} of {record.chunks}, expected a number below the count"

@@ -70,7 +70,7 @@ class Topics:
 
     @property
     def control(self) -> str:
-        """Kill switch and, later, other orders of operators."""
+        """Kill switch, and changes of contributor rules."""
         return f"{self.prefix}control"
 
     @property
@@ -97,6 +97,8 @@ class Topics:
         keep_week = {"cleanup.policy": "delete", "retention.ms": str(WEEK_MS)}
         keep_month = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * 3_600_000)}
         compact = {"cleanup.policy": "compact"}
+        # The broker's clock says when a change of a rule was written, not its writer's.
+        orders = {**compact, "message.timestamp.type": "LogAppendTime"}
         compact_week = {"cleanup.policy": "compact,delete", "retention.ms": str(WEEK_MS)}
         day = {"cleanup.policy": "delete", "retention.ms": str(24 * 3_600_000)}
         return (
@@ -106,7 +108,7 @@ class Topics:
             TopicSpec(self.decisions, 1, keep_month),
             TopicSpec(self.actions, 1, keep_week),
             TopicSpec(self.outcomes, 1, keep_month),
-            TopicSpec(self.control, 1, compact),
+            TopicSpec(self.control, 1, orders),
             TopicSpec(self.dead_letters, 1, keep_week),
             TopicSpec(self.metric_alarms, 1, compact),
             TopicSpec(self.metric_alarm_history, 1, keep_month),

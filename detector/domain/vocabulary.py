@@ -39,6 +39,7 @@ class DeadLetterReason(StrEnum):
     BAD_VALUE = "bad_value"
     BAD_TIME = "bad_time"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
+    BAD_LINE = "bad_line"
 
 
 class Loss(StrEnum):
@@ -69,6 +70,7 @@ class Envelope(StrEnum):
     VECTOR_NATIVE = "vector_native"
     SEVERAL = "several"
     ARRAY = "array"
+    CLF = "clf"
     TOMBSTONE = "tombstone"
 
 

@@ -170,7 +170,7 @@ class Scorer:
 
     def _hear_report(self, report: Report) -> None:
         if report.subject.startswith("fleet:"):
-            self._largest_fleet = max(self._largest_fleet, report.unique_contributors)
+            self._largest_fleet = max(self._largest_fleet, round(report.totals["hosts"]))
         if report.window_end != self._slide:
             self._slide = report.window_end
             self._windows += 1
@@ -179,7 +179,6 @@ class Scorer:
             self._late += report.late
 
     def _hear_change(self, change: AlarmChange) -> None:
-        self._largest_fleet = max(self._largest_fleet, change.evidence.fleet_hosts)
         standing = self._standing.get(change.alarm_id)
         if change.state is not AlarmState.ALARM:
             if standing is not None:

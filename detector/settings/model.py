@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """Topics to read logs from; the default is `logs` under the prefix."""
     rules_dir: Path = Field(default_factory=shipped_rules)
     """Directory of contributor rules; the default is the shipped ones."""
+    lenient_rules: bool = False
+    """Whether rules may exceed CloudWatch's limits; `detector check` says what it would refuse."""
     worker_id: str = Field(default="worker-0", pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
     """Name of this worker, its own and kept over restarts (static membership)."""
     mode: Mode = Mode.OBSERVE

@@ -72,6 +72,10 @@ def one_of_each(number: int) -> list[notices.Notice]:
         notices.OutcomeRecorded(
             ActionKind.REPLACE_HOST, OutcomeState.SUCCEEDED, f"id-{number}", "", 0.2
         ),
+        notices.RulesRead(5, 3, 1),
+        notices.RuleChangeRead("r", "put", "v1", 0, None, 6),
+        notices.TallyingHeld(held=True),
+        notices.RuleFlooded("r", "v1", flooding=True, rules=1),
     ]
 
 

@@ -17,6 +17,7 @@ from detector.adapters.cloudwatch_api import ApiMetrics
 from detector.adapters.cloudwatch_api.messages import ApiOutcome
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
+from detector.domain.rule_log import RuleObjection
 from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ LISTS: dict[str, type[StrEnum]] = {
     "Why an action is refused": Refusal,
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
+    "Why a change of a rule is passed over": RuleObjection,
     "What came of a request to the API": ApiOutcome,
 }
 

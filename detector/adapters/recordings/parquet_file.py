@@ -73,16 +73,21 @@ class ParquetRecording:
                 f"{str(self._path)!r} has the columns {found}, expected one of {', '.join(_TIMES)}"
             )
         name, kind = time
-        at = f"epoch_ms({_quoted(name)})" if kind.startswith("TIMESTAMP") else _quoted(name)
+        at = _quoted(name)
+        if kind.startswith("TIMESTAMP"):
+            at = f"epoch_ms({at})" if kind.endswith("TIME ZONE") else f"epoch_ms({at}::TIMESTAMP)"
         partition = self._columns.get("partition")
-        value = "encode(to_json(rows)::VARCHAR)"
+        members = ", ".join(
+            f"{_quoted(name)} := {_quoted(name)}" for name, _ in self._columns.values()
+        )
+        value = f"encode(to_json(struct_pack({members}))::VARCHAR)"
         if "value" in self._columns:
             name, kind = self._columns["value"]
             value = _quoted(name) if kind == "BLOB" else f"encode({_quoted(name)}::VARCHAR)"
         return (
             f"SELECT {value} AS value, {at}::BIGINT AS time_ms, "  # noqa: S608
             f"{_quoted(partition[0]) if partition else 0}::BIGINT AS partition, "
-            "file_row_number AS place FROM read_parquet(?, file_row_number = true) AS rows"
+            "file_row_number AS place FROM read_parquet(?, file_row_number = true)"
         )
 
     def _within(self) -> str:
