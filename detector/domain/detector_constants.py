@@ -12,8 +12,8 @@ from typing import Final
 R66_SHARE: Final = 0.66
 # With 3 equal zones 66 % of 10 faults happen by chance in 6 % of windows, of 30 in 0.06 %; 25 of
 # the window and 10 of one host leave the bare rule less than one firing a month on quiet fleets.
-R66_MIN_TOTAL_FAULTS: Final = 25.0
-R66_MIN_HOST_FAULTS: Final = 10.0
+R66_MIN_TOTAL_FAULTS: Final = 25
+R66_MIN_HOST_FAULTS: Final = 10
 # Windows slide by a sixth, so 3 of 5 is a condition that lasts 30 s and survives two quiet panes.
 WINDOWS_REQUIRED: Final = 3
 WINDOWS_SEEN: Final = 5
@@ -36,8 +36,9 @@ SHARE_FLEET_EVENT_FRACTION: Final = 0.5
 # windows overlap: q = 1e-3 names a healthy host for 3 of 5 windows once or twice a month, 1e-4 once
 # a year, 1e-5 once in ten. It costs one fault more per host.
 SHARE_ALONE_Q: Final = 1e-5
-# Most hosts that one window names anew, worst first: more have a shared cause, and D7 says so.
-MOST_NAMED: Final = 100
+# Most hosts that one window names, worst first, as many as a report lists: more have a shared
+# cause, and D7 says so.
+MOST_NAMED: Final = 500
 
 # D2, several culprits. ----------------------------------------------------------------------------
 
@@ -60,9 +61,11 @@ SEQUENTIAL_LEAST_RATE: Final = 0.02
 # One pane may bring three quarters of the alarm at most, so that one burst of ten seconds (a retry
 # storm, a deployment) never suffices alone.
 SEQUENTIAL_PANE_PART: Final = 0.75
-# Hosts that evidence is kept of between windows; 20,000 hosts at 10 requests/s and 0.1 % have about
-# 2,000 with any. What is beyond is forgotten, which speaks for the host.
+# Hosts of a service that evidence is kept of between windows; of 20,000 at 10 requests/s and 0.1 %
+# about 2,000 have any. In all services of a partition, so that the state record stays below its
+# limit. What is beyond is forgotten, which speaks for the host.
 SEQUENTIAL_REMEMBERED: Final = 4_096
+SEQUENTIAL_REMEMBERED_IN_ALL: Final = 16_384
 # Fewer hosts have no peers whose rate could be known.
 SEQUENTIAL_LEAST_HOSTS: Final = 3
 # Without its worst caller a host must still be this improbable to be blamed itself. Less than what
@@ -129,8 +132,11 @@ SILENT_FORGET_MS: Final = 3_600_000
 SILENT_LEAST_EXPECTED: Final = 25.0
 # Silent hosts that are remembered for one partition, the latest to fall silent first.
 SILENT_REMEMBERED: Final = 4_096
-# Silent hosts that get an alarm of their own in one window; more are a zone's or the fleet's.
+# Silent hosts that get an alarm of their own: no more at once than a part of the fleet (two in a
+# small one), or it is a zone, a deployment or the collector, and twenty at the most.
 SILENT_NAMED: Final = 20
+SILENT_NAMED_FRACTION: Final = 0.05
+SILENT_NAMED_LEAST: Final = 2
 # A zone: hypergeometric over the silent hosts, and a tenth of its hosts, at least three.
 SILENT_ZONE_P: Final = 1e-6
 SILENT_ZONE_FRACTION: Final = 0.1
@@ -164,8 +170,9 @@ GUARD_MISSING_FRACTION: Final = 0.2
 GUARD_LEAST_HOSTS: Final = 10
 # How long it must have been calm before actions may be taken again.
 GUARD_REST_MS: Final = 120_000
-# Zones that carry a baseline, by service: what a guard remembers stays below 100 kB.
+# Services that a guard knows the usual level of, and zones of each: below 100 kB in the record.
 GUARD_REMEMBERED: Final = 1_000
+GUARD_ZONES: Final = 20
 
 # Z1, zones. ---------------------------------------------------------------------------------------
 

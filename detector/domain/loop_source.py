@@ -17,11 +17,11 @@ from detector.domain.open_pane import (
     FAULTS,
     HOST,
     LAST_SEEN_MS,
-    LATENCIES,
     LATENCY_US,
     REQUESTS,
     SERVICE,
     SLOW,
+    UNTIMED,
     ZONE,
     RowRules,
 )
@@ -182,8 +182,12 @@ class LoopSource:
                 threshold = f"SLOW_BY_SERVICE.get(service, {threshold})"
             microseconds = US_BY_UNIT[self._mapping.latency_unit]
             yield f"  latency = {self._write.value(layout.latency)}"
-            yield f"  row[{LATENCY_US}] += latency * {microseconds!r}; row[{LATENCIES}] += 1"
+            yield f"  row[{LATENCY_US}] += latency * {microseconds!r}"
+            if layout.requests:
+                yield f"  row[{UNTIMED}] += {requests} - 1.0"
             yield f"  if latency > {threshold}: row[{SLOW}] += 1"
+        else:
+            yield f"  row[{UNTIMED}] += {requests}"
         if layout.connection_failure:
             yield f"  failures = {self._write.amount(layout.connection_failure)}"
             yield f"  if failures: row[{CONNECTION_FAILURES}] += failures"

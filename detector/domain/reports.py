@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.domain.diagnosis import Diagnosis
 from detector.domain.tallies import MeasureKind
 from detector.domain.windows import Window
 
@@ -212,7 +213,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     ``others`` add up to 1. ``measure`` says what the values are where they are no counts or sums;
     ``sum`` and ``average`` are then over those values. ``pane`` tells of the newest pane alone.
     ``slide_reports`` says how many reports the same slide put on this partition, 0 where that is
-    not known.
+    not known. ``verdict``: whose fault it is, ``None`` while no detector of the fleet finds anything.
     """
 
     schema: str
@@ -241,3 +242,4 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     measure: ReportMeasure | None = None
     pane: PaneReport | None = None
     slide_reports: int = 0
+    verdict: Diagnosis | None = None

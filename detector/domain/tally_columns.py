@@ -38,6 +38,18 @@ def index_column(raw: bytes) -> NDArray[np.uint32]:
     return np.frombuffer(raw, dtype="<u4")
 
 
+def summed_columns(pane: FleetPane) -> tuple[NDArray[np.float64], ...]:
+    """Read the columns that windows sum up: requests, faults, slow, connection failures, latency.
+
+    The last two are latency in microseconds and how many observations it is of, 0 where no latency
+    travelled.
+    """
+    counts = (pane.requests, pane.faults, pane.slow, pane.connection_failures)
+    nothing = np.zeros(0 if pane.latencies else len(pane.hosts))
+    latency = (pane.latency_us, pane.latencies)
+    return (*map(float_column, counts), *(float_column(raw) if raw else nothing for raw in latency))
+
+
 def pack_floats(values: Iterable[float], count: int) -> bytes:
     """Pack ``count`` numbers as little-endian float64."""
     return np.fromiter(values, dtype="<f8", count=count).tobytes()

@@ -16,6 +16,8 @@ Glossary (one word per thing):
 - **Report**: the closed, ranked table of one subject and window.
 - **Alarm, AlarmChange**: a detector's standing for one contributor of a subject; one move between
   two standings.
+- **Detector**: one way of finding trouble. **Diagnosis**: what all of them together say of one
+  window, whose fault it is; the member ``verdict`` of reports and alarms.
 - **Decision**: granted, observed or refused, with the whole chain of checks. **Action**: what a
   granted decision puts on the action topic. **Outcome**: what came of an action.
 - **Kill switch**: while it is on, or not known, nothing is done.
@@ -104,6 +106,21 @@ class Switch(StrEnum):
     OFF = "off"
     SHADOW = "shadow"
     ON = "on"
+
+
+class Culprit(StrEnum):
+    """Whose fault it is, as all detectors together see it.
+
+    ``host``: single hosts. ``zone``: one zone as a whole. ``caller``: one caller's requests fail
+    wherever they go. ``fleet``: many at once, so the cause is shared. ``unknown``: something is
+    wrong and the tests do not agree on what.
+    """
+
+    HOST = "host"
+    ZONE = "zone"
+    CALLER = "caller"
+    FLEET = "fleet"
+    UNKNOWN = "unknown"
 
 
 class ActionKind(StrEnum):

@@ -15,7 +15,7 @@ import numpy as np
 from detector.domain.pane_ring import Entries, FloatArray, IntArray, PaneRing, Part
 from detector.domain.reports import FleetWindow, RuleWindow, WindowMeta, ZoneRef
 from detector.domain.tallies import FleetPane
-from detector.domain.tally_columns import float_column, index_column
+from detector.domain.tally_columns import float_column, index_column, summed_columns
 
 CALLER_HOSTS = 512
 
@@ -58,7 +58,7 @@ class FleetTable:
         part = Part(
             order,
             rows,
-            _columns_of(pane),
+            summed_columns(pane),
             float_column(pane.last_seen_ms),
             Entries(rows[np.array(indexes, np.int64)], callers, faults),
         )
@@ -127,14 +127,6 @@ class FleetTable:
             if (value, names[index]) > (most[index], caller) or not names[index]:
                 names[index], most[index] = caller, value
         return tuple(names), most
-
-
-def _columns_of(pane: FleetPane) -> tuple[FloatArray, ...]:
-    counts = (pane.requests, pane.faults, pane.slow, pane.connection_failures)
-    # No latency at all travels as nothing.
-    nothing = np.zeros(0 if pane.latencies else len(pane.hosts))
-    latency = (pane.latency_us, pane.latencies)
-    return (*map(float_column, counts), *(float_column(raw) if raw else nothing for raw in latency))
 
 
 @dataclass(frozen=True, slots=True)
