@@ -23,6 +23,7 @@ from prometheus_client import (
 )
 
 from detector.domain import notices
+from detector.domain.detectors.roster import detector_names
 from detector.domain.vocabulary import (
     ActionKind,
     AlarmState,
@@ -47,15 +48,15 @@ _ACTION_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0)
 class Metrics:
     """Listens to notices and keeps the figures; ``registry`` is what an exporter shows.
 
-    ``topics`` are the input topics and ``detectors`` the names of detectors; whatever is named
-    later and is not among them counts as ``other``.
+    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all there are);
+    whatever is named later and is not among them counts as ``other``.
     """
 
     def __init__(
         self,
         *,
         topics: Iterable[str] = (),
-        detectors: Iterable[str] = ("r66", "zone"),
+        detectors: Iterable[str] | None = None,
         dry_run: bool = False,
         build: Mapping[str, str] | None = None,
         config_hash: str = "",
@@ -64,7 +65,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=True)
         self._topics = frozenset(topics)
-        self._active: dict[str, set[str]] = {name: set() for name in (*detectors, OTHER)}
+        known = (*(detector_names() if detectors is None else detectors), OTHER)
+        self._active: dict[str, set[str]] = {name: set() for name in known}
         ProcessCollector(registry=self.registry)
         self._make_input_metrics()
         self._make_window_metrics()
@@ -244,7 +246,7 @@ class Metrics:
     def _on_alarm(self, notice: notices.AlarmMoved) -> None:
         name = notice.detector if notice.detector in self._active else OTHER
         self._moves.labels(name, notice.state).inc()
-        if notice.state is AlarmState.ALARM:
+        if notice.state is AlarmState.ALARM and not notice.shadow:
             self._active[name].add(notice.alarm_id)
             self._detection_delay.observe(notice.delay_seconds)
         else:

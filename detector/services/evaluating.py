@@ -266,6 +266,7 @@ class EvaluationService(Generic[Token]):
                     change.state,
                     delay,
                     change.sentence,
+                    change.shadow,
                 )
             )
 
