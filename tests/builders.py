@@ -19,6 +19,7 @@ START = 1_700_000_000_000
 """A pane boundary of every length of pane that tests use, in epoch milliseconds."""
 
 TOPIC = "logs"
+NO_RULES = RuleBook()
 SOURCES = {TOPIC: 1}
 SHORT = WindowTimes(
     pane_ms=1_000,
@@ -139,10 +140,11 @@ def new_tally(
     begins_inside: bool = False,
 ) -> PartitionTally:
     """Return the empty tally of partition 0 of ``TOPIC``."""
+    book = rules or NO_RULES
     return PartitionTally(
         TOPIC,
         0,
-        rules=rules or RuleBook(),
+        rules_at=lambda _: book,
         times=times,
         limits=limits or TallyLimits(),
         begins_inside=begins_inside,
@@ -157,9 +159,10 @@ def new_intake(
     limits: DecodeLimits | None = None,
 ) -> Intake:
     """Return an intake of ``TOPIC`` that knows no layout yet."""
+    book = rules or NO_RULES
     return Intake(
         TOPIC,
-        rules=rules or RuleBook(),
+        rules_at=lambda _: book,
         mapping=mapping or FieldMapping(),
         limits=limits or DecodeLimits(),
         times=times,

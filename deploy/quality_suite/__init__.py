@@ -1,1 +1,1 @@
-"""The parts of the quality benchmark that are simulated: hosts, zones, and the null."""
+"""The quality benchmark: how well the detectors find what is sick and leave the healthy alone."""

@@ -4,18 +4,21 @@ Law: the switch is known only when the topic was read to its end and that was pr
 whatever else is the case (no record, unreadable record, no broker, reader ended) counts as on.
 
 Theory of operation: a consumer without a group reads partition 0 (orders have one order, so the
-topic has one partition) from its beginning to its end, about every second and at once when
-something came; each complete reading is a proof. It begins anew each time because an offset says
-nothing about another log: a topic made again, or a broker that kept nothing, may stand at the same
-offset with another order in it. The topic is compacted and holds a few records.
+topic has one partition) to its end, about every second and at once when something came; each
+complete reading is a proof. It begins with the last record that it knows, which must be there as it
+was: an offset alone says nothing about another log, since a topic made again, or a broker that kept
+nothing, may stand at the same offset with another order in it. Where that record is another one or
+is missing, reading begins anew with the first. Compaction never removes the last record of a log.
+
+A listener, if there is one, is told every record that is read, and every proof.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from detector.domain.budgets import SteadyTime
 from detector.domain.control import (
@@ -34,6 +37,23 @@ _DRAIN_MS = 250
 _REQUEST_MS = 5_000
 _RETRY_SECONDS = 0.5
 _PAUSING_FETCH_SECONDS = 0.2
+_NO_RECORD = "no kill switch record"
+
+
+class ControlListener(Protocol):
+    """Whoever else reads the control topic."""
+
+    def began(self) -> None:
+        """Forget what was read: the log is read from its beginning."""
+        ...
+
+    def read(self, key: bytes | None, value: bytes | None, stamp_ms: int) -> None:
+        """Take the next record."""
+        ...
+
+    def proven(self, at: SteadyTime) -> None:
+        """Take note that all records were read that the log held at ``at``."""
+        ...
 
 
 class ControlLog:
@@ -46,11 +66,16 @@ class ControlLog:
         client: Mapping[str, Any],
         clock: Callable[[], SteadyTime],
         max_age_seconds: float = MAX_AGE_SECONDS,
+        listener: ControlListener | None = None,
     ) -> None:
         self._topic = topic
         self._client = dict(client)
         self._clock = clock
         self._max_age = max_age_seconds
+        self._listener = listener
+        self._last: ConsumerRecord | None = None
+        self._newest: KillSwitch | None = None
+        self._newest_trouble = _NO_RECORD
         self._record: KillSwitch | None = None
         self._trouble = "the control topic was not read yet"
         self._proven: SteadyTime | None = None
@@ -113,33 +138,62 @@ class ControlLog:
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         only = TopicPartition(self._topic, 0)
         consumer.assign([only])
+        self._begin()
         while True:
             # The proof holds for the moment of the question, not of the answer.
             asked = self._clock()
-            self._record, self._trouble = await self._read_all(consumer, only)
+            while not await self._read_on(consumer, only):
+                self._begin()
+            self._record, self._trouble = self._newest, self._newest_trouble
             self._proven = asked
+            if self._listener is not None:
+                self._listener.proven(asked)
             self._told.set()
+            # What comes now is read with the next round, which begins at once.
             await consumer.getmany(only, timeout_ms=_PROOF_MS)
 
-    @staticmethod
-    async def _read_all(
-        consumer: AIOKafkaConsumer, only: TopicPartition
-    ) -> tuple[KillSwitch | None, str]:
-        record, trouble = None, "no kill switch record"
+    def _begin(self) -> None:
+        self._last, self._newest, self._newest_trouble = None, None, _NO_RECORD
+        if self._listener is not None:
+            self._listener.began()
+
+    async def _read_on(self, consumer: AIOKafkaConsumer, only: TopicPartition) -> bool:
+        """Read from the last known record to the end; ``False`` when this is another log."""
         ends = await consumer.end_offsets([only])
-        await consumer.seek_to_beginning(only)
+        known = self._last
+        if known is None:
+            await consumer.seek_to_beginning(only)
+        else:
+            consumer.seek(only, known.offset)
         while True:
             batch = (await consumer.getmany(only, timeout_ms=_DRAIN_MS)).get(only, [])
             for found in batch:
-                if found.key == KILL_SWITCH_KEY:
-                    record = decode_kill_switch(found.value)
-                    trouble = "the kill switch record is unreadable"
+                if known is None:
+                    self._take(found)
+                elif _same(known, found):
+                    known = None
+                else:
+                    return False
             # The end may be told too low (embedded broker), so nothing must be left to fetch too.
             if not batch and await consumer.position(only) >= ends[only]:
-                return record, trouble
+                return known is None
+
+    def _take(self, found: ConsumerRecord) -> None:
+        self._last = found
+        if found.key == KILL_SWITCH_KEY:
+            self._newest = decode_kill_switch(found.value)
+            self._newest_trouble = "the kill switch record is unreadable"
+        elif self._listener is not None:
+            self._listener.read(found.key, found.value, found.timestamp)
 
     def _lose(self, trouble: str) -> None:
         self._proven, self._record, self._trouble = None, None, trouble
+
+
+def _same(one: ConsumerRecord, other: ConsumerRecord) -> bool:
+    return (one.offset, one.timestamp, one.key, one.value) == (
+        other.offset, other.timestamp, other.key, other.value
+    )  # fmt: skip
 
 
 async def _close(consumer: AIOKafkaConsumer) -> None:

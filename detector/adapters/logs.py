@@ -7,6 +7,7 @@ Law: nothing out of a log record's payload is logged, and nothing that a produce
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TextIO
 
 import msgspec
@@ -74,7 +75,10 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
 
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     if log_format == "console":
-        return [_escape_controls, structlog.dev.ConsoleRenderer(colors=False)]
+        # The default shows local variables, and with them what a record or a request held.
+        plain = structlog.dev.plain_traceback
+        console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
+        return [_escape_controls, console]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(serializer=_to_json),
@@ -121,14 +125,31 @@ class LogListener:
             case notices.KillSwitchRead() if notice != self._kill_switch:
                 self._kill_switch = notice
                 self._log.warning("kill_switch_read", engaged=notice.engaged, known=notice.known)
+            case notices.RecordDeadLettered() | notices.EventsLost() | notices.TallyReceived():
+                self._loss(notice)
+            case notices.HistoryTroubled():
+                self._log.warning(
+                    "history_troubled", trouble=notice.trouble.value, reason=notice.reason
+                )
+            case notices.RulesRead() | notices.RuleChangeRead():
+                self._rules(notice)
+            case notices.TallyingHeld():
+                self._log.warning("tallying_held", held=notice.held)
+            case notices.RuleFlooded():
+                self._log.warning("rule_flooded", **asdict(notice))
+            case _:
+                pass
+
+    def _loss(
+        self, notice: notices.RecordDeadLettered | notices.EventsLost | notices.TallyReceived
+    ) -> None:
+        match notice:
             case notices.RecordDeadLettered():
                 self._count("records_dead_lettered", notice.reason, 1)
             case notices.EventsLost():
                 self._count("events_lost", notice.reason, notice.count)
             case notices.TallyReceived(outcome="unreadable"):
                 self._count("tally_records_refused", notice.outcome, 1)
-            case _:
-                pass
 
     def flush(self) -> None:
         """Tell what was counted and not yet told; for a timer and for the end of the process."""
@@ -171,6 +192,13 @@ class LogListener:
             reason=notice.reason,
             duration_seconds=round(notice.duration_seconds, 3),
         )
+
+    def _rules(self, notice: notices.RulesRead | notices.RuleChangeRead) -> None:
+        if isinstance(notice, notices.RulesRead):
+            self._log.info("rules_read", **asdict(notice))
+        else:
+            level = logging.WARNING if notice.objection else logging.INFO
+            self._log.log(level, "rule_change_read", **asdict(notice))
 
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))

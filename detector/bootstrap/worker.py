@@ -26,37 +26,20 @@ from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.rule_files import load_rules
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
+from detector.bootstrap.live_rules import followed_rules, tally_settings
 from detector.domain.budgets import SteadyTime
 from detector.domain.errors import PublishError
 from detector.domain.notices import BudgetLevel, KillSwitchRead, WatermarkMoved
-from detector.domain.rules import RuleBook
 from detector.services.decisions import DecisionService
 from detector.services.evaluating import EvaluationService, EvaluationSettings
-from detector.services.tallying import TallyService, TallySettings
+from detector.services.tallying import TallyService
 from detector.settings import Settings
 from detector.stages.decide import Decider
-from detector.stages.tally import TallyLimits
 
 log = structlog.get_logger("detector.worker")
 
 STATUS_SECONDS = 1.0
 """How often lag, watermark and readiness are looked at."""
-
-
-def tally_settings(settings: Settings, rules: RuleBook) -> TallySettings:
-    """Return what agent 1 is built from."""
-    return TallySettings(
-        rules=rules,
-        mapping=settings.fields.mapping(),
-        limits=settings.input.limits(),
-        times=settings.windows.times(),
-        tally_limits=TallyLimits(
-            exact_contributors=settings.input.exact_contributors,
-            ids_per_pane=settings.input.dedup_ids_per_pane,
-        ),
-        topics=settings.topic_names(),
-        max_record_bytes=settings.tallies.max_record_bytes,
-    )
 
 
 class Worker:
@@ -70,18 +53,22 @@ class Worker:
         self._clock = Clock()
         self._topics = settings.topic_names()
         self._sources: dict[str, int] = {}
-        self._rules = load_rules(settings.rules_dir)
+        book = load_rules(settings.rules_dir)
         self._telemetry = Telemetry(settings, self._clock)
         self._security = security_of(settings)
         client = aiokafka_client(settings.broker, self._security)
         self._publisher = KafkaPublisher(client, client_id=f"{self._topics.app_id}-publisher")
-        self._control = ControlLog(self._topics.control, client=client, clock=self._steady)
+        self._live = followed_rules(settings, self._steady, self._telemetry, book)
+        self._control = ControlLog(
+            self._topics.control, client=client, clock=self._steady, listener=self._live
+        )
         self._app = create_app(self._faust_settings())
         self._tally: TallyService[Any] = TallyService(
-            tally_settings(settings, self._rules),
+            tally_settings(settings, book),
             self._publisher,
             self._telemetry,
             self._partitions,
+            self._live,
         )
         self._agents = self._make_agents()
         self._transport = self._install_transport()
@@ -125,7 +112,6 @@ class Worker:
                 times=settings.windows.times(),
                 evaluate=settings.evaluate_config(),
                 topics=topics,
-                key_labels={rule.name: rule.key_labels for rule in self._rules},
                 exact_contributors=settings.input.exact_contributors,
             ),
             self._publisher,
@@ -133,6 +119,7 @@ class Worker:
             tables["contributors"],
             self._telemetry,
             self._clock.monotonic,
+            self._live,
         )
         return Agents(
             self._app,
@@ -197,6 +184,7 @@ class Worker:
         return {
             "assigned": (assigned, "partitions assigned and recovered" if assigned else "waiting"),
             "broker": (control.known, "control topic read" if control.known else control.reason),
+            "rules": (self._live.is_settled, f"{len(self._live.timeline.entries())} rules"),
         }
 
     async def start(self) -> None:

@@ -50,6 +50,15 @@ def actuate(config: Config = None) -> int:
 
 
 @app.command(epilog=EPILOG)
+def api(config: Config = None) -> int:
+    """Serve CloudWatch's API for AWS clients, until SIGTERM; without keys on loopback alone."""
+    settings = read_settings(config)
+    from detector import bootstrap
+
+    return bootstrap.run_api(settings)
+
+
+@app.command(epilog=EPILOG)
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="End when both alarms and the action were seen.")
@@ -102,6 +111,48 @@ def decode(
     from detector.cli import decoding
 
     return decoding.decode(settings, file, output, whole=whole, topic=topic)
+
+
+@app.command(epilog=EPILOG)
+def backtest(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|topic:NAME",
+            help="Records, one a line (.gz is unpacked), a .parquet file, or a topic.",
+        ),
+    ],
+    config: Config = None,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="Directory of rules instead of the settings'.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Settings file to compare with.")
+    ] = None,
+    against_rules: Annotated[
+        Path | None, typer.Option("--against-rules", help="Directory of rules to compare with.")
+    ] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="First time, ISO 8601 or epoch milliseconds.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="First time that no longer counts.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> int:
+    """Tell what would have fired on recorded records, what would have been done, and its cost."""
+    settings = read_settings(config)
+    from detector.cli import backtesting
+
+    return backtesting.run(
+        source,
+        settings,
+        rules=rules,
+        against=against,
+        against_rules=against_rules,
+        span=(begin, end),
+        output=output,
+    )
 
 
 class Tailed(StrEnum):

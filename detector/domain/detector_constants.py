@@ -72,6 +72,55 @@ SEQUENTIAL_LEAST_HOSTS: Final = 3
 # raised it: a fifth of the requests of a window are another caller's or more in most services.
 SEQUENTIAL_REST_P: Final = 1e-4
 
+# D4, peer latency. --------------------------------------------------------------------------------
+
+# The smallest slowdown that counts is 25 %; the levels above it only find larger ones sooner. A
+# sick device is 1.9 to 2.2 times as slow as its peers in the labelled data: 1.8 lies below that.
+LATENCY_LEVELS: Final = (1.25, 1.5, 1.8)
+# Where between level and noise a record counts in full. Healthy devices in a bad spell and sick
+# ones differ up to 1.6 sigma and hardly above (logistic regression on spells of 25 minutes), and
+# the level of 1.5 lies at 1.04 sigma where that was seen: half a sigma or less above a level.
+LATENCY_FULL_SIGMAS: Final = 1.0 / 3.0
+# A record far below a level takes as much as six add: a sick device is as fast as its peers in 2 %
+# of minutes, a healthy one in a bad spell in 20 %.
+LATENCY_TAKEN_RECORDS: Final = 6.0
+# However quiet a service is: healthy devices were above 1.8 for 2 minutes running, 1.5 for 7.
+LATENCY_LEAST_RECORDS: Final = 6.0
+# The factor of the noise, the one number that sets false alarms against time: both clusters reach
+# 0.85 of what is asked for in 350 healthy devices and two weeks.
+LATENCY_RECORDS_PER_NOISE: Final = 26.0
+# Evidence never exceeds twice what is asked for, so that a host that was mended clears in minutes.
+LATENCY_MOST_EVIDENCE: Final = 2.0
+# A quarter of an hour to a few hours is how long spells last; half an hour sees most of them.
+LATENCY_BLOCK_RECORDS: Final = 30
+# Memories of the two measures of noise: it follows the time of day, and is there after minutes.
+LATENCY_SIGMA_RECORDS: Final = 60
+LATENCY_INFLATION_RECORDS: Final = 15
+# What counts as one record at most when noise is measured: tails are not the bulk.
+LATENCY_MOST_SIGMAS: Final = 4.0
+# Hosts that are alike to the last per cent still differ by this much tomorrow.
+LATENCY_LEAST_SIGMA: Final = 0.05
+# Without a panel: what the more persistent of two clusters shows.
+LATENCY_USUAL_INFLATION: Final = 9.0
+# The median of four others is one healthy host even if one of them is sick.
+LATENCY_LEAST_PEERS: Final = 4
+# Fewer hosts give no spread.
+LATENCY_LEAST_HOSTS: Final = 8
+# A mean over a quarter of the usual number of requests is twice as noisy; such hosts are left out.
+LATENCY_LEAST_COUNT_PART: Final = 0.25
+# Half an hour of absence: the host has been taken away, or nothing is known of it any more.
+LATENCY_FORGET_RECORDS: Final = 30
+# Hosts that carry evidence, and hosts of all panels, of all services of a partition together; a
+# panel of 512 measures the spread within 5 %. Snapshots stay below 400 kB.
+LATENCY_REMEMBERED: Final = 4_096
+LATENCY_PANEL_HOSTS: Final = 512
+LATENCY_PANELS_IN_ALL: Final = 4_096
+# Services that are followed.
+LATENCY_SERVICES: Final = 1_000
+# More than a tenth of the hosts cannot be slow by themselves: two generations of machines, a load
+# that reaches only some. They are told, and marked as shared.
+LATENCY_SHARED_FRACTION: Final = 0.1
+
 # D5, silence. -------------------------------------------------------------------------------------
 
 # Absent for three panes: one lost batch of a shipper is one pane, a restart two.

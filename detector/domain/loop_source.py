@@ -16,6 +16,8 @@ from detector.domain.open_pane import (
     FAULTS,
     HOST,
     LAST_SEEN_MS,
+    LATENCIES,
+    LATENCY_US,
     REQUESTS,
     SERVICE,
     SLOW,
@@ -30,6 +32,7 @@ MS_BY_UNIT = {
     LatencyUnit.MILLISECONDS: 1.0,
     LatencyUnit.SECONDS: 1000.0,
 }
+US_BY_UNIT = {unit: ms * 1000.0 for unit, ms in MS_BY_UNIT.items()}
 COMPARISON = {
     Operator.GREATER_THAN: ">",
     Operator.LESS_THAN: "<",
@@ -142,6 +145,8 @@ class LoopSource:
         yield "   if found is None:"
         yield "    tally.late += 1"
         yield "    continue"
+        yield "   if found.book is not BOOK:"
+        yield from self._hand_over("    ")
         yield "   pane = found"
         yield f"   start = max(pane.start_ms, {EARLIEST_MS})"
         yield f"   end = min(pane.start_ms + {self._times.pane_ms}, {LATEST_MS})"
@@ -188,7 +193,10 @@ class LoopSource:
             )
             if self._mapping.slow_threshold_ms_by_service:
                 threshold = f"SLOW_BY_SERVICE.get(service, {threshold})"
-            yield f"  if {self._value(layout.latency)} > {threshold}: row[{SLOW}] += 1"
+            microseconds = US_BY_UNIT[self._mapping.latency_unit]
+            yield f"  latency = {self._value(layout.latency)}"
+            yield f"  row[{LATENCY_US}] += latency * {microseconds!r}; row[{LATENCIES}] += 1"
+            yield f"  if latency > {threshold}: row[{SLOW}] += 1"
         if layout.connection_failure:
             yield f"  failures = {self._amount(layout.connection_failure)}"
             yield f"  if failures: row[{CONNECTION_FAILURES}] += failures"

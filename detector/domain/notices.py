@@ -9,14 +9,17 @@ has a reason.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from detector.domain.rule_log import RuleObjection
 from detector.domain.vocabulary import (
     ActionKind,
     AlarmState,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -170,6 +173,63 @@ class OutcomeRecorded:
     duration_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class RulesRead:
+    """The rules' log was read from its beginning: ``rules`` stand after ``changes`` of them."""
+
+    rules: int
+    changes: int
+    passed_over: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChangeRead:
+    """A rule changes from pane ``from_ms`` on, or the change was passed over for ``objection``."""
+
+    name: str
+    kind: str
+    version: str
+    from_ms: int
+    objection: RuleObjection | None
+    rules: int
+
+
+@dataclass(frozen=True, slots=True)
+class TallyingHeld:
+    """Tallying waits for the control topic to be readable (``held``), or goes on."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFlooded:
+    """A rule had more contributors than are counted exactly in several panes in a row, or no more.
+
+    ``rules`` are flooding now in this process.
+    """
+
+    rule: str
+    version: str
+    flooding: bool
+    rules: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsKept:
+    """``count`` records of the reports topic came to ``fate`` in the history of reports."""
+
+    fate: ReportFate
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTroubled:
+    """The history of reports met ``trouble``; ``reason`` is what was found."""
+
+    trouble: HistoryTrouble
+    reason: str
+
+
 Notice = (
     RecordsConsumed
     | RecordsDecoded
@@ -187,6 +247,12 @@ Notice = (
     | BudgetLevel
     | KillSwitchRead
     | OutcomeRecorded
+    | RulesRead
+    | RuleChangeRead
+    | TallyingHeld
+    | RuleFlooded
+    | ReportsKept
+    | HistoryTroubled
 )
 
 NoticeListener = Callable[[Notice], None]

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.domain.contributors import Key, RuleTable
-from detector.domain.rules import Aggregate, ContributorRule
+from detector.domain.events import LogEvent
+from detector.domain.rules import Aggregate, ContributorRule, RuleBook
 from detector.domain.tallies import FleetPane, RulePane
 from detector.domain.tally_columns import fleet_panes, rule_pane
 
-REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, CALLERS, SERVICE, ZONE = range(8)
+(
+    REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, LATENCY_US, LATENCIES, CALLERS,
+    SERVICE, ZONE,
+) = range(10)  # fmt: skip
 """Places in a fleet row; behind them stand the cells of ``RowRules``."""
 
 MAX_ROW_RULES = 8
@@ -50,19 +54,21 @@ class OpenPane:
 
     ``rows`` is keyed by host alone, because one string is hashed several times faster than a tuple
     of three; a host that appears under a second service or zone has those rows in ``other_rows``,
-    keyed by all three. ``row_rules`` holds what the cells of the rows stand for, by cell.
+    keyed by all three. ``row_rules`` holds what the cells of the rows stand for, by cell. ``book``
+    is in force in the pane from its opening to its end; ``tables`` belong to its rules, in order.
     """
 
     __slots__ = (
-        "ids", "other_rows", "row_rules", "rows", "start_ms", "tables", "zones",
+        "book", "ids", "other_rows", "row_rules", "rows", "start_ms", "tables", "zones",
     )  # fmt: skip
 
-    def __init__(self, start_ms: int, *, rules: int) -> None:
+    def __init__(self, start_ms: int, book: RuleBook) -> None:
         self.start_ms = start_ms
+        self.book = book
         self.rows: dict[str, list[Any]] = {}
         self.other_rows: dict[tuple[str, str, str], list[Any]] = {}
         self.zones: dict[str, tuple[str, str]] = {}
-        self.tables = [RuleTable() for _ in range(rules)]
+        self.tables = [RuleTable() for _ in book]
         self.row_rules: dict[int, RowRules] = {}
         self.ids: set[str] = set()
 
@@ -80,6 +86,23 @@ class OpenPane:
             other = self.other_rows[key] = _new_row(service, zone)
         return other
 
+    def add_event(self, event: LogEvent) -> None:
+        """Count an event that names host and zone in its row."""
+        zone = event.zone
+        row = self.row(event.service, zone, event.host)
+        if zone not in self.zones:
+            self.name_zone(zone, event.zone_id, event.zone_name)
+        row[REQUESTS] += event.requests
+        row[SLOW] += event.slow
+        row[CONNECTION_FAILURES] += event.connection_failures
+        row[LATENCY_US] += event.latency_us
+        row[LATENCIES] += event.latencies
+        row[LAST_SEEN_MS] = max(row[LAST_SEEN_MS], event.time_ms)
+        if event.faults:
+            row[FAULTS] += event.faults
+            if event.caller:
+                blame_caller(row, event.caller, event.faults)
+
     def name_zone(self, zone: str, zone_id: str, zone_name: str) -> None:
         """Remember both identities of a zone as the pane's first event of it had them."""
         self.zones.setdefault(zone, (zone_id, zone_name))
@@ -92,7 +115,7 @@ class OpenPane:
 
 
 def _new_row(service: str, zone: str) -> list[Any]:
-    return [0, 0, 0, 0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
+    return [0, 0, 0, 0, 0, 0.0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
 
 
 def blame_caller(row: list[Any], caller: str, faults: float) -> None:
@@ -106,9 +129,7 @@ def blame_caller(row: list[Any], caller: str, faults: float) -> None:
         callers[caller] = faults
 
 
-def packed_tables(
-    pane: OpenPane, rules: Sequence[ContributorRule]
-) -> tuple[list[FleetPane], list[RulePane]]:
+def packed_tables(pane: OpenPane) -> tuple[list[FleetPane], list[RulePane]]:
     """Return the travelling form of a closed pane: a fleet per service, a table per rule."""
     rows = pane.all_rows()
     _count_rows(pane, rows)
@@ -118,7 +139,7 @@ def packed_tables(
     )
     packed = [
         _rule_pane(rule, table)
-        for rule, table in zip(rules, pane.tables, strict=True)
+        for rule, table in zip(pane.book, pane.tables, strict=True)
         if table.values
     ]
     return fleets, packed

@@ -1,6 +1,6 @@
 """The closed window of one subject: as columns for the detectors, and as the public report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -61,7 +61,8 @@ class FleetWindow:
     ``zone_index`` (int64) points into ``zones``. ``caller_*`` describe the caller with the most
     faults of each host: its name (empty when there is none) and its faults, a lower bound.
     ``newest``: requests, faults, slow and connection failures of the newest pane alone, a row each
-    (4 x hosts); ``None`` where that is not known.
+    (4 x hosts); ``None`` where that is not known. ``latency_us`` sums up what ``latencies`` of the
+    requests took, in microseconds; both are empty where nothing is known of latency.
     """
 
     service: str
@@ -77,6 +78,8 @@ class FleetWindow:
     caller_names: tuple[str, ...]
     caller_faults: NDArray[np.float64]
     newest: NDArray[np.float64] | None = None
+    latency_us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    latencies: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def subject(self) -> str:
@@ -131,8 +134,9 @@ class PaneReport(msgspec.Struct, frozen=True):
 
     Windows overlap and panes do not, so that sums over any range are made of these. ``start`` in
     epoch milliseconds; the pane ends with its window. ``contributors`` are the ranked (keys, value)
-    of the pane; the other members are as in ``Report``. ``complete`` is false when the pane lacks a
-    source partition or its beginning.
+    of the pane; the other members are as in ``Report``, but ``totals`` has the hosts heard in the
+    whole window, because a pane is too short to hear every host in. ``complete`` is false when the
+    pane lacks a source partition or its beginning.
     """
 
     start: int

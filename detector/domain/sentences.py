@@ -134,6 +134,23 @@ def silent_words(who: str, what: str, evidence: Evidence) -> str:
     return f"{who} has none of the {what} {window_words(evidence)}"
 
 
+def latency_words(who: str, evidence: Evidence, *, sigma: float) -> str:
+    """Write how slow a host is beside its peers, and how much of the evidence needed that makes.
+
+    ``sigma`` is the noise of the service, of the logarithm of a ratio.
+    """
+    if not evidence.rate_ratio:
+        return f"{who} logged too little latency {window_words(evidence)}"
+    words = (
+        f"{who} took {evidence.value:.4g} ms a request {window_words(evidence)}, "
+        f"{evidence.rate_ratio:.2f} times the {evidence.total:.4g} ms of its {evidence.peers} "
+        f"peers, {percent(evidence.share)} of the evidence needed at a noise of {percent(sigma)}"
+    )
+    if evidence.fleet_event:
+        return f"{words}; so many hosts are slow that the cause is shared"
+    return words
+
+
 def change_sentence(state: AlarmState, words: str, evidence: Evidence) -> str:
     """Say the whole of a change of standing in one sentence."""
     seen, met = evidence.windows_seen, evidence.windows_met

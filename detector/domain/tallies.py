@@ -19,7 +19,9 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
 
     ``zones`` lists (zone, zone ID, zone name); ``zone_index`` (uint32) points into it, one entry
     per host of ``hosts``. ``requests``, ``faults``, ``slow``, ``connection_failures`` and
-    ``last_seen_ms`` are float64 columns. ``callers`` holds, for hosts with faults, up to eight
+    ``last_seen_ms`` are float64 columns, and so are ``latency_us`` (whole microseconds, summed) and
+    ``latencies`` (how many observations that is), which are empty where no latency was logged and
+    in records of older releases. ``callers`` holds, for hosts with faults, up to eight
     (row, caller, faults), the most faulty callers first.
     """
 
@@ -33,6 +35,8 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
     connection_failures: bytes
     last_seen_ms: bytes
     callers: list[tuple[int, str, float]]
+    latency_us: bytes = b""
+    latencies: bytes = b""
 
 
 class RulePane(msgspec.Struct, array_like=True, frozen=True):

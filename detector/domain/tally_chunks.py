@@ -85,6 +85,8 @@ def _fleet_rows(fleet: FleetPane, start: int, stop: int) -> FleetPane:
         fleet.connection_failures[packed],
         fleet.last_seen_ms[packed],
         [(row - start, name, faults) for row, name, faults in fleet.callers if start <= row < stop],
+        fleet.latency_us[packed],
+        fleet.latencies[packed],
     )
 
 

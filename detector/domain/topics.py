@@ -78,6 +78,16 @@ class Topics:
         """Records that could not be understood, byte for byte."""
         return f"{self.prefix}dead-letters"
 
+    @property
+    def metric_alarms(self) -> str:
+        """Alarms that were put through the API: definitions, standings, mute rules."""
+        return f"{self.prefix}metric-alarms"
+
+    @property
+    def metric_alarm_history(self) -> str:
+        """What happened to those alarms, item by item; who acts on them follows it."""
+        return f"{self.prefix}metric-alarm-history"
+
     def changelog(self, table: str) -> str:
         """Return the changelog topic of a Faust table."""
         return f"{self.app_id}-{table}-changelog"
@@ -98,6 +108,8 @@ class Topics:
             TopicSpec(self.outcomes, 1, keep_month),
             TopicSpec(self.control, 1, compact),
             TopicSpec(self.dead_letters, 1, keep_week),
+            TopicSpec(self.metric_alarms, 1, compact),
+            TopicSpec(self.metric_alarm_history, 1, keep_month),
             TopicSpec(self.changelog("contributors"), self.tally_partitions, compact),
             TopicSpec(self.changelog("alarms"), self.tally_partitions, compact),
             TopicSpec(self.changelog("decider"), 1, compact),

@@ -184,3 +184,40 @@ class ClosedBy(StrEnum):
 
     WATERMARK = "watermark"
     IDLE = "idle"
+
+
+class RuleState(StrEnum):
+    """Whether a contributor rule counts, in CloudWatch's words."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class RuleChangeKind(StrEnum):
+    """What an operator did to a contributor rule."""
+
+    PUT = "put"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    DELETE = "delete"
+    TAG = "tag"
+
+
+class ReportFate(StrEnum):
+    """What became of a record of the reports topic in the history of reports."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    OTHER_WINDOWS = "other_windows"
+    EXPIRED = "expired"
+    FUTURE = "future"
+    TOO_MANY_SUBJECTS = "too_many_subjects"
+
+
+class HistoryTrouble(StrEnum):
+    """What kept the history of reports from going on; it tries again by itself."""
+
+    FILE_SET_ASIDE = "file_set_aside"
+    FILE_FAILED = "file_failed"
+    TOPIC_UNREAD = "topic_unread"

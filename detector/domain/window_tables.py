@@ -20,7 +20,7 @@ from datasketches import frequent_items_error_type, frequent_strings_sketch
 from detector.domain.pane_ring import Entries, FloatArray, IntArray, PaneRing, Part
 from detector.domain.reports import FleetWindow, RuleWindow, WindowMeta, ZoneRef
 from detector.domain.tallies import FleetPane, RulePane
-from detector.domain.tally_columns import float_column, index_column
+from detector.domain.tally_columns import float_column, index_column, summed_columns
 
 CALLER_HOSTS = 512
 # Base 2 logarithm of the map that sketches are merged into: large enough to add no error to theirs.
@@ -38,7 +38,7 @@ class FleetTable:
 
     def __init__(self, service: str, window_panes: int) -> None:
         self.service = service
-        self._ring: PaneRing[str] = PaneRing(window_panes, 4)
+        self._ring: PaneRing[str] = PaneRing(window_panes, 6)
         self._zone_names: dict[str, tuple[str, str]] = {}
         self._shown: tuple[int, IntArray] = (-1, np.zeros(0, np.int64))
         self._hosts: tuple[str, ...] = ()
@@ -69,9 +69,7 @@ class FleetTable:
         part = Part(
             order,
             rows,
-            tuple(
-                map(float_column, (pane.requests, pane.faults, pane.slow, pane.connection_failures))
-            ),
+            summed_columns(pane),
             float_column(pane.last_seen_ms),
             Entries(rows[np.array(indexes, np.int64)], callers, faults),
         )
@@ -85,7 +83,7 @@ class FleetTable:
         """Return the window as columns, by zone and host."""
         rows = self._ring.present()
         self._name(rows)
-        requests, faults, slow, connection_failures = self._ring.sums(rows)
+        requests, faults, slow, connection_failures, latency_us, latencies = self._ring.sums(rows)
         names, caller_faults = self._top_callers(rows, requests, faults)
         return FleetWindow(
             service=self.service,
@@ -100,7 +98,9 @@ class FleetTable:
             last_seen_ms=self._ring.latest[rows],
             caller_names=names,
             caller_faults=caller_faults,
-            newest=self._ring.newest(rows)[:-1],
+            newest=self._ring.newest(rows)[:4],
+            latency_us=latency_us,
+            latencies=latencies,
         )
 
     def _name(self, rows: IntArray) -> None:

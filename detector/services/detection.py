@@ -14,6 +14,7 @@ from detector.domain.control import ControlView
 from detector.domain.limits import DecideConfig
 from detector.domain.reports import Report
 from detector.services.intake import Intake, IntakeResult
+from detector.services.rule_sources import FixedRules
 from detector.services.tallying import TallySettings
 from detector.stages.decide import Decider, Ruling
 from detector.stages.evaluate import EvaluateConfig, Evaluator
@@ -34,9 +35,10 @@ class Detection:
         partitions: int,
     ) -> None:
         self._sources = {topic: partitions}
+        rules = FixedRules(settings.rules)
         self._intake = Intake(
             topic,
-            rules=settings.rules,
+            rules_at=rules.book_at,
             mapping=settings.mapping,
             limits=settings.limits,
             times=settings.times,
@@ -45,7 +47,7 @@ class Detection:
             PartitionTally(
                 topic,
                 partition,
-                rules=settings.rules,
+                rules_at=rules.book_at,
                 times=settings.times,
                 limits=settings.tally_limits,
                 begins_inside=False,
@@ -55,7 +57,7 @@ class Detection:
         self._merge = Merge(
             settings.times,
             settings.tally_limits.exact_contributors,
-            {rule.name: rule.key_labels for rule in settings.rules},
+            rules.book_at,
         )
         self._evaluator = Evaluator(evaluate)
         self._decider = Decider(decide)
@@ -66,9 +68,18 @@ class Detection:
         """Decode, match and tally a batch of one partition, and merge the panes that it closed."""
         tally = self._tallies[partition]
         result = self._intake.take(messages, tally)
+        self._merge_closed(tally, now)
+        return result
+
+    def close_idle(self, partition: int, now: float) -> None:
+        """Close the panes of a partition of which nothing more came until ``now``."""
+        tally = self._tallies[partition]
+        tally.close_idle(round(now * 1000))
+        self._merge_closed(tally, now)
+
+    def _merge_closed(self, tally: PartitionTally, now: float) -> None:
         for (record,) in tally.drain(sources=self._sources, parts=1, part_of=lambda _: 0):
             self._merge.apply(record, now)
-        return result
 
     def tick(self, now: SteadyTime, control: ControlView) -> list[Ruling]:
         """Evaluate the windows that are complete and decide what follows from them."""

@@ -11,7 +11,7 @@ records that were held back, and windows already evaluated stay silent.
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -29,11 +29,13 @@ from detector.domain.notices import (
     WindowEvaluated,
 )
 from detector.domain.reports import Report
+from detector.domain.rules import RuleBook
 from detector.domain.tallies import decode_pane_record
 from detector.domain.topics import Topics
 from detector.domain.window_tables import Slide
 from detector.domain.windows import WindowTimes
-from detector.services.ports import RecordPublisher, StateStore, Timer
+from detector.services.ports import RecordPublisher, RuleSource, StateStore, Timer
+from detector.services.rule_sources import FixedRules
 from detector.stages.evaluate import EvaluateConfig, Evaluator
 from detector.stages.merge import Merge
 
@@ -64,15 +66,16 @@ class EvaluationSettings:
     times: WindowTimes
     evaluate: EvaluateConfig
     topics: Topics
-    key_labels: Mapping[str, tuple[str, ...]]
     exact_contributors: int = 50_000
 
 
 class _Owned(Generic[Token]):
     """One owned partition of the tallies topic."""
 
-    def __init__(self, settings: EvaluationSettings, state: EvaluationState | None) -> None:
-        self.merge = Merge(settings.times, settings.exact_contributors, settings.key_labels)
+    def __init__(
+        self, settings: EvaluationSettings, rules: RuleSource, state: EvaluationState | None
+    ) -> None:
+        self.merge = Merge(settings.times, settings.exact_contributors, rules.book_at)
         self.evaluator = Evaluator(settings.evaluate)
         self.waiting: AckQueue[Token] = AckQueue()
         self.lock = asyncio.Lock()
@@ -93,6 +96,7 @@ class EvaluationService(Generic[Token]):
         tables: StateStore,
         listener: NoticeListener,
         timer: Timer,
+        rules: RuleSource | None = None,
     ) -> None:
         self._settings = settings
         self._publisher = publisher
@@ -100,6 +104,7 @@ class EvaluationService(Generic[Token]):
         self._tables = tables
         self._listener = listener
         self._timer = timer
+        self._rules = rules or FixedRules(RuleBook())
         self._owned: dict[int, _Owned[Token]] = {}
 
     async def assigned(self, partition: int) -> None:
@@ -109,7 +114,7 @@ class EvaluationService(Generic[Token]):
         """
         raw = self._states.load(partition, str(partition))
         state = _decoded(raw) if raw else None
-        owned = self._owned[partition] = _Owned(self._settings, state)
+        owned = self._owned[partition] = _Owned(self._settings, self._rules, state)
         through_ms, outbox = (state.through_ms, state.outbox) if state is not None else (-1, [])
         await self._publish_changes(
             [msgspec.json.decode(change, type=AlarmChange) for change in outbox]
@@ -173,6 +178,7 @@ class EvaluationService(Generic[Token]):
         return self._owned.get(partition) is owned
 
     async def _advance(self, partition: int, owned: _Owned[Token], now: float) -> None:
+        await self._rules.settled()
         for slide in owned.merge.advance(now):
             if not self._is_owner(partition, owned):
                 return

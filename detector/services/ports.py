@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from detector.domain.actions import Action, Outcome
+from detector.domain.rules import RuleBook
 
 
 class RecordPublisher(Protocol):
@@ -22,6 +23,18 @@ class RecordPublisher(Protocol):
         partition: int | None = None,
     ) -> None:
         """Publish durably."""
+        ...
+
+
+class RuleSource(Protocol):
+    """The contributor rules in force, by pane."""
+
+    def book_at(self, pane_ms: int) -> RuleBook:
+        """Return the rules of the pane that starts at ``pane_ms``."""
+        ...
+
+    async def settled(self) -> None:
+        """Return when no change can come any more for panes that may be opened now."""
         ...
 
 

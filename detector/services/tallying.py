@@ -2,7 +2,8 @@
 
 Order, per source partition: tally the batch, publish its dead letters, publish every pane that
 closed (oldest first, each durable before the next), and only then release the batches whose panes
-are all published.
+are all published. Before a slice it waits until the rules of every pane that may be opened are
+known.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from detector.domain.acks import AckQueue
 from detector.domain.fields import DecodeLimits, FieldMapping
+from detector.domain.flooding import FloodWatch
 from detector.domain.idleness import Idleness
 from detector.domain.notices import (
     EventsLost,
@@ -21,6 +23,7 @@ from detector.domain.notices import (
     RecordDeadLettered,
     RecordsConsumed,
     RecordsDecoded,
+    RuleFlooded,
     TimesRead,
 )
 from detector.domain.partitioning import partition_of
@@ -32,7 +35,8 @@ from detector.domain.vocabulary import Loss
 from detector.domain.windows import WindowTimes
 from detector.services.dead_letters import dead_letter
 from detector.services.intake import Intake, IntakeResult
-from detector.services.ports import RecordPublisher
+from detector.services.ports import RecordPublisher, RuleSource
+from detector.services.rule_sources import FixedRules
 from detector.stages.tally import PartitionTally, TallyLimits
 
 Token = TypeVar("Token")
@@ -43,7 +47,10 @@ SLICE_RECORDS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class TallySettings:
-    """What agent 1 is built from. ``max_record_bytes`` bounds a tally record before it is split."""
+    """What agent 1 is built from. ``max_record_bytes`` bounds a tally record before it is split.
+
+    ``rules`` are in force where the service is given no other source of rules.
+    """
 
     rules: RuleBook
     mapping: FieldMapping
@@ -77,8 +84,11 @@ class TallyService(Generic[Token]):
         publisher: RecordPublisher,
         listener: NoticeListener,
         sources: Callable[[], dict[str, int]],
+        rules: RuleSource | None = None,
     ) -> None:
         self._settings = settings
+        self._rules = rules or FixedRules(settings.rules)
+        self._floods = FloodWatch()
         self._publisher = publisher
         self._listener = listener
         self._sources = sources
@@ -94,7 +104,7 @@ class TallyService(Generic[Token]):
         tally = PartitionTally(
             topic,
             partition,
-            rules=settings.rules,
+            rules_at=self._rules.book_at,
             times=settings.times,
             limits=settings.tally_limits,
             begins_inside=not had_commit and offset > 0,
@@ -104,6 +114,8 @@ class TallyService(Generic[Token]):
     def revoked(self, topic: str, partition: int) -> None:
         """Forget a source partition: its panes and its batches belong to the next owner."""
         self._owned.pop((topic, partition), None)
+        for rule, version, floods in self._floods.forget((topic, partition)):
+            self._listener(RuleFlooded(rule, version, floods, self._floods.count))
 
     @property
     def open_panes(self) -> int:
@@ -138,6 +150,9 @@ class TallyService(Generic[Token]):
                 source.tally.begin_at(messages[0].timestamp()[1])
             intake = self._intake(topic)
             for begin in range(0, len(messages), SLICE_RECORDS):
+                await self._rules.settled()
+                if self._owned.get((topic, partition)) is not source:
+                    return
                 part = messages[begin : begin + SLICE_RECORDS]
                 before = source.tally.late, source.tally.future, source.tally.duplicates
                 result = intake.take(part, source.tally)
@@ -173,7 +188,7 @@ class TallyService(Generic[Token]):
             settings = self._settings
             intake = self._intakes[topic] = Intake(
                 topic,
-                rules=settings.rules,
+                rules_at=self._rules.book_at,
                 mapping=settings.mapping,
                 limits=settings.limits,
                 times=settings.times,
@@ -192,6 +207,7 @@ class TallyService(Generic[Token]):
                 *(self._publish_record(record, part) for part, record in enumerate(records))
             )
             if records[0].pane_ms >= 0:
+                self._tell_floods(source.tally, records)
                 self._listener(PanesTallied(records[0].closed_by, 1))
 
     async def _publish_record(self, record: PaneRecord, part: int) -> None:
@@ -203,6 +219,16 @@ class TallyService(Generic[Token]):
                 value=encode_pane_record(chunk),
                 partition=part,
             )
+
+    def _tell_floods(self, tally: PartitionTally, records: Sequence[PaneRecord]) -> None:
+        overflowed = {
+            table.rule: table.version
+            for record in records
+            for table in record.rules
+            if table.sketch
+        }
+        for rule, version, floods in self._floods.see((tally.topic, tally.partition), overflowed):
+            self._listener(RuleFlooded(rule, version, floods, self._floods.count))
 
     async def _publish_dead_letters(self, topic: str, partition: int, result: IntakeResult) -> None:
         letters = [

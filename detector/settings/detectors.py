@@ -17,6 +17,8 @@ class DetectorsSection(Section):
     """A few hosts that together own 66 % of the faults beyond the usual."""
     sequential: Switch = Switch.ON
     """The sequential test: evidence adds up pane by pane, the fastest to name a host."""
+    latency: Switch = Switch.ON
+    """Peer latency: hosts that answer more slowly than their peers, for longer than noise does."""
     caller: Switch = Switch.ON
     """Callers whose requests fail wherever they go; they are told, nothing is done to them."""
     zone: Switch = Switch.ON

@@ -23,6 +23,8 @@ from detector.settings.detecting import (
     ZoneTestSection,
 )
 from detector.settings.detectors import DetectorsSection
+from detector.settings.history import HistorySection
+from detector.settings.live_rules import RulesSection
 from detector.settings.running import (
     KafkaSection,
     SecuritySection,
@@ -30,6 +32,7 @@ from detector.settings.running import (
     TelemetrySection,
     TopicsSection,
 )
+from detector.settings.serving import ApiSection
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
 InputTopics = Annotated[tuple[TopicName, ...], SplitAtCommas, Field(min_length=1, max_length=1000)]
@@ -77,6 +80,7 @@ class Settings(BaseSettings):
     windows: WindowsSection = WindowsSection()
     input: InputSection = InputSection()
     fields: FieldsSection = FieldsSection()
+    rules: RulesSection = RulesSection()
     alarms: AlarmsSection = AlarmsSection()
     share_test: ShareTestSection = ShareTestSection()
     zone_test: ZoneTestSection = ZoneTestSection()
@@ -85,9 +89,11 @@ class Settings(BaseSettings):
     actuator: ActuatorSection = ActuatorSection()
     tallies: TalliesSection = TalliesSection()
     topics: TopicsSection = TopicsSection()
+    history: HistorySection = HistorySection()
     kafka: KafkaSection = KafkaSection()
     security: SecuritySection = SecuritySection()
     telemetry: TelemetrySection = TelemetrySection()
+    api: ApiSection = ApiSection()
 
     @field_validator("broker")
     @classmethod

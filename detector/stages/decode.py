@@ -11,7 +11,8 @@ stands beside it must agree with it on all that it accepts. Rules of precedence,
 - requests: the total of the requests field, else the observations of the fault field, else those of
   the latency, else 1.
 - faults: the total of the fault field, else ``requests`` when the status is 500 or more, else 0.
-- slow: observations of the latency above the service's threshold. connection failures: total, or 0.
+- slow: observations of the latency above the service's threshold; latency: their total and count.
+- connection failures: total, or 0.
 - log group: ``_aws.LogGroupName`` when it is text that is not empty, else the topic.
 - A plain event needs one mapped member, or one that a contributor rule reads.
 
@@ -46,6 +47,7 @@ _MS_BY_UNIT = {
     LatencyUnit.MILLISECONDS: 1.0,
     LatencyUnit.SECONDS: 1000.0,
 }
+_US_PER_MS = 1000.0
 _DIGITS = 10
 """Texts of fewer digits are a status."""
 _COUNTED = ("requests", "fault", "latency", "connection_failure")
@@ -59,6 +61,8 @@ class _Counts(NamedTuple):
     faults: float
     slow: float
     connection_failures: float
+    latency_us: float
+    latencies: float
 
 
 class Decoder:
@@ -72,6 +76,7 @@ class Decoder:
     ) -> None:
         self._mapping = mapping
         self._limits = limits
+        self._us_by_unit = _MS_BY_UNIT[mapping.latency_unit] * _US_PER_MS
         self._index = FieldIndex(
             {
                 "host": mapping.host,
@@ -168,6 +173,8 @@ class Decoder:
             connection_failures=counts.connection_failures,
             event_id=self._text(root, names, "event_id"),
             document=root,
+            latency_us=counts.latency_us,
+            latencies=counts.latencies,
         )
 
     def _counts(self, root: Mapping[str, Any], names: Names, service: str) -> _Counts | Unreadable:
@@ -193,6 +200,8 @@ class Decoder:
             faults=faults,
             slow=slow_count(latency, self._slow_threshold(service)) if latency else 0.0,
             connection_failures=connection_failure.total if connection_failure else 0.0,
+            latency_us=latency.total * self._us_by_unit if latency else 0.0,
+            latencies=latency.count if latency else 0.0,
         )
 
     def _text(self, root: Mapping[str, Any], names: Names, meaning: str) -> str:

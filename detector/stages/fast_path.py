@@ -55,7 +55,8 @@ def compile_loop(
 ) -> Run:
     """Return ``run(messages, tally, slow)`` for one layout.
 
-    ``cell`` is the place in every fleet row that belongs to this layout alone.
+    ``cell`` is the place in every fleet row that belongs to this layout alone. Events of a pane
+    that was opened with another book are not read.
     ``run`` counts what it can read into ``tally`` and hands every other message to ``slow``, in
     offset order. ``callbacks`` supplies ``blame_caller(row, caller, faults)`` and ``name_zone(pane,
     zone, message)``.
@@ -79,6 +80,7 @@ def compile_loop(
         "REFUSED": (msgspec.DecodeError, TypeError, RecursionError, UnicodeDecodeError),
         "UNSET": msgspec.UNSET,
         "masks": _GroupMasks(rules, topic),
+        "BOOK": rules,
         **source.constants,
         **callbacks,
     }

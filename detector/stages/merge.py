@@ -20,15 +20,17 @@ the entries of callers and contributors, applying takes about 80 ms.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from detector.domain.progress import SourceProgress
 from detector.domain.reports import NewestPane, WindowMeta
+from detector.domain.rules import RuleBook
+from detector.domain.shown_rules import ShownRules
 from detector.domain.tallies import PaneRecord
 from detector.domain.tally_chunks import ChunkBuffer
 from detector.domain.tally_columns import check_record, float_column
-from detector.domain.window_tables import FleetTable, RuleTable, Slide, shown_version
+from detector.domain.window_tables import FleetTable, RuleTable, Slide
 from detector.domain.windows import Window, WindowTimes
 
 APPLIED: Final = "applied"
@@ -43,19 +45,19 @@ NEVER: Final = -(2**62)
 class Merge:
     """All subjects of one partition of the tallies topic.
 
-    ``exact_contributors``: most keys that a rule window lists. ``key_labels``: how the keys of each
-    rule are called.
+    ``exact_contributors``: most keys that a rule window lists. ``rules_at``: the rules in force in
+    the pane that starts at a given time.
     """
 
     def __init__(
         self,
         times: WindowTimes,
         exact_contributors: int,
-        key_labels: Mapping[str, tuple[str, ...]] | None = None,
+        rules_at: Callable[[int], RuleBook] = lambda _: RuleBook(),
     ) -> None:
         self._times = times
         self._exact_contributors = exact_contributors
-        self._key_labels = dict(key_labels or {})
+        self._shown_rules = ShownRules(rules_at, times, exact_contributors)
         self._progress = SourceProgress(times.patience_ms)
         self._chunks = ChunkBuffer()
         self._fleets: dict[str, FleetTable] = {}
@@ -175,14 +177,11 @@ class Merge:
 
     def _show(self, meta: WindowMeta, tables: Sequence[FleetTable | RuleTable]) -> Slide:
         fleets = sorted((t for t in tables if isinstance(t, FleetTable)), key=lambda t: t.service)
-        rules: dict[str, list[RuleTable]] = {}
-        for table in tables:
-            if isinstance(table, RuleTable):
-                rules.setdefault(table.rule, []).append(table)
-        windows = []
-        for name in sorted(rules):
-            chosen, its_meta = shown_version(rules[name], meta)
-            windows.append(chosen.window(its_meta, self._key_labels.get(name, ())))
+        rules = [table for table in tables if isinstance(table, RuleTable)]
+        windows = [
+            chosen.window(its_meta, labels)
+            for chosen, its_meta, labels in self._shown_rules.choose(rules, meta)
+        ]
         return Slide(meta, [table.window(meta) for table in fleets], windows)
 
     def _skip_to(self, frontier: int) -> None:

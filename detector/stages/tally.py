@@ -21,17 +21,7 @@ from datasketches import frequent_strings_sketch
 
 from detector.domain.contributors import Contribution, RuleTable
 from detector.domain.events import LogEvent
-from detector.domain.open_pane import (
-    CONNECTION_FAILURES,
-    FAULTS,
-    LAST_SEEN_MS,
-    REQUESTS,
-    SLOW,
-    OpenPane,
-    RowRules,
-    blame_caller,
-    packed_tables,
-)
+from detector.domain.open_pane import OpenPane, RowRules, packed_tables
 from detector.domain.rules import RuleBook
 from detector.domain.tallies import TALLY_SCHEMA, PaneRecord
 from detector.domain.vocabulary import ClosedBy
@@ -58,7 +48,8 @@ class PartitionTally:
 
     The owner feeds records in offset order, then takes ``drain()``: closed panes in order.
     ``top_ms`` is the highest event time that moved the watermark; ``touched_ms`` the newest pane
-    touched since the owner last reset it.
+    touched since the owner last reset it. ``rules_at`` gives the rules in force in the pane that
+    starts at a given time.
     """
 
     def __init__(
@@ -66,7 +57,7 @@ class PartitionTally:
         topic: str,
         partition: int,
         *,
-        rules: RuleBook,
+        rules_at: Callable[[int], RuleBook],
         times: WindowTimes,
         limits: TallyLimits,
         begins_inside: bool,
@@ -75,7 +66,7 @@ class PartitionTally:
         self.partition = partition
         self.times = times
         self.limits = limits
-        self.rules = tuple(rules)
+        self._rules_at = rules_at
         self.panes: dict[int, OpenPane] = {}
         self.closed_through_ms = NEVER
         self.top_ms = NEVER
@@ -96,8 +87,27 @@ class PartitionTally:
         pane = self.panes.get(start)
         if pane is None:
             self._find_beginning(time_ms)
-            pane = self.panes[start] = OpenPane(start, rules=len(self.rules))
+            pane = self.panes[start] = OpenPane(start, self._rules_at(start))
         return pane
+
+    def book_of(self, time_ms: int) -> RuleBook:
+        """Return the rules that are in force for an event of this time.
+
+        An open pane keeps the book with which it was opened.
+        """
+        start = self.times.pane_of(time_ms)
+        pane = self.panes.get(start)
+        return self._rules_at(start) if pane is None else pane.book
+
+    def books(self) -> list[RuleBook]:
+        """Return the different books of the open panes and of the pane behind them, oldest first.
+
+        These are what the next events will meet, as far as can be told.
+        """
+        starts = sorted(self.panes)
+        following = (starts[-1] + self.times.pane_ms) if starts else self.times.pane_of(self.top_ms)
+        books = [self.panes[start].book for start in starts] + [self._rules_at(following)]
+        return list({id(book): book for book in books}.values())
 
     def _find_beginning(self, time_ms: int) -> None:
         """Note up to where panes may be partial; ``time_ms`` is where the log was first seen."""
@@ -120,7 +130,7 @@ class PartitionTally:
     ) -> None:
         """Count one event in its pane (reference path).
 
-        ``contributions`` are (rule position, contribution).
+        ``contributions`` are (position in ``book_of`` the event, contribution).
         """
         time_ms = event.time_ms
         if self.is_future(time_ms, record_ms):
@@ -134,7 +144,7 @@ class PartitionTally:
             self.duplicates += 1
             return
         if event.host and event.zone:
-            self._add_row(pane, event)
+            pane.add_event(event)
         for position, contribution in contributions:
             keys = contribution.keys
             self.add_contribution(
@@ -153,20 +163,6 @@ class PartitionTally:
         if len(pane.ids) < self.limits.ids_per_pane:
             pane.ids.add(event_id)
         return True
-
-    def _add_row(self, pane: OpenPane, event: LogEvent) -> None:
-        zone = event.zone
-        row = pane.row(event.service, zone, event.host)
-        if zone not in pane.zones:
-            pane.name_zone(zone, event.zone_id, event.zone_name)
-        row[REQUESTS] += event.requests
-        row[SLOW] += event.slow
-        row[CONNECTION_FAILURES] += event.connection_failures
-        row[LAST_SEEN_MS] = max(row[LAST_SEEN_MS], event.time_ms)
-        if event.faults:
-            row[FAULTS] += event.faults
-            if event.caller:
-                blame_caller(row, event.caller, event.faults)
 
     def add_contribution(
         self, table: RuleTable, key: str | tuple[str, ...], contribution: Contribution
@@ -271,7 +267,7 @@ class PartitionTally:
         partial_through_ms = NEVER if self._partial_through_ms is None else self._partial_through_ms
         told = []
         for start, pane, through_ms, closed_by, losses in closed:
-            fleets, rules = packed_tables(pane, self.rules) if pane is not None else ([], [])
+            fleets, rules = packed_tables(pane) if pane is not None else ([], [])
             told.append(
                 [
                     PaneRecord(

@@ -129,7 +129,7 @@ def test_the_inner_layers_import_no_library_but_these() -> None:
     """Nothing that reaches a file, a socket or a clock; of ``sys`` only the largest float."""
     allowed = set(
         "detector datasketches msgspec numpy scipy collections dataclasses datetime enum functools "
-        "hashlib heapq itertools json math re sys typing".split()
+        "hashlib heapq itertools json lark math re sys typing".split()
     )
     used = {
         name.split(".")[0]

@@ -11,6 +11,7 @@ def test_names_are_those_of_the_documentation() -> None:
     assert (
         "detector.tallies detector.reports detector.alarms detector.decisions detector.actions "
         "detector.outcomes detector.control detector.dead-letters "
+        "detector.metric-alarms detector.metric-alarm-history "
         "detector-contributors-changelog detector-alarms-changelog detector-decider-changelog"
     ).split() == names
     assert "detector.logs" == topics.logs

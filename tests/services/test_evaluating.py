@@ -111,7 +111,7 @@ class World:
 
     async def start(self) -> EvaluationService[int]:
         service: EvaluationService[int] = EvaluationService(
-            EvaluationSettings(WindowTimes(), self._evaluate, TOPICS, {}),
+            EvaluationSettings(WindowTimes(), self._evaluate, TOPICS),
             self.broker,
             Table(self.broker, "alarms"),
             Table(self.broker, "contributors"),

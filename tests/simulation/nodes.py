@@ -24,6 +24,7 @@ from detector.domain.windows import WindowTimes
 from detector.services.actuation import ActuationService
 from detector.services.decisions import DecisionService
 from detector.services.evaluating import EvaluationService, EvaluationSettings
+from detector.services.rule_sources import FixedRules
 from detector.services.tallying import TallyService, TallySettings
 from detector.stages.decide import Decider
 from detector.stages.evaluate import EvaluateConfig
@@ -76,7 +77,6 @@ EVALUATION = EvaluationSettings(
     evaluate=EvaluateConfig(windows_required=2, windows_seen=3, share_test=ShareTestConfig(),
                             top_n=20),
     topics=TOPICS,
-    key_labels={each.name: each.key_labels for each in RULES},
 )  # fmt: skip
 FLEET_BUCKET = BucketLimits(2.0, 0.1)
 LOCAL_BUCKET = BucketLimits(3.0, 0.1)
@@ -115,6 +115,7 @@ class Worker:
             Store(world, self.process, "contributors"),
             lambda _notice: None,
             lambda: 0.0,
+            FixedRules(RULES),
         )
         self.decider = Decider(DECIDE)
         store = EpochStore(world, self.process, "decider")

@@ -73,6 +73,8 @@ def test_an_event_carries_everything_that_its_document_says() -> None:
         connection_failures=2.0,
         event_id="r-1",
         document=document,
+        latency_us=20_000_000.0,
+        latencies=10.0,
     )
     assert Decoded(Envelope.EMF, [expected]) == decode(document, decoder(event_id=("RequestId",)))
 

@@ -5,18 +5,21 @@ Drawings: a digit is a pane with data, a dot one without; ``[....)`` is a window
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.domain.rules import RuleBook
 from detector.domain.tallies import PaneRecord
 from detector.domain.tally_chunks import split_record
 from detector.domain.vocabulary import ClosedBy
 from detector.domain.window_tables import Slide
 from detector.domain.windows import WindowTimes
 from detector.stages.merge import Merge
+from tests.builders import rule
 from tests.support.panes import (
     PANE,
     PANES,
@@ -406,9 +409,11 @@ def test_a_subject_that_falls_silent_is_shown_empty_once_while_others_go_on() ->
 
 
 def test_rules_carry_the_labels_that_the_rule_book_gives_their_keys() -> None:
-    merge = Merge(TIMES, 50_000, {"faults-by-host": ("$.host",)})
-    (slide,) = feed(merge, [record_of([Event(pane=0, faults=1)], pane=0)])
+    tallied = record_of([Event(pane=0, faults=1)], pane=0)
+    known = replace(rule(keys=[("host",)]), version=tallied.rules[0].version)
+    (slide,) = feed(Merge(TIMES, 50_000, lambda _: RuleBook((known,))), [tallied])
     assert ("$.host",) == slide.rules[0].key_labels
+    assert slide.rules[0].meta.trustworthy
 
 
 def test_progress_by_idleness_closes_panes_like_any_other() -> None:

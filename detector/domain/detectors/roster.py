@@ -5,6 +5,7 @@ from detector.domain.detectors.caller_out import CallerOut
 from detector.domain.detectors.dominance import HostShare
 from detector.domain.detectors.fleet_guard import FleetGuard
 from detector.domain.detectors.fleet_view import FleetView
+from detector.domain.detectors.peer_latency import PeerLatency
 from detector.domain.detectors.rule_dominance import ContributorShare
 from detector.domain.detectors.sequential import SequentialTest
 from detector.domain.detectors.several_culprits import SeveralCulprits
@@ -27,6 +28,7 @@ def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
         ShareOutlier(config),
         SeveralCulprits(config),
         SequentialTest(config),
+        PeerLatency(config),
         CallerOut(config),
         *(ZoneOutlier(config, signal) for signal in (ZONE_FAULTS, ZONE_SLOW, ZONE_CONNECTIONS)),
         Silence(config),

@@ -57,3 +57,8 @@ class Series:
 
     times: NDArray[np.int64]
     values: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls) -> "Series":
+        """Return a series without datapoints."""
+        return cls(times=np.empty(0, np.int64), values=np.empty(0, np.float64))

@@ -8,44 +8,40 @@ Known limit: active alarms are those whose moves this process has seen, or was t
 ``alarms_active_are`` after a restart or a rebalance.
 """
 
-import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Info,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import Counter
 
+from detector.adapters.metrics.families import Families
 from detector.domain import notices
 from detector.domain.detectors.roster import detector_names
+from detector.domain.rule_log import RuleObjection
 from detector.domain.vocabulary import (
     ActionKind,
     AlarmState,
     ClosedBy,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
 
 OTHER = "other"
 NO_REASON = "none"
+ACCEPTED = "accepted"
 _FINISHED = frozenset({OutcomeState.SUCCEEDED, OutcomeState.FAILED})
 _EVALUATION_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _DELAY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _ACTION_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class Metrics:
+class Metrics(Families):
     """Listens to notices and keeps the figures; ``registry`` is what an exporter shows.
 
     ``topics`` are the input topics, ``detectors`` the names of detectors (default: all there are);
@@ -61,13 +57,10 @@ class Metrics:
         build: Mapping[str, str] | None = None,
         config_hash: str = "",
     ) -> None:
-        # Creation times would double the exposition, and nobody asks a detector for them.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry(auto_describe=True)
+        super().__init__()
         self._topics = frozenset(topics)
         known = (*(detector_names() if detectors is None else detectors), OTHER)
         self._active: dict[str, set[str]] = {name: set() for name in known}
-        ProcessCollector(registry=self.registry)
         self._make_input_metrics()
         self._make_window_metrics()
         self._make_alarm_metrics()
@@ -78,13 +71,15 @@ class Metrics:
         self._by_type: dict[type, Callable[[Any], None]] = {
             notices.RecordsConsumed: self._on_consumed,
             notices.RecordsDecoded: self._on_decoded,
-            notices.TimesRead: self._on_times,
+            notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
             notices.EventsUnplaced: lambda told: self._unplaced.inc(told.count),
-            notices.RecordDeadLettered: self._on_dead_letter,
-            notices.PanesTallied: self._on_panes,
-            notices.WatermarkMoved: self._on_watermark,
-            notices.TallyReceived: self._on_tally,
+            notices.WatermarkMoved: lambda told: self._watermark.labels(
+                self._topic(told.topic)
+            ).set(told.time_ms / 1000),
+            notices.RecordDeadLettered: lambda told: self._dead.labels(told.reason).inc(),
+            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
+            notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
             notices.ContributorsUnfollowed: lambda told: self._unfollowed.inc(told.count),
             notices.AlarmMoved: self._on_alarm,
@@ -92,6 +87,12 @@ class Metrics:
             notices.BudgetLevel: self._on_budget,
             notices.KillSwitchRead: self._on_kill_switch,
             notices.OutcomeRecorded: self._on_outcome,
+            notices.RulesRead: lambda told: self._rules.set(told.rules),
+            notices.RuleChangeRead: self._on_rule_change,
+            notices.TallyingHeld: lambda told: self._held.set(told.held),
+            notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
+            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
+            notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
         }
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -151,6 +152,12 @@ class Metrics:
             "Tally records received.",
             outcome=["applied", "duplicate", "late", "unreadable"],
         )
+        self._kept = self._counter(
+            "detector_history_reports", "Reports in the history.", fate=list(ReportFate)
+        )
+        self._troubles = self._counter(
+            "detector_history_troubles", "Troubles of the history.", trouble=list(HistoryTrouble)
+        )
         self._evaluations = self._counter(
             "detector_rule_evaluations", "Tables evaluated.", result=["complete", "incomplete"]
         )
@@ -159,6 +166,19 @@ class Metrics:
         )
         self._window_delay = self._histogram(
             "detector_window_delay_seconds", "From window end to its evaluation.", _DELAY_SECONDS
+        )
+
+        self._rules = self._gauge("detector_rules", "Contributor rules that stand.")
+        self._rule_changes = self._counter(
+            "detector_rule_changes",
+            "Changes of rules by what became of them.",
+            result=[ACCEPTED, *RuleObjection],
+        )
+        self._flooding = self._gauge(
+            "detector_rules_flooding", "Rules with more contributors than are counted exactly."
+        )
+        self._held = self._gauge(
+            "detector_tallying_held", "1 while the rules cannot be read, and nothing is counted."
         )
 
     def _make_alarm_metrics(self) -> None:
@@ -215,27 +235,12 @@ class Metrics:
     def _on_decoded(self, notice: notices.RecordsDecoded) -> None:
         self._decoded.labels(notice.envelope, notice.outcome).inc(notice.count)
 
-    def _on_times(self, notice: notices.TimesRead) -> None:
-        self._times.labels(notice.source).inc(notice.count)
-
     def _on_lost(self, notice: notices.EventsLost) -> None:
         self._lost.labels(notice.reason).inc(notice.count)
         if notice.reason is Loss.LATE:
             self._late.inc(notice.count)
         elif notice.reason is Loss.DUPLICATE:
             self._duplicate.inc(notice.count)
-
-    def _on_dead_letter(self, notice: notices.RecordDeadLettered) -> None:
-        self._dead.labels(notice.reason).inc()
-
-    def _on_panes(self, notice: notices.PanesTallied) -> None:
-        self._panes.labels(notice.closed_by).inc(notice.count)
-
-    def _on_watermark(self, notice: notices.WatermarkMoved) -> None:
-        self._watermark.labels(self._topic(notice.topic)).set(notice.time_ms / 1000)
-
-    def _on_tally(self, notice: notices.TallyReceived) -> None:
-        self._tallies.labels(notice.outcome).inc()
 
     def _on_window(self, notice: notices.WindowEvaluated) -> None:
         result = "complete" if notice.complete else "incomplete"
@@ -252,6 +257,10 @@ class Metrics:
         else:
             self._active[name].discard(notice.alarm_id)
         self._alarms.labels(name).set(len(self._active[name]))
+
+    def _on_rule_change(self, notice: notices.RuleChangeRead) -> None:
+        self._rules.set(notice.rules)
+        self._rule_changes.labels(notice.objection or ACCEPTED).inc()
 
     def _on_decision(self, notice: notices.ActionDecided) -> None:
         self._proposed.labels(notice.kind).inc()
@@ -272,30 +281,3 @@ class Metrics:
 
     def _topic(self, topic: str) -> str:
         return topic if topic in self._topics else OTHER
-
-    def _counter(self, name: str, text: str, **labels: Sequence[str]) -> Counter:
-        metric = Counter(name, text, list(labels), registry=self.registry)
-        _start_at_zero(metric, labels)
-        return metric
-
-    def _gauge(self, name: str, text: str, **labels: Sequence[str]) -> Gauge:
-        metric = Gauge(name, text, list(labels), registry=self.registry)
-        _start_at_zero(metric, labels)
-        return metric
-
-    def _histogram(
-        self, name: str, text: str, buckets: Sequence[float], **labels: Sequence[str]
-    ) -> Histogram:
-        metric = Histogram(name, text, list(labels), buckets=buckets, registry=self.registry)
-        _start_at_zero(metric, labels)
-        return metric
-
-    def _info(self, name: str, text: str, values: Mapping[str, str]) -> None:
-        Info(name, text, registry=self.registry).info(dict(values))
-
-
-def _start_at_zero(
-    metric: Counter | Gauge | Histogram, labels: Mapping[str, Sequence[str]]
-) -> None:
-    for values in itertools.product(*labels.values()) if labels else ():
-        metric.labels(*values)

@@ -1,0 +1,5 @@
+"""Notices as Prometheus metrics."""
+
+from detector.adapters.metrics.catalogue import Metrics
+
+__all__ = ["Metrics"]

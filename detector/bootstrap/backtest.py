@@ -1,0 +1,66 @@
+"""A backtest put together: which recording, and which configurations."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from detector.adapters.kafka_security import librdkafka_client
+from detector.adapters.recordings import LineRecording, ParquetRecording, TopicRecording
+from detector.adapters.rule_files import load_rules
+from detector.bootstrap.common import security_of
+from detector.bootstrap.live_rules import tally_settings
+from detector.domain.vocabulary import Mode
+from detector.services.backtest import Configuration, backtest
+from detector.services.backtest_results import Result
+from detector.services.recordings import Recording, TimeRange
+from detector.settings import Settings
+
+TOPIC_PREFIX = "topic:"
+
+
+class Side(NamedTuple):
+    """One configuration by its settings; ``rules_dir`` stands in for that of the settings."""
+
+    name: str
+    settings: Settings
+    rules_dir: Path | None
+
+
+def run_backtest(
+    source: str, span: TimeRange, sides: list[Side], told: Callable[[float], None]
+) -> list[Result]:
+    """Run ``source`` through every side; a result for each, in order.
+
+    ``source`` is a file of lines, a ``.parquet`` file, or ``topic:NAME``, which is read from the
+    broker of the first side. Raise ``OperatorError`` for rules and ``DetectorError`` for a source
+    that cannot be used.
+    """
+    configurations = [_configuration(side) for side in sides]
+    return backtest(_recording(source, span, sides[0].settings), configurations, told)
+
+
+def _recording(source: str, span: TimeRange, settings: Settings) -> Recording:
+    if source.startswith(TOPIC_PREFIX):
+        return TopicRecording(
+            librdkafka_client(settings.broker, security_of(settings)),
+            source.removeprefix(TOPIC_PREFIX),
+            span,
+            timeout_seconds=settings.kafka.request_timeout_seconds,
+        )
+    path, topic = Path(source), settings.input_topics[0]
+    if path.suffix == ".parquet":
+        return ParquetRecording(path, topic, span)
+    return LineRecording(path, topic, span)
+
+
+def _configuration(side: Side) -> Configuration:
+    settings = side.settings
+    rules = load_rules(side.rules_dir or settings.rules_dir)
+    return Configuration(
+        name=side.name,
+        settings=tally_settings(settings, rules),
+        evaluate=settings.alarms.config(
+            settings.share_test, settings.zone_test, settings.detectors
+        ),
+        decide=settings.budgets.config(Mode.ENFORCE),
+    )

@@ -1,0 +1,68 @@
+"""Rules that change while the workers run, put together: the timeline and whoever follows it."""
+
+from collections.abc import Callable
+
+from detector.adapters.rule_definitions import read_definition
+from detector.adapters.rule_files import load_rules
+from detector.domain.budgets import SteadyTime
+from detector.domain.notices import NoticeListener
+from detector.domain.rule_fold import TimelineTerms
+from detector.domain.rule_syntax import LENIENT, parse_rule
+from detector.domain.rule_timeline import RuleTimeline
+from detector.domain.rules import ContributorRule, RuleBook
+from detector.services.rule_sources import FollowedRules
+from detector.services.tallying import TallySettings
+from detector.settings import Settings
+from detector.stages.tally import TallyLimits
+
+
+def timeline_terms(settings: Settings) -> TimelineTerms:
+    """Return what all workers of one group must agree on."""
+    ahead_seconds = settings.windows.future_tolerance_seconds + settings.rules.lead_seconds
+    return TimelineTerms(
+        pane_ms=settings.windows.times().pane_ms,
+        ahead_ms=round(ahead_seconds * 1000),
+        most_rules=settings.rules.most,
+    )
+
+
+def tally_settings(settings: Settings, rules: RuleBook) -> TallySettings:
+    """Return what agent 1 is built from."""
+    return TallySettings(
+        rules=rules,
+        mapping=settings.fields.mapping(),
+        limits=settings.input.limits(),
+        times=settings.windows.times(),
+        tally_limits=TallyLimits(
+            exact_contributors=settings.input.exact_contributors,
+            ids_per_pane=settings.input.dedup_ids_per_pane,
+        ),
+        topics=settings.topic_names(),
+        max_record_bytes=settings.tallies.max_record_bytes,
+    )
+
+
+def followed_rules(
+    settings: Settings,
+    clock: Callable[[], SteadyTime],
+    listener: NoticeListener,
+    book: RuleBook | None = None,
+) -> FollowedRules:
+    """Return the rules of the files (or ``book``, those already read) and their changes.
+
+    ``RuleError`` with all faults of the files.
+    """
+    rules = load_rules(settings.rules_dir) if book is None else book
+    files = [(rule, read_definition(settings.rules_dir, rule.name)) for rule in rules]
+    terms = timeline_terms(settings)
+    return FollowedRules(
+        lambda: RuleTimeline(files, terms, _read_rule),
+        clock=clock,
+        max_age_seconds=settings.rules.lead_seconds / 2,
+        listener=listener,
+    )
+
+
+def _read_rule(name: str, definition: str) -> ContributorRule:
+    # Whoever writes may be held to stricter limits; readers must all take the same.
+    return parse_rule(definition, name=name, limits=LENIENT)
