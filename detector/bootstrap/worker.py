@@ -19,7 +19,8 @@ from detector.adapters.bulk_transport import BulkConfig, BulkTransport, bulk_top
 from detector.adapters.changelog_tables import EpochStore, TableStore, raw_table
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import ControlLog
-from detector.adapters.faust_app import Agents, FaustSettings, create_app
+from detector.adapters.faust_app import Agents
+from detector.adapters.faust_settings import FaustSettings, create_app
 from detector.adapters.health_server import HealthServer
 from detector.adapters.kafka_security import aiokafka_client, faust_credentials, librdkafka_client
 from detector.adapters.logs import configure_logging
