@@ -30,7 +30,7 @@ from detector.adapters.bulk_transport.batch import Batch, Partition
 from detector.adapters.bulk_transport.client import BulkReadError, properties
 from detector.adapters.bulk_transport.config import BulkConfig
 from detector.adapters.bulk_transport.hand_off import HandOff
-from detector.adapters.bulk_transport.places import EndOfLog, Reading
+from detector.adapters.bulk_transport.places import EndOfLog, NothingRead, Reading
 from detector.adapters.bulk_transport.reader import BulkReader
 
 STOP_SECONDS = 5.0
@@ -68,6 +68,7 @@ class BulkConsumer(driver.Consumer):
     def __init__(self, transport: Any, *args: Any, config: BulkConfig, **kwargs: Any) -> None:
         super().__init__(transport, *args, **kwargs)
         self._config = config
+        self._read_offset = NothingRead()
         self._assignment_count = 0
         self._monotonic: Callable[[], float] = self.loop.time
         self._plan: dict[Partition, int] | None = None
