@@ -40,7 +40,7 @@ UntagResource ListTagsForResource
 def parts_of(settings: Settings, store: ReportStore) -> ApiParts:
     """The parts of a process that is not started; nothing is connected."""
     clock = Clock()
-    client = {"bootstrap_servers": ["127.0.0.1:1"]}
+    client: dict[str, object] = {"bootstrap_servers": ["127.0.0.1:1"]}
     rules = followed_rules(settings, lambda: steady(clock), lambda _: None)
     metrics = ReportMetrics(store, lambda _: 0)
     recent = RecentMetrics(metrics, pane_ms=10_000, window_ms=60_000)

@@ -17,8 +17,8 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, stdin: str | bytes | None = None, **env: str) -> Result:
-        return CliRunner().invoke(
-            app, arguments, input=stdin, env={"NO_COLOR": "1", "COLUMNS": "240", **env}
-        )
+        # Test processes beside each other are told a width of 80; a pipe has none.
+        plain: dict[str, str | None] = {"NO_COLOR": "1", "COLUMNS": None}
+        return CliRunner().invoke(app, arguments, input=stdin, env={**plain, **env})
 
     return run

@@ -28,7 +28,7 @@ OTLP = bytes([0x0A, 0x0A, 0x0A, 0x08, 0x0A, 0x06, 0x0A, 0x04, *b"host"])
     ("raw", "hint"),
     [
         (
-            gzip.compress(b'{"messageType":"DATA_MESSAGE"}'),
+            gzip.compress(b'{"messageType":"DATA_MESSAGE"}', mtime=0),
             "gzip inside the record, as cloudwatch logs subscriptions send: unpack it first",
         ),
         (

@@ -288,6 +288,45 @@ def test_rules_from_the_command_line(served: Served) -> None:
     assert ["nobody"] == [each["FailureResource"] for each in failed]
 
 
+def test_an_alarm_per_contributor_names_the_host_that_is_gray(served: Served) -> None:
+    cloudwatch = served.boto3()
+    name = f"k{uuid.uuid4().hex[:8]}"
+    share = f'insight_rule_contributor_share{{rule="{RULE}"}} > 0.66'
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        EvaluationCriteria={"PromQLCriteria": {"Query": share}},
+        EvaluationInterval=10,
+    )
+
+    def found() -> list[dict[str, str]]:
+        answer = cloudwatch.describe_alarm_contributors(AlarmName=name)
+        return [each["ContributorAttributes"] for each in answer["AlarmContributors"]]
+
+    culprit = {"$.InstanceId": SICK_HOST}
+    assert [culprit] == wait_for(found, seconds=90, what="a contributor", every=1)
+    assert "ALARM" == states(cloudwatch, name)[name]
+    cloudwatch.delete_alarms(AlarmNames=[name])
+
+
+@pytest.mark.parametrize("protocol", ["", *PROTOCOLS])
+def test_managed_rules_are_made_from_templates(served: Served, protocol: str) -> None:
+    cloudwatch = served.boto3(protocol)
+    service = f"s{uuid.uuid4().hex[:8]}"
+    resource = f"arn:detector:fleet:::service/{service}"
+    template = "Service-FaultsByHost-v1"
+
+    def made() -> list[str]:
+        listed = cloudwatch.list_managed_insight_rules(ResourceARN=resource)["ManagedRules"]
+        return [each["RuleState"]["RuleName"] for each in listed if "RuleState" in each]
+
+    assert [] == made()
+    rule = {"TemplateName": template, "ResourceARN": resource}
+    assert [] == cloudwatch.put_managed_insight_rules(ManagedRules=[rule])["Failures"]
+    assert [f"{template}-{service}"] == made()
+    assert [] == cloudwatch.delete_insight_rules(RuleNames=made())["Failures"]
+    assert [] == made()
+
+
 def test_with_keys_only_whoever_has_one_is_answered(served: Served, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"AKIDEXAMPLE {SECRET}-and-more\n")

@@ -9,11 +9,12 @@ import msgspec
 
 from detector.domain.budgets import BucketLimits, SteadyTime
 from detector.domain.control import ControlView
+from detector.domain.detectors.roster import detector_names
 from detector.domain.fields import DecodeLimits, FieldMapping
 from detector.domain.limits import DecideConfig
 from detector.domain.rules import Filter, Operator, RuleBook
 from detector.domain.topics import Topics
-from detector.domain.vocabulary import ActionKind, AlarmState, Mode, Verdict
+from detector.domain.vocabulary import ActionKind, AlarmState, Mode, Switch, Verdict
 from detector.services.backtest import Configuration, backtest
 from detector.services.backtest_results import Result, differences
 from detector.services.detection import Detection
@@ -25,6 +26,7 @@ from tests.builders import SHORT, START, TOPIC, emf, rule
 
 SECONDS = 20
 HOSTS = 12
+ONLY_R66 = {name: Switch.OFF for name in detector_names() if name != "r66"}
 FAULTY = Filter(("Faults",), Operator.GREATER_THAN, 0.0)
 
 
@@ -57,7 +59,7 @@ def configuration(name: str = "a", **evaluate: Any) -> Configuration:
             tally_limits=TallyLimits(),
             topics=Topics(),
         ),
-        evaluate=EvaluateConfig(**evaluate),
+        evaluate=EvaluateConfig(switches=ONLY_R66, **evaluate),
         decide=DecideConfig(mode=Mode.ENFORCE, healthy_floor=0.5),
     )
 
