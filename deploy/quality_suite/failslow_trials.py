@@ -21,7 +21,7 @@ from detector.domain.peer_ratios import log_ratios
 from detector.domain.slow_evidence import SlowEvidence
 
 MOVED = (0.75, 1.25)
-CHOICES = (10.0, 13.0, 17.0, 20.0, 23.0, 26.0, 30.0, 35.0, 40.0, 50.0)
+CHOICES = (4.0, 6.0, 7.5, 9.0, 10.0, 11.5, 13.0, 15.0, 18.0, 22.0)
 """What ``records_per_noise`` may be when it is chosen on some clusters to be judged on another."""
 
 

@@ -213,7 +213,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     ``others`` add up to 1. ``measure`` says what the values are where they are no counts or sums;
     ``sum`` and ``average`` are then over those values. ``pane`` tells of the newest pane alone.
     ``slide_reports`` says how many reports the same slide put on this partition, 0 where that is
-    not known. ``verdict``: whose fault it is, ``None`` while no detector of the fleet finds anything.
+    not known. ``verdict``: whose fault it is, ``None`` while no detector of the fleet finds
+    anything.
     """
 
     schema: str
