@@ -5,13 +5,15 @@ Must: no healthy host is acted upon, every culprit is found, and the one gray ho
 named within 30 s of event time. The scenarios are our own: a regression test, not evidence.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from deploy.quality_suite.fleets import PANE_MS, PANES, Counts, Pane, Simulated, thrown, zones_of
+from deploy.quality_suite.parts import Options, Result
 from deploy.quality_suite.watching import Rule, Seen, compare, watch
 from detector.domain.comparison.chi_squared import chi_squared_outlier
 from detector.domain.comparison.dbscan import dbscan_outliers
@@ -26,6 +28,8 @@ from detector.domain.reports import FleetWindow
 from detector.domain.statistics import BoolArray, divide, r66
 from detector.domain.vocabulary import Culprit
 
+SEEDS = 100
+QUICK_SEEDS = 3
 HOSTS = 1_000
 WINDOWS = 60
 TALK_HOSTS = 20_000
@@ -33,8 +37,6 @@ TALK_ONSET = 6
 TALK_WINDOWS = 12
 TALK_GRAY = 7_777
 TALK_LIMIT_SECONDS = 30.0
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,14 @@ RULES: dict[str, Rule] = {
 }
 
 
-def run(*, seeds: Sequence[int], say: Say) -> dict[str, Any]:
-    """Run every scenario and the talk's case with every seed; say a table, return the figures."""
-    say(f"(b) hosts: {len(seeds)} seeds from {min(seeds)} to {max(seeds)}, {WINDOWS} windows each")
+def measure(options: Options) -> Result:
+    """Run every scenario and the talk's case with every seed."""
+    seeds = range(QUICK_SEEDS if options.quick else SEEDS)
+    options.say(f"hosts: {len(seeds)} seeds from 0, {len(SCENARIOS)} scenarios, the talk's case")
     rows = {name: _scenario(scenario, seeds) for name, scenario in SCENARIOS.items()}
     talk = _talk(seeds)
-    _say_table(rows, talk, say)
-    return {"scenarios": rows, "talk": talk, "passed": _passes(rows, talk)}
+    tables = [_ours(rows), _others(rows), _talk_table(talk)]
+    return Result({"hosts": {"scenarios": rows, "talk": talk}}, tables, _shortfalls(rows, talk))
 
 
 def _scenario(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]:
@@ -201,40 +204,62 @@ def _seconds(runs: Sequence[Seen], key: tuple[str, ...], what: str) -> list[floa
     return [float((number - TALK_ONSET) * PANE_MS / 1000) for number in windows]
 
 
-def _quantiles(seconds: Sequence[float]) -> dict[str, float]:
+def _quantiles(seconds: Sequence[float]) -> dict[str, float | None]:
+    """Return quantiles of the runs; ``None`` for never."""
     ranked = np.sort(seconds)
     at = {"median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-    return {name: float(ranked[int(part * (len(ranked) - 1))]) for name, part in at.items()}
+    found = {name: float(ranked[int(part * (len(ranked) - 1))]) for name, part in at.items()}
+    return {name: each if each < np.inf else None for name, each in found.items()}
 
 
-def _passes(rows: dict[str, Any], talk: dict[str, Any]) -> bool:
-    nobody = all(not row["healthy_acted"] for row in rows.values()) and not talk["healthy_acted"]
-    everybody = all(row["found"] == row["culprits"] for row in rows.values())
-    return nobody and everybody and talk["named_within_30_s"] == 1.0
-
-
-def _say_table(rows: dict[str, Any], talk: dict[str, Any], say: Say) -> None:
-    say("falls short of: " + ("nothing" if _passes(rows, talk) else "see below, marked with !"))
-    say(f"{'scenario':30} {'found':>13} {'healthy acted':>13} {'verdict':>8} {'alarm after':>11}")
+def _shortfalls(rows: dict[str, Any], talk: dict[str, Any]) -> list[str]:
+    short = []
     for name, row in rows.items():
-        mark = "!" if row["healthy_acted"] or row["found"] < row["culprits"] else " "
-        after = "-" if row["median_seconds"] is None else f"{row['median_seconds']:.0f} s"
-        found = f"{row['found']}/{row['culprits']}"
-        say(
-            f"{mark}{name:29} {found:>13} {row['healthy_acted']:13} {row['verdict']:>8} {after:>11}"
+        if row["healthy_acted"]:
+            short.append(f"{name}: {row['healthy_acted']} healthy hosts acted upon")
+        if row["found"] < row["culprits"]:
+            short.append(f"{name}: {row['found']} of {row['culprits']} culprits found")
+    if talk["healthy_acted"]:
+        short.append(f"the talk's case: {talk['healthy_acted']} healthy hosts acted upon")
+    if talk["named_within_30_s"] < 1.0:
+        short.append(
+            f"the talk's case: named within 30 s in {talk['named_within_30_s']:.0%} of the runs, "
+            f"in alarm in {talk['alarm_within_30_s']:.0%}; six faults or fewer in 300 requests "
+            "(one run in 130) prove nothing among 20,000 hosts"
         )
-    say(
-        f"talk: 1 of {TALK_HOSTS:,} at 5 % over 0.1 %: named within 30 s of event time in "
-        f"{talk['named_within_30_s']:.0%} of runs (in alarm: {talk['alarm_within_30_s']:.0%}), "
-        f"named after {talk['named_seconds']}, in alarm after {talk['alarm_seconds']}; "
-        f"healthy hosts named pending: {talk['healthy_named']}, acted on: {talk['healthy_acted']}"
-    )
-    say("others, 3 of 5 one-minute windows: healthy hosts marked in a run / recall")
+    return short
+
+
+def _ours(rows: dict[str, Any]) -> Table:
+    columns = ("scenario", "culprits found", "healthy acted on", "acted on", "verdict", "alarm")
+    table = Table(*columns, title="Eleven scenarios of 1,000 hosts, all detectors, enforcing")
     for name, row in rows.items():
-        cells = [_cell(rule, each) for rule, each in row["others"].items()]
-        say(f"  {name:29} " + "; ".join(cells))
+        after = "-" if row["median_seconds"] is None else f"{row['median_seconds']:.0f} s"
+        found = f"{row['found']} of {row['culprits']}"
+        table.add_row(
+            name, found, str(row["healthy_acted"]), str(row["acted"]), row["verdict"], after
+        )
+    return table
 
 
-def _cell(rule: str, each: dict[str, float | None]) -> str:
+def _others(rows: dict[str, Any]) -> Table:
+    """Show what others do, in 3 of 5 one-minute windows by the same host."""
+    table = Table("scenario", *RULES, title="Others: healthy hosts marked in a run / recall")
+    for name, row in rows.items():
+        table.add_row(name, *(_cell(row["others"][rule]) for rule in RULES))
+    return table
+
+
+def _cell(each: dict[str, float | None]) -> str:
     recall = "-" if each["recall"] is None else f"{each['recall']:.2f}"
-    return f"{rule} {each['healthy_marked']:.0f}/{recall}"
+    return f"{each['healthy_marked']:.0f} / {recall}"
+
+
+def _talk_table(talk: dict[str, Any]) -> Table:
+    columns = ("told as", "within 30 s", "median", "p90", "p99", "last")
+    table = Table(*columns, title="One host of 20,000 at 5 % faults over 0.1 %, 10 requests/s")
+    for name, key in (("pending or alarm", "named"), ("confirmed alarm", "alarm")):
+        seconds = talk[f"{key}_seconds"].values()
+        shown = ("never" if each is None else f"{each:.0f} s" for each in seconds)
+        table.add_row(name, f"{talk[f'{key}_within_30_s']:.0%}", *shown)
+    return table

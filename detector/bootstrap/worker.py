@@ -111,9 +111,7 @@ class Worker:
         self._evaluation: EvaluationService[Any] = EvaluationService(
             EvaluationSettings(
                 times=settings.windows.times(),
-                evaluate=settings.alarms.config(
-                    settings.share_test, settings.zone_test, settings.detectors
-                ),
+                evaluate=settings.evaluate_config(),
                 topics=topics,
                 exact_contributors=settings.input.exact_contributors,
             ),

@@ -87,8 +87,8 @@ LATENCY_TAKEN_RECORDS: Final = 6.0
 # However quiet a service is: healthy devices were above 1.8 for 2 minutes running, 1.5 for 7.
 LATENCY_LEAST_RECORDS: Final = 6.0
 # The factor of the noise, the one number that sets false alarms against time: the worst of 350
-# healthy devices of a noisy cluster reaches 0.85 of what is asked for in two weeks, and the worst of
-# 300 hosts with noise of 30 % and a correlation of 0.5 reaches 0.75 in a day.
+# healthy devices of a noisy cluster reaches 0.85 of what is asked for in two weeks, the worst of
+# 300 hosts with noise of 30 % and a correlation of 0.5 reaches 0.75 in three days.
 LATENCY_RECORDS_PER_NOISE: Final = 11.5
 # Above so many hosts more is asked for, by this part for every factor of e: that is how fast the
 # worst scores of healthy devices thin out.

@@ -117,7 +117,10 @@ class ContributorsUnfollowed:
 
 @dataclass(frozen=True, slots=True)
 class AlarmMoved:
-    """An alarm of ``detector`` went to ``state``; ``delay_seconds`` is from window end to now."""
+    """An alarm of ``detector`` went to ``state``; ``delay_seconds`` is from window end to now.
+
+    ``shadow``: the detector is only tried out, so the alarm does not count as raised.
+    """
 
     detector: str
     alarm_id: str
@@ -125,6 +128,7 @@ class AlarmMoved:
     state: AlarmState
     delay_seconds: float
     sentence: str
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.topics import Topics
 from detector.domain.vocabulary import Mode
 from detector.settings.acting import ActuatorSection, BudgetsSection
@@ -109,6 +110,10 @@ class Settings(BaseSettings):
     def brokers(self) -> tuple[str, ...]:
         """The brokers to begin with, one by one."""
         return tuple(self.broker.split(","))
+
+    def evaluate_config(self) -> EvaluateConfig:
+        """Return the constants and switches of all detectors, as evaluation takes them."""
+        return self.alarms.config(self.share_test, self.zone_test, self.detectors)
 
     def topic_names(self) -> Topics:
         """Return the names and shapes of the product's own topics."""

@@ -90,8 +90,12 @@ class Evaluator:
         return Evaluation(reports, self._changes, self._unfollowed)
 
     def raised(self) -> dict[str, set[str]]:
-        """Return the ids of the alarms that are raised, by detector."""
-        return self._book.raised()
+        """Return the ids of the alarms that are raised, by detector; not those in shadow."""
+        return {
+            name: ids
+            for name, ids in self._book.raised().items()
+            if self._config.switch_of(name) is not Switch.SHADOW
+        }
 
     def snapshot(self) -> dict[str, Any]:
         """Return all standings, and what detectors remember, as plain data."""

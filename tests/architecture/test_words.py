@@ -17,8 +17,19 @@ from detector.adapters.cloudwatch_api import ApiMetrics
 from detector.adapters.cloudwatch_api.messages import ApiOutcome
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
+from detector.domain.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
+from detector.domain.detectors.roster import detector_names
 from detector.domain.rule_log import RuleObjection
-from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
+from detector.domain.vocabulary import (
+    AlarmState,
+    Culprit,
+    DeadLetterReason,
+    Loss,
+    OutcomeState,
+    Refusal,
+    Switch,
+)
+from detector.domain.zone_test import ZoneGate
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
@@ -49,6 +60,9 @@ LISTS: dict[str, type[StrEnum]] = {
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
     "Why a change of a rule is passed over": RuleObjection,
+    "How a detector takes part": Switch,
+    "Whose fault it is": Culprit,
+    "Why a zone is not flagged": ZoneGate,
     "What came of a request to the API": ApiOutcome,
 }
 
@@ -155,6 +169,12 @@ def test_no_metric_has_a_label_that_grows_with_the_fleet() -> None:
 
 def test_the_runbook_explains_every_metric() -> None:
     assert {exposed_name(each) for each in families()} == set(table("Metrics"))
+
+
+def test_the_runbook_explains_every_detector_and_every_reason_of_the_guard() -> None:
+    assert list(detector_names()) == list(table("The detectors"))
+    reasons = table("What the fleet guard holds back for")
+    assert [RATE, SUSPECTS, ZONES, MISSING] == list(reasons)
 
 
 @pytest.mark.parametrize("heading", LISTS)

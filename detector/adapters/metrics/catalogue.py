@@ -15,6 +15,7 @@ from prometheus_client import Counter
 
 from detector.adapters.metrics.families import Families
 from detector.domain import notices
+from detector.domain.detectors.roster import detector_names
 from detector.domain.rule_log import RuleObjection
 from detector.domain.vocabulary import (
     ActionKind,
@@ -43,22 +44,23 @@ _ACTION_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0)
 class Metrics(Families):
     """Listens to notices and keeps the figures; ``registry`` is what an exporter shows.
 
-    ``topics`` are the input topics and ``detectors`` the names of detectors; whatever is named
-    later and is not among them counts as ``other``.
+    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all there are);
+    whatever is named later and is not among them counts as ``other``.
     """
 
     def __init__(
         self,
         *,
         topics: Iterable[str] = (),
-        detectors: Iterable[str] = ("r66", "zone"),
+        detectors: Iterable[str] | None = None,
         dry_run: bool = False,
         build: Mapping[str, str] | None = None,
         config_hash: str = "",
     ) -> None:
         super().__init__()
         self._topics = frozenset(topics)
-        self._active: dict[str, set[str]] = {name: set() for name in (*detectors, OTHER)}
+        known = (*(detector_names() if detectors is None else detectors), OTHER)
+        self._active: dict[str, set[str]] = {name: set() for name in known}
         self._make_input_metrics()
         self._make_window_metrics()
         self._make_alarm_metrics()
@@ -249,7 +251,7 @@ class Metrics(Families):
     def _on_alarm(self, notice: notices.AlarmMoved) -> None:
         name = notice.detector if notice.detector in self._active else OTHER
         self._moves.labels(name, notice.state).inc()
-        if notice.state is AlarmState.ALARM:
+        if notice.state is AlarmState.ALARM and not notice.shadow:
             self._active[name].add(notice.alarm_id)
             self._detection_delay.observe(notice.delay_seconds)
         else:

@@ -36,6 +36,13 @@ def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
     )
 
 
+def detector_names() -> tuple[str, ...]:
+    """Name all detectors; alarms, settings and metrics call them so."""
+    config = EvaluateConfig()
+    fleets = [detector.name for detector in fleet_detectors(config)]
+    return tuple(dict.fromkeys([*fleets, *(each.name for each in rule_detectors(config))]))
+
+
 def rule_detectors(config: EvaluateConfig) -> tuple[Detector[RuleWindow], ...]:
     """Make the detectors of contributor rules."""
     return (ContributorShare(config),)
