@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,11 +60,13 @@ def moved_tunings() -> Iterator[tuple[str, LatencyTuning]]:
     for field in fields(SHIPPED):
         shipped = getattr(SHIPPED, field.name)
         for factor in MOVED:
-            if isinstance(shipped, tuple):
-                value = tuple(1.0 + (level - 1.0) * factor for level in shipped)
-            else:
-                value = shipped * factor
-            yield f"{field.name} x {factor}", replace(SHIPPED, **{field.name: value})
+            value: Any = (
+                tuple(1.0 + (level - 1.0) * factor for level in shipped)
+                if isinstance(shipped, tuple)
+                else shipped * factor
+            )
+            moved: dict[str, Any] = {field.name: value}
+            yield f"{field.name} x {factor}", replace(SHIPPED, **moved)
 
 
 def chosen_tunings() -> list[LatencyTuning]:
