@@ -6,7 +6,7 @@ from time import monotonic
 from rich.table import Table
 
 from deploy.quality_suite.failslow_data import Cluster, DataError, clusters_in
-from deploy.quality_suite.failslow_score import Score, incident_precision, score
+from deploy.quality_suite.failslow_score import Score, incident_precision, score, shortfalls
 from deploy.quality_suite.failslow_trials import (
     choose,
     chosen_tunings,
@@ -18,9 +18,6 @@ from deploy.quality_suite.failslow_trials import (
 from deploy.quality_suite.failslow_way import alarms_of
 from deploy.quality_suite.parts import Options, Result
 
-LEAST_PRECISION = LEAST_RECALL = 0.95
-MOST_MEDIAN_MINUTES = 40.0
-
 
 def measure(options: Options) -> Result:
     """Score every cluster, one set of constants for all of them."""
@@ -30,7 +27,7 @@ def measure(options: Options) -> Result:
         return Result({"clusters": {}}, shortfalls=[str(error)])
     scores: dict[str, Score] = {}
     table = _score_table("Labelled production data, events through the real way")
-    shortfalls = []
+    short = []
     for cluster in clusters:
         begun = monotonic()
         alarms = alarms_of(cluster)
@@ -41,15 +38,15 @@ def measure(options: Options) -> Result:
             f"cluster {cluster.name}: {cluster.timestamps.size:,} events of {len(cluster.hosts)} "
             f"devices in {monotonic() - begun:.0f} s"
         )
-        shortfalls += _shortfalls(cluster.name, found)
+        short += [f"cluster {cluster.name}: {each}" for each in shortfalls(found)]
         if (first_alarms(ratios_of(cluster), cluster) != alarms.first).any():
-            shortfalls.append(f"cluster {cluster.name}: trials do not find what the real way finds")
+            short.append(f"cluster {cluster.name}: trials do not find what the real way finds")
     tables = [table]
     if not options.quick:
         options.say("what would be with other constants")
         tables += [_left_out(clusters), _moved(clusters)]
     return Result(
-        {"clusters": {name: each.figures() for name, each in scores.items()}}, tables, shortfalls
+        {"clusters": {name: each.figures() for name, each in scores.items()}}, tables, short
     )
 
 
@@ -93,15 +90,3 @@ def _cells(found: Score) -> list[str]:
         *("never" if each is None else f"{each:.1f}" for each in minutes),
         f"{found.true_positives}/{found.false_positives}/{found.false_negatives}",
     ]
-
-
-def _shortfalls(name: str, found: Score) -> list[str]:
-    told = []
-    if found.precision_tolerant < LEAST_PRECISION:
-        told.append(f"precision {found.precision_tolerant:.3f}, must {LEAST_PRECISION}")
-    if found.recall < LEAST_RECALL:
-        told.append(f"recall {found.recall:.3f}, must {LEAST_RECALL}")
-    wait = found.ttd_median_minutes
-    if wait is None or wait > MOST_MEDIAN_MINUTES:
-        told.append(f"median time to detect {wait} minutes, must {MOST_MEDIAN_MINUTES:g}")
-    return [f"cluster {name}: {each}" for each in told]

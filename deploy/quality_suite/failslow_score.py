@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from deploy.quality_suite.failslow_data import Cluster
 
 NEVER = -1
+LEAST_PRECISION = LEAST_RECALL = 0.95
+MOST_MEDIAN_MINUTES = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,19 @@ def score(cluster: Cluster, first: NDArray[np.int64]) -> Score:
         false_negatives=sick - found,
         false_positives_tolerant=wrong_tolerant,
     )
+
+
+def shortfalls(found: Score) -> list[str]:
+    """Say in words where a cluster falls short of what each must reach."""
+    told = []
+    if found.precision_tolerant < LEAST_PRECISION:
+        told.append(f"precision {found.precision_tolerant:.3f}, must {LEAST_PRECISION}")
+    if found.recall < LEAST_RECALL:
+        told.append(f"recall {found.recall:.3f}, must {LEAST_RECALL}")
+    wait = found.ttd_median_minutes
+    if wait is None or wait > MOST_MEDIAN_MINUTES:
+        told.append(f"median time to detect {wait} minutes, must {MOST_MEDIAN_MINUTES:g}")
+    return told
 
 
 def incident_precision(cluster: Cluster, incidents: Sequence[Sequence[int]]) -> tuple[int, int]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.quality_suite.failslow_data import Cluster
-from deploy.quality_suite.failslow_score import NEVER, Score, score
+from deploy.quality_suite.failslow_score import NEVER, Score, score, shortfalls
 from detector.domain import detector_constants as constants
 from detector.domain.fleet_noise import FleetNoise
 from detector.domain.latency_tuning import SHIPPED, LatencyTuning
@@ -21,7 +22,7 @@ from detector.domain.peer_ratios import log_ratios
 from detector.domain.slow_evidence import SlowEvidence
 
 MOVED = (0.75, 1.25)
-CHOICES = (10.0, 13.0, 17.0, 20.0, 23.0, 26.0, 30.0, 35.0, 40.0, 50.0)
+CHOICES = (4.0, 5.0, 6.3, 8.0, 10.0, 12.5, 16.0, 20.0, 25.0, 32.0)
 """What ``records_per_noise`` may be when it is chosen on some clusters to be judged on another."""
 
 
@@ -59,11 +60,13 @@ def moved_tunings() -> Iterator[tuple[str, LatencyTuning]]:
     for field in fields(SHIPPED):
         shipped = getattr(SHIPPED, field.name)
         for factor in MOVED:
-            if isinstance(shipped, tuple):
-                value = tuple(1.0 + (level - 1.0) * factor for level in shipped)
-            else:
-                value = shipped * factor
-            yield f"{field.name} x {factor}", replace(SHIPPED, **{field.name: value})
+            value: Any = (
+                tuple(1.0 + (level - 1.0) * factor for level in shipped)
+                if isinstance(shipped, tuple)
+                else shipped * factor
+            )
+            moved: dict[str, Any] = {field.name: value}
+            yield f"{field.name} x {factor}", replace(SHIPPED, **moved)
 
 
 def chosen_tunings() -> list[LatencyTuning]:
@@ -72,20 +75,21 @@ def chosen_tunings() -> list[LatencyTuning]:
 
 
 def choose(scores: Sequence[Sequence[Score]]) -> int:
-    """Return which tuning is best on some clusters: ``scores`` by tuning and cluster.
+    """Return which tuning to take by some clusters alone: ``scores`` by tuning and cluster.
 
-    Least mistakes (siblings left out) first, then the fastest median; of equals the most careful,
-    which is the last.
+    The middle of those that reach on each of these clusters all that must be reached, because a
+    wide range says that the exact value does not matter; if none does, the fewest mistakes.
     """
+    reaching = [
+        number for number, row in enumerate(scores) if not any(shortfalls(each) for each in row)
+    ]
+    if reaching:
+        return reaching[len(reaching) // 2]
+    return min(range(len(scores)), key=lambda number: sum(map(_mistakes, scores[number])))
 
-    def loss(number: int) -> tuple[int, float, int]:
-        found = scores[number]
-        wrong = sum(each.false_positives_tolerant + each.false_negatives for each in found)
-        waits = [each.ttd_median_minutes for each in found]
-        slowest = max(np.inf if wait is None else wait for wait in waits)
-        return wrong, slowest, -number
 
-    return min(range(len(scores)), key=loss)
+def _mistakes(found: Score) -> int:
+    return found.false_positives_tolerant + found.false_negatives
 
 
 def judged(clusters: Sequence[Cluster], tunings: Sequence[LatencyTuning]) -> list[list[Score]]:

@@ -86,9 +86,14 @@ LATENCY_FULL_SIGMAS: Final = 1.0 / 3.0
 LATENCY_TAKEN_RECORDS: Final = 6.0
 # However quiet a service is: healthy devices were above 1.8 for 2 minutes running, 1.5 for 7.
 LATENCY_LEAST_RECORDS: Final = 6.0
-# The factor of the noise, the one number that sets false alarms against time: both clusters reach
-# 0.85 of what is asked for in 350 healthy devices and two weeks.
-LATENCY_RECORDS_PER_NOISE: Final = 26.0
+# The factor of the noise, the one number that sets false alarms against time: the worst of 350
+# healthy devices of a noisy cluster reaches 0.85 of what is asked for in two weeks, the worst of
+# 300 hosts with noise of 30 % and a correlation of 0.5 reaches 0.75 in three days.
+LATENCY_RECORDS_PER_NOISE: Final = 11.5
+# Above so many hosts more is asked for, by this part for every factor of e: that is how fast the
+# worst scores of healthy devices thin out.
+LATENCY_USUAL_HOSTS: Final = 400
+LATENCY_MORE_PER_FOLD: Final = 0.15
 # Evidence never exceeds twice what is asked for, so that a host that was mended clears in minutes.
 LATENCY_MOST_EVIDENCE: Final = 2.0
 # A quarter of an hour to a few hours is how long spells last; half an hour sees most of them.
@@ -118,8 +123,10 @@ LATENCY_PANELS_IN_ALL: Final = 4_096
 # Services that are followed.
 LATENCY_SERVICES: Final = 1_000
 # More than a tenth of the hosts cannot be slow by themselves: two generations of machines, a load
-# that reaches only some. They are told, and marked as shared.
+# that reaches only some. They are told, and marked as shared. Three at once happen: a node of
+# twelve devices has up to three sick ones in the labelled data.
 LATENCY_SHARED_FRACTION: Final = 0.1
+LATENCY_SHARED_HOSTS: Final = 3
 
 # D5, silence. -------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ unit of latency, or on wall time: it counts records, one for each window that is
 Two numbers. ``sigma`` is the spread of one record. ``inflation`` is by how much the variance of a
 mean over thirty records exceeds a thirtieth of that of one: 1 for independent records, 4 to 9 in
 production, where a host that is slow now is slow in a minute. It is the long-run variance of
-sequential tests on dependent data (block means over the fleet), and its root multiplies the
-evidence that is asked for.
+sequential tests on dependent data (block means over the fleet): as many records say as much as one
+independent one, so it multiplies the records that are asked for.
 
 Theory of operation: a panel of hosts carries an exponentially weighted mean of its ratios, whose
 spread over the panel, times the number of records that the mean stands for, is the variance that
@@ -35,7 +35,7 @@ SCALE = 1_000.0
 
 @dataclass(slots=True)
 class FleetNoise:
-    """The noise of one service after ``records`` records.
+    """The noise of one service after ``records`` records, the last of ``hosts`` hosts.
 
     ``panel`` names the hosts that it is measured on. ``sums`` has three rows and a column for each
     of them: its weighted ratios (thousandths of sigma) and their weights (thousandths), summed, and
@@ -45,6 +45,7 @@ class FleetNoise:
     records: int = 0
     sigma: float = 0.0
     inflation: float = 0.0
+    hosts: int = 0
     panel: list[Key] = field(default_factory=list)
     sums: IntArray = field(default_factory=lambda: np.zeros((3, 0), np.int64))
     tuning: LatencyTuning = SHIPPED
@@ -56,6 +57,7 @@ class FleetNoise:
         """
         heard = np.isfinite(ratios)
         self.records += 1
+        self.hosts = int(np.count_nonzero(heard))
         spread = MAD_TO_SIGMA * float(np.median(np.abs(ratios[heard])))
         spread = max(spread, self.tuning.least_sigma)
         self.sigma += (spread - self.sigma) / min(self.records, self.tuning.sigma_records)
@@ -68,7 +70,7 @@ class FleetNoise:
     def _refill(self, heard: BoolArray, row_by_key: Mapping[Key, int], room: int) -> None:
         """Let hosts into the panel that are heard, evenly over the fleet, while there is room."""
         missing = min(room, constants.LATENCY_PANEL_HOSTS) - len(self.panel)
-        if missing <= 0 or np.count_nonzero(heard) <= len(self.panel):
+        if missing <= 0 or self.hosts <= len(self.panel):
             return
         known = set(self.panel)
         fresh = [key for key, row in row_by_key.items() if heard[row] and key not in known]
@@ -117,14 +119,15 @@ class FleetNoise:
         for place, (zone, host) in enumerate(self.panel):
             zones.setdefault(zone, []).append([host, place])
         named = [*map(list, zones.items())]
-        return [self.records, self.sigma, self.inflation, named, self.sums.tolist()]
+        measured = [self.records, self.sigma, self.inflation, self.hosts]
+        return [measured, named, self.sums.tolist()]
 
     @staticmethod
     def restored(plain: Any) -> "FleetNoise":
         """Return what ``snapshot`` gave."""
-        records, sigma, inflation, zones, sums = plain
+        (records, sigma, inflation, hosts), zones, sums = plain
         key_by_place = {place: (zone, host) for zone, hosts in zones for host, place in hosts}
         panel = [key_by_place[place] for place in range(len(key_by_place))]
         return FleetNoise(
-            records, sigma, inflation, panel, np.array(sums, np.int64).reshape(3, len(panel))
+            records, sigma, inflation, hosts, panel, np.array(sums, np.int64).reshape(3, len(panel))
         )

@@ -14,7 +14,7 @@ class LatencyTuning:
     """What ``detector_constants`` says of D4, with its reasons; production uses the defaults.
 
     ``levels`` are ratios to the peers; ``full_sigmas`` and ``most_sigmas`` count sigmas of the
-    service, every other number records.
+    service, ``most_evidence`` and ``more_per_fold`` parts of what is needed, the others records.
     """
 
     levels: tuple[float, ...] = constants.LATENCY_LEVELS
@@ -29,6 +29,7 @@ class LatencyTuning:
     most_sigmas: float = constants.LATENCY_MOST_SIGMAS
     least_sigma: float = constants.LATENCY_LEAST_SIGMA
     forget_records: float = constants.LATENCY_FORGET_RECORDS
+    more_per_fold: float = constants.LATENCY_MORE_PER_FOLD
 
     @cached_property
     def log_levels(self) -> FloatArray:

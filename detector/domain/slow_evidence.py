@@ -4,7 +4,8 @@ Law: for each level L (25, 50 and 80 % slower) the evidence is a CUSUM,
 S = max(0, S + clip((x - ln L) / (sigma / 3), -6, 1)), where x is the logarithm of the ratio to the
 peers and sigma the service's own noise (Page 1954; the clip is Huber's, so that one bad minute is
 never more than one record of evidence). A host is slow when for some level S reaches
-(ln 2 / ln L)^1.5 * max(6, 25 * sqrt(inflation) * sigma^1.5) records.
+(ln 2 / ln L)^1.5 * max(6, 11.5 * inflation * sigma^1.5) records, and more in fleets of more than
+400 hosts.
 
 Why: what tells a sick host from one that has a bad quarter of an hour is not how slow it is but
 that it hardly ever is as fast as its peers; so being above a level counts the same whatever the
@@ -35,8 +36,9 @@ SCALE: Final = 1_000.0
 def records_needed(noise: FleetNoise) -> FloatArray:
     """Return how many full records of evidence each level asks for."""
     tuning = noise.tuning
-    noisy = tuning.records_per_noise * np.sqrt(noise.inflation) * noise.sigma**1.5
-    double = max(tuning.least_records, float(noisy))
+    noisy = tuning.records_per_noise * noise.inflation * noise.sigma**1.5
+    folds = float(np.log(max(noise.hosts, 1) / constants.LATENCY_USUAL_HOSTS))
+    double = max(tuning.least_records, noisy) * (1.0 + tuning.more_per_fold * max(folds, 0.0))
     needed: FloatArray = double * (np.log(2.0) / tuning.log_levels) ** 1.5
     return needed
 

@@ -57,11 +57,13 @@ def test_what_is_needed_grows_with_noise_and_with_how_long_it_lasts() -> None:
     assert [32.8, 13.4, 7.7] == pytest.approx(floor, abs=0.06)
     noisy = records_needed(FleetNoise(sigma=0.4, inflation=4.0))
     lasting = records_needed(FleetNoise(sigma=0.4, inflation=9.0))
-    assert 26.0 * 2.0 * 0.4**1.5 / 6.0 * floor == pytest.approx(noisy)
-    assert 1.5 * noisy == pytest.approx(lasting)
+    assert 11.5 * 4.0 * 0.4**1.5 / 6.0 * floor == pytest.approx(noisy)
+    assert 9.0 / 4.0 * noisy == pytest.approx(lasting)
+    large = records_needed(FleetNoise(sigma=0.05, inflation=1.0, hosts=20_000))
+    assert (1.0 + 0.15 * math.log(50.0)) * floor == pytest.approx(large)
 
 
-@pytest.mark.parametrize(("rho", "sigma"), [(0.0, 0.3), (0.5, 0.1), (0.8, 0.1), (0.8, 0.3)])
+@pytest.mark.parametrize(("rho", "sigma"), [(0.0, 0.3), (0.5, 0.1), (0.5, 0.3), (0.8, 0.1)])
 def test_a_healthy_fleet_with_lasting_noise_has_no_slow_host(
     seed: int, rho: float, sigma: float
 ) -> None:

@@ -65,13 +65,18 @@ class PeerLatency:
             if len(self._services) >= constants.LATENCY_SERVICES:
                 return {}
             known = self._services[window.subject] = SlowEvidence()
+        is_new = window.meta.window.start_ms >= known.end_ms
+        slow = {} if is_new else known.slow()
+        if not (is_new or slow or asked):
+            return {}
         latency = _mean_latency(window)
         ratios = log_ratios(latency, window.zone_index)
-        if window.meta.window.start_ms >= known.end_ms:
+        if is_new:
             self._read(known, window, ratios)
-        slow = known.slow()
+            slow = known.slow()
         rows = view.rows_of({*slow, *asked}) if slow or asked else set()
-        shared = len(slow) > constants.LATENCY_SHARED_FRACTION * len(window.hosts)
+        most = constants.LATENCY_SHARED_FRACTION * len(window.hosts)
+        shared = len(slow) > max(most, constants.LATENCY_SHARED_HOSTS)
         findings: dict[Contributor, Finding] = {}
         for row in sorted(rows):
             key = window.zones[int(window.zone_index[row])].zone, window.hosts[row]
