@@ -184,7 +184,7 @@ def _empty() -> dict[str, Any]:
 
 
 def _count(row: dict[str, Any], course: Course, seen: Seen) -> None:
-    right: tuple[str, ...] = (f"az{course.zone + 1}",) if course.kind in EVENTS else ()
+    right = (f"az{course.zone + 1}",) if course.kind in EVENTS else ("",)
     named = {key: number for key, number in seen.raised.items() if len(key) == 1}
     left = [key for key in seen.acted if len(key) == 1]
     row["runs"] += 1

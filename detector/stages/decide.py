@@ -238,7 +238,7 @@ class Decider:
             age_seconds=candidate.age_seconds(wall),
             control=control,
             shifts=self._shifts(at),
-            acted=self._acted(candidate, at),
+            acted=self._acted(candidate, at, wall),
             zone_alarm=zone in census.impaired_zones,
             sick=census.sick_by_service.get(service, 0),
             removed_fleet=self._ledger.removed(service, since),
@@ -253,14 +253,16 @@ class Decider:
         grants = self._ledger.in_force(ActionKind.SHIFT_AWAY, at)
         return ShiftsInForce.at((Shift(g.zone, g.service, g.until) for g in grants), at)
 
-    def _acted(self, candidate: Candidate, at: float) -> str:
+    def _acted(self, candidate: Candidate, at: float, wall: float) -> str:
         if self._ledger.has(candidate_action_id(candidate)):
             return "this very action was granted before"
         # A zone has its own checks: it may be shifted away again once it has returned.
         if candidate.change.target is None or candidate.kind is not ActionKind.REPLACE_HOST:
             return ""
         last = self._ledger.last_at(candidate.change.target.key, candidate.kind)
-        if last is None or at - last >= self._config.repeat_after_seconds:
+        # Another detector may tell of what was seen before the action: it asks for no second one.
+        seen_at = at - candidate.age_seconds(wall)
+        if last is None or min(at - self._config.repeat_after_seconds, seen_at) >= last:
             return ""
         return f"acted upon {at - last:.0f} s ago"
 

@@ -95,6 +95,17 @@ def test_a_host_that_four_detectors_name_costs_one_token_and_one_decision() -> N
     assert [] == made.decide(at(61), OFF)
 
 
+def test_evidence_from_before_the_action_asks_for_no_second_one() -> None:
+    """Another detector tells two minutes later, of a window that ended before the host was replaced."""
+    made = decider(repeat_after_seconds=60.0, evidence_max_age_seconds=600.0)
+    made.observe(told("r66"))
+    assert [Verdict.GRANTED] == [r.decision.verdict for r in made.decide(at(5), OFF)]
+    made.observe(told("share", seconds=4.0))
+    assert [] == made.decide(at(120), OFF)
+    made.observe(told("share", seconds=70.0))
+    assert [Verdict.GRANTED] == [r.decision.verdict for r in made.decide(at(121), OFF)]
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(DETECTORS), st.sampled_from(["h1", "h2"])), max_size=12),
     st.integers(0, 12),

@@ -43,7 +43,7 @@ def test_the_fewest_that_own_more_than_66_percent_are_named() -> None:
         [Host("a", 100.0), *peers(99)],  # one alone is the other rule's
         [*(Host(name, 50.0) for name in "abcde"), *peers(95)],  # four of 100 are too many
         [Host("a", 12.0), Host("b", 12.0), *peers(98)],  # 24 faults in all
-        [Host("a", 30.0), *(Host(name, 7.0) for name in "bc"), *peers(397)],  # too few of one
+        [Host("a", 24.0), *(Host(name, 9.0) for name in "bc"), *peers(397)],  # too few of one
         peers(100, faults=3.0),
         peers(3),
     ],
