@@ -2,13 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from detector.domain.events import LogEvent
 from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.rules import Aggregate, ContributorRule, Filter, RuleBook
+from detector.domain.rules import (
+    Aggregate,
+    ContributorRule,
+    Filter,
+    LogFormat,
+    Percentiles,
+    Ratio,
+    RuleBook,
+)
 from detector.domain.tallies import PaneRecord, encode_pane_record
 from detector.domain.vocabulary import Envelope, TimeSource
 from detector.domain.windows import WindowTimes
@@ -118,9 +126,12 @@ def rule(
     filters: Sequence[Filter] = (),
     value_of: Sequence[str | int] | None = None,
     groups: Sequence[str] = ("*",),
+    any_of: Sequence[Sequence[Filter]] = (),
+    measure: Ratio | Percentiles | None = None,
+    lines: Mapping[str, int] | None = None,
 ) -> ContributorRule:
-    """Return a rule that counts, or that sums ``value_of``."""
-    definition = repr((name, keys, filters, value_of, groups))
+    """Return a rule that counts, or that sums ``value_of``; with ``lines``, of CLF fields."""
+    definition = repr((name, keys, filters, value_of, groups, any_of, measure, lines))
     return ContributorRule(
         name=name,
         version=hashlib.sha256(definition.encode()).hexdigest()[:12],
@@ -129,6 +140,10 @@ def rule(
         filters=tuple(filters),
         aggregate_on=Aggregate.COUNT if value_of is None else Aggregate.SUM,
         value_of=None if value_of is None else tuple(value_of),
+        log_format=LogFormat.JSON if lines is None else LogFormat.CLF,
+        fields=tuple((lines or {}).items()),
+        any_of=tuple(map(tuple, any_of)),
+        measure=measure,
     )
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from detector.domain.rules import FieldPath, Filter, Operator, RuleBook
+from detector.domain.rules import FieldPath, Filter, Operator, Percentiles, Ratio, RuleBook
 from tests.builders import START, Message, rule
 
 DEEP = "[" * 40 + "]" * 40
@@ -171,6 +171,7 @@ ODD_PATHS: tuple[FieldPath, ...] = (
     ("Bytes",),
     ("cloud", "availability_zone"),
 )
+PATTERNS = ("^h[0-9]$", "az1", "", "(?i)CHECK|503", "^.{3}$", "ü")
 AMOUNTS: tuple[FieldPath, ...] = (("Faults",), ("Latency",), ("Bytes",), ("Status",), ("Requests",))
 ODD_AMOUNTS: tuple[FieldPath, ...] = (("junk", "Sum"), ("Operation",))
 NUMERIC = (Operator.GREATER_THAN, Operator.LESS_THAN, Operator.EQUAL_TO, Operator.NOT_EQUAL_TO)
@@ -180,14 +181,18 @@ NUMERIC = (Operator.GREATER_THAN, Operator.LESS_THAN, Operator.EQUAL_TO, Operato
 def filters(draw: st.DrawFn, *, odd: bool) -> Filter:
     """Draw a condition with any operator; an odd one on any field, too."""
     operator = draw(st.sampled_from(Operator))
-    if operator in NUMERIC:
-        operand = draw(st.sampled_from((0.0, 1.0, 0.1, 500.0, -1.0, 2.0**53)))
+    if operator in NUMERIC or operator is Operator.BETWEEN:
+        numbers = st.sampled_from((0.0, 1.0, 0.1, 500.0, -1.0, 2.0**53))
+        low, high = sorted((draw(numbers), draw(numbers)))
+        operand = (low, high) if operator is Operator.BETWEEN else low
         return Filter(
             draw(st.sampled_from(AMOUNTS + (ODD_AMOUNTS if odd else ()))), operator, operand
         )
     path = draw(st.sampled_from(PATHS + (ODD_PATHS + AMOUNTS if odd else ())))
     if operator is Operator.IS_PRESENT and odd:
         return Filter(path, operator, draw(st.booleans()))
+    if operator is Operator.MATCHES:
+        return Filter(path, operator, (draw(st.sampled_from(PATTERNS)),))
     texts = st.sampled_from(("h1", "h", "use1-az1", "", "ünï", "503", "checkout", "y" * 256))
     if operator is Operator.IS_PRESENT:
         operator = Operator.IN
@@ -195,11 +200,21 @@ def filters(draw: st.DrawFn, *, odd: bool) -> Filter:
 
 
 @st.composite
+def measures(draw: st.DrawFn, *, odd: bool) -> Ratio | Percentiles:
+    """Draw a ratio or percentiles, mostly of plain fields."""
+    amounts = st.sampled_from(AMOUNTS + (ODD_AMOUNTS if odd else ()))
+    if draw(st.booleans()):
+        conditions = draw(st.lists(filters(odd=odd), max_size=2))
+        return Ratio(tuple(conditions), draw(st.none() | amounts), 1.0)
+    at = draw(st.sampled_from(((50.0,), (99.0, 0.0, 100.0))))
+    return Percentiles(draw(amounts), at, 1.0, draw(st.sampled_from((1, 2, 1_000))))
+
+
+@st.composite
 def rule_books(draw: st.DrawFn) -> RuleBook:
     """Draw up to five rules, some with the same filters.
 
-    One odd rule (on a nested path, on presence) keeps every record from the typed loops, so only
-    some books hold any.
+    Odd ones (on a nested path, on presence) are left to the reference, so only some books hold any.
     """
     odd = draw(st.integers(0, 3)) == 0
     paths = PATHS + (ODD_PATHS if odd else ())
@@ -208,16 +223,25 @@ def rule_books(draw: st.DrawFn) -> RuleBook:
     for number in range(draw(st.integers(0, 5))):
         keys = draw(st.lists(st.sampled_from(paths), min_size=1, max_size=4, unique=True))
         own = draw(st.lists(filters(odd=odd), max_size=3))
+        any_of = draw(
+            st.just([])
+            | st.lists(st.lists(filters(odd=odd), min_size=1, max_size=2), min_size=1, max_size=3)
+        )
         groups = draw(
             st.sampled_from((("*",), ("*",), ("logs",), ("lo*",), ("/aws/*", "x"), ("nobody",)))
         )
+        measure = draw(st.none() | measures(odd=odd))
+        amounts = st.sampled_from(AMOUNTS + (ODD_AMOUNTS if odd else ()))
+        value_of = None if isinstance(measure, Percentiles) else draw(st.none() | amounts)
         rules.append(
             rule(
                 f"rule-{number}",
                 keys=keys,
                 filters=draw(st.sampled_from((shared, own, ()))),
-                value_of=draw(st.none() | st.sampled_from(AMOUNTS + (ODD_AMOUNTS if odd else ()))),
+                value_of=value_of,
                 groups=groups,
+                any_of=any_of,
+                measure=measure,
             )
         )
     return RuleBook(tuple(rules))

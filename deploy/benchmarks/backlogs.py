@@ -32,11 +32,39 @@ def write_backlog(deployment: Deployment, *, events: int, hosts: int, pane_ms: i
 
 
 def write_rules(directory: Path, count: int) -> Path:
-    """Write ``count`` contributor rules: one in ten counts everything, the others faults alone."""
+    """Write ``count`` contributor rules: one in ten counts everything, the others faults alone.
+
+    Of those on faults one half is plain. The other half asks besides, in turn, for a text that
+    contains, ends with or matches something, for a range, for one of several groups, for equal
+    text, or for a ratio; the filter on faults stays the first question of each.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     for number, (name, body) in enumerate(_rules(count)):
         (directory / f"{number:03d}-{name}.json").write_text(json.dumps(body), encoding="utf-8")
     return directory
+
+
+_EXTENSIONS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("contains", {"Filters": [{"Match": "$.Operation", "Contains": ["Get", "Put"]}]}),
+    ("ends-with", {"Filters": [{"Match": "$.AZ-ID", "EndsWith": ["az1", "az2"]}]}),
+    ("matches", {"Filters": [{"Match": "$.Caller", "Matches": "^cust-[0-9]{4}[1-9]$"}]}),
+    ("between", {"Filters": [{"Match": "$.Status", "Between": [500, 599]}]}),
+    (
+        "any-of",
+        {
+            "AnyOf": [
+                [{"Match": "$.Latency", "GreaterThan": 50}],
+                [{"Match": "$.Service", "EqualTo": "checkout"}],
+            ]
+        },
+    ),
+    ("equal-text", {"Filters": [{"Match": "$.Service", "NotEqualTo": "checkout"}]}),
+    (
+        "ratio",
+        {"Ratio": {"Numerator": {"Filters": [{"Match": "$.Latency", "GreaterThan": 50}]}}},
+    ),
+)
+"""What every second rule on faults asks in addition, by turns, and its name for it."""
 
 
 def _rules(count: int) -> Iterator[tuple[str, dict[str, object]]]:
@@ -48,16 +76,18 @@ def _rules(count: int) -> Iterator[tuple[str, dict[str, object]]]:
     for number in range(count):
         every_event = number % 10 == 0
         filters = [] if every_event else [{"Match": "$.Faults", "GreaterThan": 0}]
-        yield (
-            "all" if every_event else "faults",
-            {
-                "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
-                "LogGroupNames": ["*"],
-                "LogFormat": "JSON",
-                "Contribution": {
-                    "Keys": keys[number // 10 % len(keys) if every_event else number % len(keys)],
-                    "Filters": filters,
-                },
-                "AggregateOn": "Count",
+        body: dict[str, object] = {
+            "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+            "LogGroupNames": ["*"],
+            "LogFormat": "JSON",
+            "Contribution": {
+                "Keys": keys[number // 10 % len(keys) if every_event else number % len(keys)],
+                "Filters": filters,
             },
-        )
+            "AggregateOn": "Count",
+        }
+        name = "all" if every_event else "faults"
+        if not every_event and number // 10 % 2:
+            asked, extensions = _EXTENSIONS[number % len(_EXTENSIONS)]
+            name, body["Extensions"] = f"faults-{asked}", extensions
+        yield name, body

@@ -42,6 +42,7 @@ BOUNDS: Mapping[str, Bound] = {
     "evaluate_ms_20000_hosts": Bound("merge and evaluate one slide, ms", 50, 15, **LOWER),
     "action_latency_p99_seconds": Bound("log passes the window to action", 1.0, 0.3, **LOWER),
     "restart_seconds": Bound("kill -9 at 20,000 events/s to caught up", 10, 5, **LOWER),
+    "alarms_ms_10000": Bound("10,000 metric alarms, one minute, ms", 500, 100, **LOWER),
     "two_workers_ratio": Bound("two workers over one, same backlog"),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.benchmarks import latency
+from deploy.benchmarks import latency, metric_alarms
 from deploy.benchmarks.backlogs import write_backlog, write_rules
 from deploy.benchmarks.figures import BOUNDS, show, spread
 from deploy.benchmarks.product import Run, read_backlog
@@ -123,10 +123,13 @@ class Bench:
         )
 
     def evaluation(self) -> Iterator[tuple[str, list[float]]]:
-        """Merge and evaluation of one slide."""
+        """Merge and evaluation of one slide, and one minute of metric alarms."""
         self._say("merging and evaluating slides of 20,000 hosts")
         rounds = [sorted(slide_ms(seed)) for seed in range(self._rounds)]
         yield "evaluate_ms_20000_hosts", [each[len(each) // 2] for each in rounds]
+        self._say("judging 10,000 metric alarms")
+        minutes = [sorted(metric_alarms.slide_ms(seed)) for seed in range(self._rounds)]
+        yield "alarms_ms_10000", [each[len(each) // 2] for each in minutes]
 
     def latencies(self) -> Iterator[tuple[str, list[float]]]:
         """Action latency and restart time at 20,000 events a second."""

@@ -6,22 +6,24 @@ at once; the log is the state, so a restart is exact.
 
 Faust keeps the group, assignment, commits, rebalance and changelogs. Acks are given late and in
 order by the services: every stream is ``noack``, and an event is acknowledged when its service
-releases it.
+releases it. A rebalance may lose what had been fetched of our own topics, so their records are
+taken in ``ReadingOrder``: after a gap the consumer is sent back.
 """
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import faust
 import msgspec
 import structlog
+from faust.types import TP
 
 from detector.domain.alarms import AlarmChange
 from detector.domain.budgets import SteadyTime
 from detector.domain.control import ControlView
+from detector.domain.reading_order import ReadingOrder, Step
 from detector.domain.topics import Topics
 from detector.services.decisions import DecisionService
 from detector.services.evaluating import EvaluationService
@@ -37,48 +39,6 @@ GATHER_SECONDS = 0.05
 
 PATIENCE_CHECK_SECONDS = 0.5
 RECONSIDER_CHECK_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class FaustSettings:
-    """Connection and group of the worker.
-
-    ``security`` is Faust's ``broker_credentials`` (``None`` for none).
-    """
-
-    broker: str
-    app_id: str
-    worker_id: str
-    data_dir: str
-    security: Any = None
-    session_timeout_seconds: float = 10.0
-    heartbeat_seconds: float = 2.0
-    commit_interval_seconds: float = 0.5
-
-
-def create_app(settings: FaustSettings) -> faust.App:
-    """Return an app without the features of Faust that were measured to be wrong or slow."""
-    addresses = ";".join(f"kafka://{address}" for address in settings.broker.split(","))
-    return faust.App(
-        settings.app_id,
-        broker=addresses,
-        broker_credentials=settings.security,
-        datadir=settings.data_dir,
-        store="memory://",
-        value_serializer="raw",
-        web_enabled=False,
-        table_standby_replicas=0,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        topic_replication_factor=1,
-        broker_session_timeout=settings.session_timeout_seconds,
-        broker_heartbeat_interval=settings.heartbeat_seconds,
-        broker_commit_interval=settings.commit_interval_seconds,
-        consumer_group_instance_id=settings.worker_id,
-        worker_redirect_stdouts=False,
-        stream_buffer_maxsize=64,
-        stream_wait_empty=False,
-    )
 
 
 def fatal(what: str, error: BaseException) -> None:
@@ -119,7 +79,8 @@ class Agents:
         """Whether this worker has its partitions and has recovered what belongs to them."""
         # How often partitions were revoked: what began under an older number must not take over.
         self._generation = 0
-        self._changes: list[tuple[Any, AlarmChange]] = []
+        self._order = ReadingOrder()
+        self._changes: list[tuple[Any, AlarmChange | None]] = []
         self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
 
@@ -189,7 +150,19 @@ class Agents:
 
     async def _run_evaluate(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            await self._guarded("evaluate", self._evaluate(event))
+            if await self._is_next(event):
+                await self._guarded("evaluate", self._evaluate(event))
+
+    async def _is_next(self, event: Any) -> bool:
+        """Say whether the event is the next of its partition; after a gap, go back for it."""
+        message = event.message
+        place = (message.topic, message.partition)
+        step = self._order.see(place, message.offset)
+        if step is Step.GO_BACK:
+            wanted = self._order.expected(place)
+            log.warning("gap", place=place, found=message.offset, expected=wanted)
+            await self._app.consumer.seek(TP(*place), wanted)
+        return step is Step.TAKE
 
     async def _evaluate(self, event: Any) -> None:
         partition = event.message.partition
@@ -214,17 +187,18 @@ class Agents:
 
     async def _run_decide(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            try:
-                change = msgspec.json.decode(event.value, type=AlarmChange)
-            except (ValueError, TypeError) as error:
-                # Only our own evaluator writes here; an unreadable change can lead to no action.
-                log.warning(
-                    "alarm change unreadable", error=str(error), offset=event.message.offset
-                )
-                event.ack()
-                continue
-            self._changes.append((event, change))
-            self._changed.set()
+            if await self._is_next(event):
+                self._changes.append((event, self._read_change(event)))
+                self._changed.set()
+
+    @staticmethod
+    def _read_change(event: Any) -> AlarmChange | None:
+        try:
+            return msgspec.json.decode(event.value, type=AlarmChange)
+        except (ValueError, TypeError) as error:
+            # Only our own evaluator writes here; an unreadable change can lead to no action.
+            log.warning("alarm change unreadable", error=str(error), offset=event.message.offset)
+            return None
 
     async def _decide_gathered(self) -> None:
         while not self._app.should_stop:
@@ -235,12 +209,14 @@ class Agents:
             if gathered:
                 await self._guarded("decide", self._decide(gathered, self._generation))
 
-    async def _decide(self, gathered: list[tuple[Any, AlarmChange]], generation: int) -> None:
+    async def _decide(
+        self, gathered: list[tuple[Any, AlarmChange | None]], generation: int
+    ) -> None:
         await self._become_decider(generation)
         if not self._decides or generation != self._generation:
             return
         await self._decisions.apply(
-            [change for _, change in gathered],
+            [change for _, change in gathered if change is not None],
             offset=gathered[-1][0].message.offset,
             now=self._steady(),
             control=self._control(),
@@ -267,6 +243,7 @@ class Agents:
         self.ready = False
         self._generation += 1
         for topic, partition in revoked:
+            self._order.end((topic, partition))
             if topic == self._topics.tallies:
                 self._evaluation.revoked(partition)
             elif topic == self._topics.alarms:
@@ -294,6 +271,8 @@ class Agents:
         # Without a commit Faust goes on where it last fetched, and drops what that fetch brought.
         consumer: Any = self._app.consumer
         for tp, committed in (await consumer.seek_to_committed()).items():
-            if not committed and tp.topic in {self._topics.tallies, self._topics.alarms}:
-                offsets = await consumer.earliest_offsets(tp)
-                await consumer.seek(tp, offsets.get(tp) or 0)
+            if tp.topic in {self._topics.tallies, self._topics.alarms}:
+                begin = committed or (await consumer.earliest_offsets(tp)).get(tp) or 0
+                self._order.begin((tp.topic, tp.partition), begin)
+                if not committed:
+                    await consumer.seek(tp, begin)

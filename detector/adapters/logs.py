@@ -125,20 +125,25 @@ class LogListener:
             case notices.KillSwitchRead() if notice != self._kill_switch:
                 self._kill_switch = notice
                 self._log.warning("kill_switch_read", engaged=notice.engaged, known=notice.known)
+            case notices.RecordDeadLettered() | notices.EventsLost() | notices.TallyReceived():
+                self._loss(notice)
+            case notices.HistoryTroubled():
+                self._log.warning(
+                    "history_troubled", trouble=notice.trouble.value, reason=notice.reason
+                )
+            case _:
+                self._rules(notice)
+
+    def _loss(
+        self, notice: notices.RecordDeadLettered | notices.EventsLost | notices.TallyReceived
+    ) -> None:
+        match notice:
             case notices.RecordDeadLettered():
                 self._count("records_dead_lettered", notice.reason, 1)
             case notices.EventsLost():
                 self._count("events_lost", notice.reason, notice.count)
             case notices.TallyReceived(outcome="unreadable"):
                 self._count("tally_records_refused", notice.outcome, 1)
-            case notices.RulesRead() | notices.RuleChangeRead():
-                self._rules(notice)
-            case notices.TallyingHeld():
-                self._log.warning("tallying_held", held=notice.held)
-            case notices.RuleFlooded():
-                self._log.warning("rule_flooded", **asdict(notice))
-            case _:
-                pass
 
     def flush(self) -> None:
         """Tell what was counted and not yet told; for a timer and for the end of the process."""
@@ -182,12 +187,19 @@ class LogListener:
             duration_seconds=round(notice.duration_seconds, 3),
         )
 
-    def _rules(self, notice: notices.RulesRead | notices.RuleChangeRead) -> None:
-        if isinstance(notice, notices.RulesRead):
-            self._log.info("rules_read", **asdict(notice))
-        else:
-            level = logging.WARNING if notice.objection else logging.INFO
-            self._log.log(level, "rule_change_read", **asdict(notice))
+    def _rules(self, notice: notices.Notice) -> None:
+        match notice:
+            case notices.RulesRead():
+                self._log.info("rules_read", **asdict(notice))
+            case notices.RuleChangeRead():
+                level = logging.WARNING if notice.objection else logging.INFO
+                self._log.log(level, "rule_change_read", **asdict(notice))
+            case notices.TallyingHeld():
+                self._log.warning("tallying_held", held=notice.held)
+            case notices.RuleFlooded():
+                self._log.warning("rule_flooded", **asdict(notice))
+            case _:
+                pass
 
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))

@@ -18,3 +18,11 @@ def run_actuator(settings: Settings) -> int:
 
     required_topics.require_for_actuator(settings)
     return actuator.run_actuator_process(settings)
+
+
+def run_api(settings: Settings) -> int:
+    """Serve the API until told to stop; return the exit status."""
+    from detector.bootstrap import api, required_topics  # noqa: PLC0415
+
+    required_topics.require_for_api(settings)
+    return api.run_api_process(settings)

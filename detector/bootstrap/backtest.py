@@ -55,7 +55,7 @@ def _recording(source: str, span: TimeRange, settings: Settings) -> Recording:
 
 def _configuration(side: Side) -> Configuration:
     settings = side.settings
-    rules = load_rules(side.rules_dir or settings.rules_dir)
+    rules = load_rules(side.rules_dir or settings.rules_dir, lenient=settings.lenient_rules)
     return Configuration(
         name=side.name,
         settings=tally_settings(settings, rules),

@@ -57,9 +57,9 @@ def sentence(record: Record) -> str:
     """Tell of one record; empty for what is not worth a line."""
     match record:
         case AlarmChange() if record.state in {AlarmState.ALARM, AlarmState.PENDING}:
-            return f"{record.state.value:8} {escape_controls(record.sentence)}"
+            return f"{record.state.value:8} {told(record)}"
         case AlarmChange() if record.previous is AlarmState.ALARM:
-            return f"{record.state.value:8} {escape_controls(record.sentence)}"
+            return f"{record.state.value:8} {told(record)}"
         case Decision(verdict=Verdict.REFUSED):
             return f"refused  {deed(record.kind, record.target)}, because {why(record)}"
         case Decision():
@@ -72,6 +72,12 @@ def sentence(record: Record) -> str:
             return f"outcome  {record.state.value}: {deed(record.kind, record.target)} ({reason})"
         case AlarmChange() | Report():
             return ""
+
+
+def told(change: AlarmChange) -> str:
+    """Tell of an alarm: whose fault it is by all detectors together, and what this one found."""
+    verdict = f"verdict {change.verdict.kind.value}: " if change.verdict else ""
+    return escape_controls(f"{verdict}{change.sentence}")
 
 
 def heartbeat(state: DemoState) -> str:

@@ -11,7 +11,7 @@ from detector.adapters.demo_screen import (
     ServiceRows,
     ZoneView,
 )
-from detector.bootstrap.demo_lines import clock, deed, story, why
+from detector.bootstrap.demo_lines import clock, deed, story, told, why
 from detector.bootstrap.demo_state import DemoState
 from detector.domain.alarms import AlarmChange
 from detector.domain.budgets import BucketLimits
@@ -160,7 +160,7 @@ def _alarms(state: DemoState, start: float) -> tuple[EntryView, ...]:
         elif change.previous is AlarmState.ALARM:
             by_rank[-1].append((change, at))
     return tuple(
-        EntryView(clock(at - start), change.state.value, escape_controls(change.sentence))
+        EntryView(clock(at - start), change.state.value, told(change))
         for change, at in list(chain.from_iterable(by_rank))[:SHOWN]
     )
 

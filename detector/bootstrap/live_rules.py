@@ -52,7 +52,7 @@ def followed_rules(
 
     ``RuleError`` with all faults of the files.
     """
-    rules = load_rules(settings.rules_dir) if book is None else book
+    rules = load_rules(settings.rules_dir, lenient=settings.lenient_rules) if book is None else book
     files = [(rule, read_definition(settings.rules_dir, rule.name)) for rule in rules]
     terms = timeline_terms(settings)
     return FollowedRules(

@@ -1,4 +1,4 @@
-"""Both processes refuse to start on topics that are not as they must be.
+"""Every process refuses to start on topics that are not as they must be.
 
 A broker may make up a topic that is asked for, with another number of partitions, and nothing would
 say so until alarms and actions are missing.
@@ -21,7 +21,8 @@ _ASK_SECONDS = 5.0
 def require_for_worker(settings: Settings) -> None:
     """Raise ``TopicAdminError`` with every topic that keeps a worker from being exact."""
     topics = settings.topic_names()
-    needed = {spec.name for spec in topics.specs()} - {topics.outcomes}
+    of_others = {topics.outcomes, topics.metric_alarms, topics.metric_alarm_history}
+    needed = {spec.name for spec in topics.specs()} - of_others
     _require(settings, needed, settings.input_topics)
 
 
@@ -29,6 +30,13 @@ def require_for_actuator(settings: Settings) -> None:
     """Raise ``TopicAdminError`` with every topic that keeps an actuator from acting once."""
     topics = settings.topic_names()
     _require(settings, {topics.actions, topics.outcomes, topics.control}, ())
+
+
+def require_for_api(settings: Settings) -> None:
+    """Raise ``TopicAdminError`` with every topic that keeps the API from answering."""
+    topics = settings.topic_names()
+    own = {topics.metric_alarms, topics.metric_alarm_history}
+    _require(settings, {topics.reports, topics.control, *own}, ())
 
 
 def _require(settings: Settings, needed: Collection[str], inputs: Collection[str]) -> None:

@@ -19,7 +19,8 @@ from detector.adapters.bulk_transport import BulkConfig, BulkTransport, bulk_top
 from detector.adapters.changelog_tables import EpochStore, TableStore, raw_table
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import ControlLog
-from detector.adapters.faust_app import Agents, FaustSettings, create_app
+from detector.adapters.faust_app import Agents
+from detector.adapters.faust_settings import FaustSettings, create_app
 from detector.adapters.health_server import HealthServer
 from detector.adapters.kafka_security import aiokafka_client, faust_credentials, librdkafka_client
 from detector.adapters.logs import configure_logging
@@ -53,7 +54,7 @@ class Worker:
         self._clock = Clock()
         self._topics = settings.topic_names()
         self._sources: dict[str, int] = {}
-        book = load_rules(settings.rules_dir)
+        book = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
         self._telemetry = Telemetry(settings, self._clock)
         self._security = security_of(settings)
         client = aiokafka_client(settings.broker, self._security)
@@ -110,9 +111,7 @@ class Worker:
         self._evaluation: EvaluationService[Any] = EvaluationService(
             EvaluationSettings(
                 times=settings.windows.times(),
-                evaluate=settings.alarms.config(
-                    settings.share_test, settings.zone_test, settings.detectors
-                ),
+                evaluate=settings.evaluate_config(),
                 topics=topics,
                 exact_contributors=settings.input.exact_contributors,
             ),

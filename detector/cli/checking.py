@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from detector.adapters.kafka_security import Security, aiokafka_client
-from detector.adapters.rule_files import load_rules
+from detector.adapters.rule_files import read_rules
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
-from detector.cli.printing import print_json
+from detector.cli.printing import print_json, warning_line
 from detector.domain.errors import Fault, OperatorError, RuleError, SettingsError
 from detector.domain.safe_text import escape_controls
 from detector.settings import Settings, load
@@ -25,21 +25,27 @@ def print_example() -> int:
 def check(config: Path | None, output: Output) -> int:
     """Print every fault, or what is in force when there is none."""
     faults: list[Fault] = []
-    rules_dir = likely_rules_dir(config, os.environ)
+    rules_dir, lenient = likely_rules_dir(config, os.environ), False
     try:
         settings = load(config, os.environ)
-        rules_dir = settings.rules_dir
+        rules_dir, lenient = settings.rules_dir, settings.lenient_rules
         faults += _security_faults(settings)
     except SettingsError as error:
         faults += error.faults
     names: list[str] = []
+    warnings: tuple[Fault, ...] = ()
     try:
-        names = [rule.name for rule in load_rules(rules_dir)]
+        read = read_rules(rules_dir, lenient=lenient)
+        names, warnings = [rule.name for rule in read.book], read.warnings
     except RuleError as error:
         faults += error.faults
     if output is Output.JSON:
-        print_json({"ok": not faults, "faults": list(map(asdict, faults)), "rules": names})
-    elif faults:
+        told = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
+        print_json({"ok": not faults, **told, "rules": names})
+        return ExitCode.INVALID if faults else ExitCode.OK
+    for warning in warnings:
+        print(escape_controls(warning_line(warning)))
+    if faults:
         for fault in faults:
             print(escape_controls(str(fault)))
         print("1 fault" if len(faults) == 1 else f"{len(faults)} faults")

@@ -8,6 +8,7 @@ import typer
 
 from detector.cli.group import EPILOG, ExitCodeGroup
 from detector.cli.options import Config, Output, OutputOption, read_settings
+from detector.cli.rules_group import rules
 
 app = typer.Typer(
     name="detector",
@@ -26,6 +27,7 @@ kill_switch = typer.Typer(
 )
 app.add_typer(topics, name="topics")
 app.add_typer(kill_switch, name="kill-switch")
+app.add_typer(rules, name="rules")
 
 # What a command needs is slow to load; another command, or --help, must not pay for it.
 # ruff: noqa: PLC0415
@@ -47,6 +49,15 @@ def actuate(config: Config = None) -> int:
     from detector import bootstrap
 
     return bootstrap.run_actuator(settings)
+
+
+@app.command(epilog=EPILOG)
+def api(config: Config = None) -> int:
+    """Serve CloudWatch's API for AWS clients, until SIGTERM; without keys on loopback alone."""
+    settings = read_settings(config)
+    from detector import bootstrap
+
+    return bootstrap.run_api(settings)
 
 
 @app.command(epilog=EPILOG)
@@ -178,6 +189,40 @@ def tail(
     return tailing.tail(
         settings, topic.value, output, from_beginning=from_beginning, follow=follow, limit=limit
     )
+
+
+class OrderBy(StrEnum):
+    """By what contributors are ranked: their sum, or their largest datapoint."""
+
+    SUM = "Sum"
+    MAXIMUM = "Maximum"
+
+
+@app.command(epilog=EPILOG)
+def report(
+    rule: Annotated[str, typer.Argument(help="A rule, or a fleet as fleet:NAME.")],
+    config: Config = None,
+    start: Annotated[
+        str, typer.Option(help="Begin: RFC 3339, or how long ago (90s, 15m, 6h, 2d).")
+    ] = "1h",
+    end: Annotated[str, typer.Option(help="End: as --start, or now.")] = "now",
+    period: Annotated[int, typer.Option(help="Seconds of a datapoint: whole panes.")] = 60,
+    top: Annotated[int, typer.Option(help="Most contributors, 1 to 500.")] = 10,
+    order_by: Annotated[
+        OrderBy, typer.Option(help="Rank by the sum, or by the largest datapoint.")
+    ] = OrderBy.SUM,
+    output: OutputOption = Output.TABLE,
+) -> int:
+    """Show contributors and metrics of a rule or a fleet over a range of time.
+
+    From the history that `detector api` keeps, or straight from the reports topic.
+    """
+    settings = read_settings(config)
+    from detector.cli import reporting
+    from detector.domain.metrics.ranges import RankOrder
+
+    options = reporting.ReportOptions(rule, start, end, period, top, RankOrder(order_by.value))
+    return reporting.report(settings, options, output)
 
 
 @topics.command("create", epilog=EPILOG)

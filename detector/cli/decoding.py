@@ -20,7 +20,9 @@ _HEADERS = ["record", "outcome", "envelope", "what was understood"]
 def decode(settings: Settings, file: str, output: Output, *, whole: bool, topic: str | None) -> int:
     """Print one entry for each event, or the reason why there is none."""
     explainer = DecodeExplainer(
-        settings.fields.mapping(), settings.input.limits(), load_rules(settings.rules_dir)
+        settings.fields.mapping(),
+        settings.input.limits(),
+        load_rules(settings.rules_dir, lenient=settings.lenient_rules),
     )
     record_ms = int(Clock().now() * 1000)
     refused = 0

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from detector.domain.errors import Fault
 from detector.domain.safe_text import escape_controls, escape_controls_of_json
 
 _PIPE_COLUMNS = 240
@@ -39,6 +40,11 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for row in rows:
         table.add_row(*map(safe, row))
     console().print(table)
+
+
+def warning_line(warning: Fault) -> str:
+    """Say what CloudWatch would refuse of a rule that is read here."""
+    return f"{warning} (CloudWatch would refuse it)"
 
 
 def print_json(value: object) -> None:

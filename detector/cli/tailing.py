@@ -94,7 +94,8 @@ def _alarm(document: dict[str, Any]) -> Cells:
     return [
         (rfc3339(document["changed_at"] / 1000), 24),
         (document["state"], 17),
-        (document["detector"], 5),
+        (document["detector"], 16),
+        ((document.get("verdict") or {}).get("kind", "-"), 7),
         (document["sentence"], 0),
     ]
 

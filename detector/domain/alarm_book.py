@@ -21,7 +21,8 @@ _VERDICT_BY_LETTER: Final = {verdict.value[0]: verdict for verdict in WindowVerd
 class Followed:
     """One standing, whether the confirming test agreed last, its target and its rule's version.
 
-    ``told_ms``: end of the window with which its alarm was told last.
+    ``told_ms``: end of the window with which its alarm was told last. ``frozen``: the cause was
+    found to be shared in the last window that said anything.
     """
 
     standing: Standing = field(default_factory=Standing)
@@ -29,6 +30,7 @@ class Followed:
     target: Target | None = None
     version: str = ""
     told_ms: int = 0
+    frozen: bool = False
 
 
 Place = tuple[str, str]
@@ -105,6 +107,7 @@ class AlarmBook:
                 followed.version,
                 _plain(followed.target),
                 followed.told_ms,
+                followed.frozen,
             ]
             for place, page in self._pages.items()
             for contributor, followed in page.items()
@@ -113,12 +116,14 @@ class AlarmBook:
     def restore(self, rows: list[list[Any]]) -> None:
         """Take over what ``snapshot`` gave."""
         self._pages, self._count = {}, 0
-        for detector, subject, contributor, state, letters, confirmed, version, aim, told in rows:
+        for row in rows:
+            # Rows of earlier releases end before what is only there since.
+            detector, subject, contributor, state, letters, confirmed, version, aim, told = row[:9]
             standing = Standing(
                 AlarmState(state), tuple(_VERDICT_BY_LETTER[letter] for letter in letters)
             )
             target = Target(*aim) if aim else None
-            followed = Followed(standing, confirmed, target, version, told)
+            followed = Followed(standing, confirmed, target, version, told, row[9:] == [True])
             self.put((detector, subject), tuple(contributor), followed)
 
     def _lacking_data(self) -> Iterator[tuple[Place, Contributor]]:

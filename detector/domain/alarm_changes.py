@@ -34,14 +34,20 @@ def followed_after(
         return replace(followed, standing=standing)
     if finding is None:
         standing = before.standing.after(WindowVerdict.NOT_MET, persistence)
-        return replace(followed, standing=standing, confirmed=False)
-    verdict = WindowVerdict.MET if finding.met else WindowVerdict.NOT_MET
+        return replace(followed, standing=standing, confirmed=False, frozen=False)
     return replace(
         followed,
-        standing=before.standing.after(verdict, persistence),
+        standing=before.standing.after(_verdict_of(finding), persistence),
         confirmed=finding.evidence.confirmed,
         target=finding.target,
+        frozen=finding.evidence.fleet_event,
     )
+
+
+def _verdict_of(finding: Finding) -> WindowVerdict:
+    if finding.met:
+        return WindowVerdict.MET
+    return WindowVerdict.HINTED if finding.hinted else WindowVerdict.NOT_MET
 
 
 def change_of(
@@ -80,6 +86,7 @@ def change_of(
         evidence=evidence,
         sentence=f"shadow: {sentence}" if detector.is_shadow else sentence,
         shadow=detector.is_shadow,
+        verdict=finding.verdict if finding else None,
     )
 
 

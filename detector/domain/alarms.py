@@ -2,6 +2,7 @@
 
 import msgspec
 
+from detector.domain.diagnosis import Diagnosis
 from detector.domain.vocabulary import ActionKind, AlarmState
 
 ALARM_SCHEMA = "detector.alarm.v1"
@@ -76,11 +77,13 @@ class AlarmChange(msgspec.Struct, frozen=True):
     """One change of standing; the alarms topic carries these, keyed by ``alarm_id``.
 
     ``id`` is made from alarm, state and window, so a replayed window makes the same change again.
-    ``detector`` is ``r66`` or ``zone``; ``action`` is what the alarm would ask for (``None`` for
-    tables that name no target). ``sentence`` says the whole thing in words. ``previous`` and
-    ``state`` are both ``alarm`` when the confirming test changed its mind, and every
+    ``detector`` is its name in the settings; ``action`` is what the alarm would ask for (``None``
+    for tables that name no target). ``sentence`` says the whole thing in words. ``previous`` and
+    ``state`` are both ``alarm`` when the confirming test changed its mind, when the fleet guard
+    begins or ends to hold actions back, and every
     ``restate_seconds`` while a confirmed alarm that asks for an action stands, with fresh evidence.
     ``shadow``: its detector is only tried out, so it is never confirmed and asks for nothing.
+    ``verdict``: whose fault it is, as all detectors together see it; ``None`` where nobody asked.
     """
 
     schema: str
@@ -99,6 +102,7 @@ class AlarmChange(msgspec.Struct, frozen=True):
     evidence: Evidence
     sentence: str
     shadow: bool = False
+    verdict: Diagnosis | None = None
 
 
 def alarm_id_of(detector: str, subject: str, contributor: tuple[str, ...]) -> str:

@@ -1,7 +1,10 @@
 """Standing alarms that name an action: who may be acted upon, worst first.
 
-Law: one candidate per alarm; a change that was seen before, or that is older than one that was,
-changes nothing, however often it comes.
+Law: one candidate per target, however many detectors name it: the alarms of one target share what
+was ruled, so a target is ruled upon and paid for once. A change that was seen before, or that is
+older than one that was, changes nothing, however often it comes.
+
+Of a target's alarms the confirmed one with the newest evidence speaks for it.
 
 Known limits: the last change of the 256 alarms that moved last is remembered; the changes of other
 alarms, when they are read again, are taken again in their order. Texts that only explain are cut,
@@ -40,6 +43,12 @@ class Candidate(msgspec.Struct, frozen=True):
     def service(self) -> str:
         """The service of the target, empty without one."""
         return self.change.target.service if self.change.target else ""
+
+    @property
+    def target_key(self) -> str:
+        """One string for each target, however many alarms name it; without target, the alarm."""
+        target = self.change.target
+        return f"{self.kind.value}/{target.key}" if target else self.change.alarm_id
 
     @property
     def storm_scope(self) -> str:
@@ -92,18 +101,39 @@ class Candidates:
             return self._by_alarm.pop(change.alarm_id, None) is not None
         before = self._by_alarm.get(change.alarm_id)
         candidate = Candidate(_compact(change))
+        if before is None:
+            before = next(iter(self._of_target(candidate)), None)
         if before is not None:
             candidate = msgspec.structs.replace(before, change=candidate.change)
         self._by_alarm[change.alarm_id] = candidate
         return True
 
     def put(self, candidate: Candidate) -> None:
-        """Replace the candidate of the same alarm."""
+        """Replace the candidate of the same alarm; what was ruled holds for the whole target."""
+        for each in self._of_target(candidate):
+            alarm_id = each.change.alarm_id
+            self._by_alarm[alarm_id] = msgspec.structs.replace(candidate, change=each.change)
         self._by_alarm[candidate.change.alarm_id] = candidate
 
     def ranked(self) -> list[Candidate]:
-        """Return all candidates, those with the most excess faults first."""
-        return sorted(self._by_alarm.values(), key=_worst_first)
+        """Return one candidate for each target, those with the most excess faults first."""
+        spoken: dict[str, Candidate] = {}
+        for candidate in self._by_alarm.values():
+            known = spoken.get(candidate.target_key)
+            if known is None or _speaks_for(candidate) > _speaks_for(known):
+                spoken[candidate.target_key] = candidate
+        return sorted(spoken.values(), key=_worst_first)
+
+    def _of_target(self, candidate: Candidate) -> list[Candidate]:
+        key = candidate.target_key
+        return [each for each in self._by_alarm.values() if each.target_key == key]
+
+    def _all(self) -> list[Candidate]:
+        """Return those that speak for a target, worst first, and then the others."""
+        ranked = self.ranked()
+        first = {candidate.change.alarm_id for candidate in ranked}
+        others = [c for c in self._by_alarm.values() if c.change.alarm_id not in first]
+        return ranked + sorted(others, key=_worst_first)
 
     def get(self, alarm_id: str) -> Candidate | None:
         """Return the candidate of an alarm, if it stands."""
@@ -128,8 +158,9 @@ class Candidates:
     def keep_worst(self, limit: int, is_fresh: Callable[[Candidate], bool]) -> bool:
         """Keep all zone alarms and the worst fresh hosts, ``limit`` in all; tell if any went."""
         before = len(self._by_alarm)
-        zones = [c for c in self.ranked() if c.kind is ActionKind.SHIFT_AWAY]
-        hosts = [c for c in self.ranked() if c.kind is ActionKind.REPLACE_HOST and is_fresh(c)]
+        every = self._all()
+        zones = [c for c in every if c.kind is ActionKind.SHIFT_AWAY]
+        hosts = [c for c in every if c.kind is ActionKind.REPLACE_HOST and is_fresh(c)]
         self._by_alarm = {c.change.alarm_id: c for c in (*zones, *hosts)[:limit]}
         return len(self._by_alarm) < before
 
@@ -138,7 +169,7 @@ class Candidates:
 
         The changes of candidates beyond the limit are left out: they are to be taken again.
         """
-        ranked = self.ranked()
+        ranked = self._all()
         left_out = {candidate.change.alarm_id for candidate in ranked[limit:]}
         changes = [[a, *last] for a, last in self._last_by_alarm.items() if a not in left_out]
         kept = [msgspec.to_builtins(candidate) for candidate in ranked[:limit]]
@@ -149,7 +180,8 @@ class Candidates:
         """Return the candidates of a snapshot."""
         candidates = Candidates()
         for item in snapshot["standing"]:
-            candidates.put(msgspec.convert(item, Candidate))
+            candidate = msgspec.convert(item, Candidate)
+            candidates._by_alarm[candidate.change.alarm_id] = candidate
         candidates._last_by_alarm = {a: (at, id_) for a, at, id_ in snapshot["last_changes"]}
         return candidates
 
@@ -157,6 +189,12 @@ class Candidates:
 def _worst_first(candidate: Candidate) -> tuple[float, str]:
     excess = candidate.change.evidence.excess_faults
     return (-excess if math.isfinite(excess) else 0.0, candidate.change.alarm_id)
+
+
+def _speaks_for(candidate: Candidate) -> tuple[bool, int, float, str]:
+    evidence = candidate.change.evidence
+    excess = evidence.excess_faults if math.isfinite(evidence.excess_faults) else 0.0
+    return evidence.confirmed, evidence.window_end, excess, candidate.change.alarm_id
 
 
 def _compact(change: AlarmChange) -> AlarmChange:

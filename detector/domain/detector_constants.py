@@ -12,8 +12,8 @@ from typing import Final
 R66_SHARE: Final = 0.66
 # With 3 equal zones 66 % of 10 faults happen by chance in 6 % of windows, of 30 in 0.06 %; 25 of
 # the window and 10 of one host leave the bare rule less than one firing a month on quiet fleets.
-R66_MIN_TOTAL_FAULTS: Final = 25.0
-R66_MIN_HOST_FAULTS: Final = 10.0
+R66_MIN_TOTAL_FAULTS: Final = 25
+R66_MIN_HOST_FAULTS: Final = 10
 # Windows slide by a sixth, so 3 of 5 is a condition that lasts 30 s and survives two quiet panes.
 WINDOWS_REQUIRED: Final = 3
 WINDOWS_SEEN: Final = 5
@@ -36,8 +36,9 @@ SHARE_FLEET_EVENT_FRACTION: Final = 0.5
 # windows overlap: q = 1e-3 names a healthy host for 3 of 5 windows once or twice a month, 1e-4 once
 # a year, 1e-5 once in ten. It costs one fault more per host.
 SHARE_ALONE_Q: Final = 1e-5
-# Most hosts that one window names anew, worst first: more have a shared cause, and D7 says so.
-MOST_NAMED: Final = 100
+# Most hosts that one window names, worst first, as many as a report lists: more have a shared
+# cause, and D7 says so.
+MOST_NAMED: Final = 500
 
 # D2, several culprits. ----------------------------------------------------------------------------
 
@@ -60,14 +61,65 @@ SEQUENTIAL_LEAST_RATE: Final = 0.02
 # One pane may bring three quarters of the alarm at most, so that one burst of ten seconds (a retry
 # storm, a deployment) never suffices alone.
 SEQUENTIAL_PANE_PART: Final = 0.75
-# Hosts that evidence is kept of between windows; 20,000 hosts at 10 requests/s and 0.1 % have about
-# 2,000 with any. What is beyond is forgotten, which speaks for the host.
+# Hosts of a service that evidence is kept of between windows; of 20,000 at 10 requests/s and 0.1 %
+# about 2,000 have any. In all services of a partition, so that the state record stays below its
+# limit. What is beyond is forgotten, which speaks for the host.
 SEQUENTIAL_REMEMBERED: Final = 4_096
+SEQUENTIAL_REMEMBERED_IN_ALL: Final = 16_384
 # Fewer hosts have no peers whose rate could be known.
 SEQUENTIAL_LEAST_HOSTS: Final = 3
 # Without its worst caller a host must still be this improbable to be blamed itself. Less than what
 # raised it: a fifth of the requests of a window are another caller's or more in most services.
 SEQUENTIAL_REST_P: Final = 1e-4
+
+# D4, peer latency. --------------------------------------------------------------------------------
+
+# The smallest slowdown that counts is 25 %; the levels above it only find larger ones sooner. A
+# sick device is 1.9 to 2.2 times as slow as its peers in the labelled data: 1.8 lies below that.
+LATENCY_LEVELS: Final = (1.25, 1.5, 1.8)
+# Where between level and noise a record counts in full. Healthy devices in a bad spell and sick
+# ones differ up to 1.6 sigma and hardly above (logistic regression on spells of 25 minutes), and
+# the level of 1.5 lies at 1.04 sigma where that was seen: half a sigma or less above a level.
+LATENCY_FULL_SIGMAS: Final = 1.0 / 3.0
+# A record far below a level takes as much as six add: a sick device is as fast as its peers in 2 %
+# of minutes, a healthy one in a bad spell in 20 %.
+LATENCY_TAKEN_RECORDS: Final = 6.0
+# However quiet a service is: healthy devices were above 1.8 for 2 minutes running, 1.5 for 7.
+LATENCY_LEAST_RECORDS: Final = 6.0
+# The factor of the noise, the one number that sets false alarms against time: both clusters reach
+# 0.85 of what is asked for in 350 healthy devices and two weeks.
+LATENCY_RECORDS_PER_NOISE: Final = 26.0
+# Evidence never exceeds twice what is asked for, so that a host that was mended clears in minutes.
+LATENCY_MOST_EVIDENCE: Final = 2.0
+# A quarter of an hour to a few hours is how long spells last; half an hour sees most of them.
+LATENCY_BLOCK_RECORDS: Final = 30
+# Memories of the two measures of noise: it follows the time of day, and is there after minutes.
+LATENCY_SIGMA_RECORDS: Final = 60
+LATENCY_INFLATION_RECORDS: Final = 15
+# What counts as one record at most when noise is measured: tails are not the bulk.
+LATENCY_MOST_SIGMAS: Final = 4.0
+# Hosts that are alike to the last per cent still differ by this much tomorrow.
+LATENCY_LEAST_SIGMA: Final = 0.05
+# Without a panel: what the more persistent of two clusters shows.
+LATENCY_USUAL_INFLATION: Final = 9.0
+# The median of four others is one healthy host even if one of them is sick.
+LATENCY_LEAST_PEERS: Final = 4
+# Fewer hosts give no spread.
+LATENCY_LEAST_HOSTS: Final = 8
+# A mean over a quarter of the usual number of requests is twice as noisy; such hosts are left out.
+LATENCY_LEAST_COUNT_PART: Final = 0.25
+# Half an hour of absence: the host has been taken away, or nothing is known of it any more.
+LATENCY_FORGET_RECORDS: Final = 30
+# Hosts that carry evidence, and hosts of all panels, of all services of a partition together; a
+# panel of 512 measures the spread within 5 %. Snapshots stay below 400 kB.
+LATENCY_REMEMBERED: Final = 4_096
+LATENCY_PANEL_HOSTS: Final = 512
+LATENCY_PANELS_IN_ALL: Final = 4_096
+# Services that are followed.
+LATENCY_SERVICES: Final = 1_000
+# More than a tenth of the hosts cannot be slow by themselves: two generations of machines, a load
+# that reaches only some. They are told, and marked as shared.
+LATENCY_SHARED_FRACTION: Final = 0.1
 
 # D5, silence. -------------------------------------------------------------------------------------
 
@@ -80,8 +132,11 @@ SILENT_FORGET_MS: Final = 3_600_000
 SILENT_LEAST_EXPECTED: Final = 25.0
 # Silent hosts that are remembered for one partition, the latest to fall silent first.
 SILENT_REMEMBERED: Final = 4_096
-# Silent hosts that get an alarm of their own in one window; more are a zone's or the fleet's.
+# Silent hosts that get an alarm of their own: no more at once than a part of the fleet (two in a
+# small one), or it is a zone, a deployment or the collector, and twenty at the most.
 SILENT_NAMED: Final = 20
+SILENT_NAMED_FRACTION: Final = 0.05
+SILENT_NAMED_LEAST: Final = 2
 # A zone: hypergeometric over the silent hosts, and a tenth of its hosts, at least three.
 SILENT_ZONE_P: Final = 1e-6
 SILENT_ZONE_FRACTION: Final = 0.1
@@ -115,8 +170,9 @@ GUARD_MISSING_FRACTION: Final = 0.2
 GUARD_LEAST_HOSTS: Final = 10
 # How long it must have been calm before actions may be taken again.
 GUARD_REST_MS: Final = 120_000
-# Zones that carry a baseline, by service: what a guard remembers stays below 100 kB.
+# Services that a guard knows the usual level of, and zones of each: below 100 kB in the record.
 GUARD_REMEMBERED: Final = 1_000
+GUARD_ZONES: Final = 20
 
 # Z1, zones. ---------------------------------------------------------------------------------------
 

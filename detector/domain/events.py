@@ -11,9 +11,10 @@ class LogEvent:
     """One request (or pre-aggregated row of requests) as a host logged it.
 
     Counts are finite and not negative. ``requests`` is the number of observations that the event
-    stands for, ``slow`` how many of them took longer than the service's threshold. ``document``
-    holds the members that contributor rules read by path. ``host`` or ``zone`` empty means that
-    the event has no place in a fleet table; rules still see it.
+    stands for, ``slow`` how many of them took longer than the service's threshold.
+    ``latency_us`` sums up what ``latencies`` of them took, in microseconds. ``document`` holds the
+    members that contributor rules read by path. ``host`` or ``zone`` empty means that the event has
+    no place in a fleet table; rules still see it.
     """
 
     time_ms: int
@@ -31,6 +32,8 @@ class LogEvent:
     connection_failures: float
     event_id: str
     document: Mapping[str, object]
+    latency_us: float = 0.0
+    latencies: float = 0.0
 
     @property
     def zone(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from detector.domain.alarms import Evidence, Target
+from detector.domain.diagnosis import Diagnosis
 from detector.domain.reports import WindowMeta
 from detector.domain.standing import Persistence
 from detector.domain.vocabulary import ActionKind
@@ -26,12 +27,16 @@ class Finding:
     """One contributor in one window: whether the condition is met, with numbers and words.
 
     ``target`` is ``None`` for tables that name none. ``words`` is the middle of a sentence.
+    ``hinted``: not met, and yet worth telling as pending. ``verdict`` is what all detectors
+    together say of the contributor; a detector leaves it out.
     """
 
     met: bool
     target: Target | None
     evidence: Evidence
     words: str
+    hinted: bool = False
+    verdict: Diagnosis | None = None
 
 
 class Detector(Protocol[View_contra]):

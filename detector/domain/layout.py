@@ -7,16 +7,32 @@ understood; it never changes what a record means: names that would have won over
 must be absent, and whatever does not fit the types is left to the tolerant decoder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from detector.domain.fields import FieldMapping
-from detector.domain.rules import Aggregate, ContributorRule, FieldPath, Operator, RuleBook
+from detector.domain.rules import (
+    Aggregate,
+    ContributorRule,
+    FieldPath,
+    Filter,
+    LogFormat,
+    Operator,
+    Percentiles,
+    Ratio,
+    RuleBook,
+)
 
 NUMERIC = frozenset(
-    {Operator.GREATER_THAN, Operator.LESS_THAN, Operator.EQUAL_TO, Operator.NOT_EQUAL_TO}
+    {
+        Operator.GREATER_THAN,
+        Operator.LESS_THAN,
+        Operator.EQUAL_TO,
+        Operator.NOT_EQUAL_TO,
+        Operator.BETWEEN,
+    }
 )
 
 
@@ -36,7 +52,9 @@ class Layout:
     ``members`` lists every root member that is read with its kind, in the producer's order, which
     is no part of the layout's identity (``kind_by_name`` is). The fields name the member that
     carries each meaning, ``None`` where the producer has none. ``absent`` are members that must
-    not appear; ``inert`` names the rules that read one of them and so cannot match this producer.
+    not appear; ``inert`` names the rules that read one of them, or lines of text, and so cannot
+    match this producer. ``exotic`` names those that no typed decoder can serve: nested paths,
+    presence, members of no known type. The reference matches them, record by record.
     """
 
     kind_by_name: frozenset[tuple[str, Kind]]
@@ -54,6 +72,7 @@ class Layout:
     requests: str | None
     event_id: str | None
     inert: frozenset[str]
+    exotic: frozenset[str]
 
     @property
     def meanings(self) -> frozenset[str | None]:
@@ -80,8 +99,8 @@ def learn_layout(
 ) -> Layout | None:
     """Return the layout of a bare EMF document, ``None`` when no typed decoder could read it.
 
-    ``None`` for documents without host or zone, with rules on nested paths or on presence, and for
-    members whose type says nothing (null, objects, lists of several numbers).
+    ``None`` for documents without host or zone, and where a member that carries a meaning has a
+    type that says nothing (null, objects, lists of several numbers).
     """
     metadata = document.get("_aws")
     if not isinstance(metadata, dict) or type(metadata.get("Timestamp")) is not int:
@@ -90,7 +109,7 @@ def learn_layout(
 
 
 class _Unlearnable(Exception):  # noqa: N818
-    """The document has no typed shape; caught in ``learn``."""
+    """The document, or what a rule reads of it, has no typed shape; caught below."""
 
 
 class _Learner:
@@ -102,6 +121,7 @@ class _Learner:
         self._members: dict[str, Kind] = {}
         self._absent: dict[str, None] = {}
         self._inert: set[str] = set()
+        self._exotic: set[str] = set()
         self._roots: set[str] = set()
         self._places = {name: place for place, name in enumerate(document)}
 
@@ -139,6 +159,7 @@ class _Learner:
             members=tuple(sorted(self._members.items(), key=self._place)),
             absent=tuple(self._absent),
             inert=frozenset(self._inert),
+            exotic=frozenset(self._exotic),
             **layout,  # type: ignore[arg-type]
         )
 
@@ -185,35 +206,48 @@ class _Learner:
         raise _Unlearnable
 
     def _add_rule(self, rule: ContributorRule) -> None:
-        paths = [*rule.keys, *(each.match for each in rule.filters)]
-        paths += [rule.value_of] if rule.value_of else []
-        if any(path[0] in self._absent for path in paths) and not any(
-            each.operator is Operator.IS_PRESENT for each in rule.filters
+        if rule.log_format is LogFormat.CLF or any(
+            path[0] in self._absent for path in _needed(rule)
         ):
             # A missing member satisfies no filter and is no key, so there is nothing to read for
             # this rule.
             self._inert.add(rule.name)
             return
+        before = dict(self._members)
+        try:
+            self._type_rule(rule)
+        except _Unlearnable:
+            self._members = before
+            self._exotic.add(rule.name)
+
+    def _type_rule(self, rule: ContributorRule) -> None:
+        conditions = [*rule.filters, *(each for group in rule.any_of for each in group)]
+        numbers = [rule.value_of] if rule.value_of and rule.aggregate_on is Aggregate.SUM else []
+        match rule.measure:
+            case Ratio(filters, value_of):
+                conditions += filters
+                numbers += [value_of] if value_of else []
+            case Percentiles(of):
+                numbers.append(of)
         for path in rule.keys:
             self._add_rule_member(path, Kind.TEXT, is_key=True)
-        for condition in rule.filters:
+        for condition in conditions:
             if condition.operator is Operator.IS_PRESENT:
                 raise _Unlearnable
             numeric = condition.operator in NUMERIC
             self._add_rule_member(condition.match, Kind.NUMBER if numeric else Kind.TEXT)
-        if rule.aggregate_on is Aggregate.SUM and rule.value_of is not None:
-            self._add_rule_member(rule.value_of, Kind.NUMBER)
+        for path in numbers:
+            self._add_rule_member(path, Kind.NUMBER)
 
     def _add_rule_member(self, path: FieldPath, wanted: Kind, *, is_key: bool = False) -> None:
         name = path[0]
-        if len(path) > 1 or not isinstance(name, str):
+        if len(path) > 1 or not isinstance(name, str) or name in self._absent:
             raise _Unlearnable
         kind = self._members.get(name)
         if kind is None:
             kind = self._observed(name, wanted, is_key=is_key)
             self._members[name] = kind
-        fits = kind is wanted or (kind is Kind.INTEGER and is_key)
-        if not fits and (wanted is Kind.TEXT or kind is Kind.TEXT):
+        if not _fits(kind, wanted) and not (kind is Kind.INTEGER and is_key):
             raise _Unlearnable
 
     def _observed(self, name: str, wanted: Kind, *, is_key: bool) -> Kind:
@@ -227,3 +261,24 @@ class _Learner:
         if is_key and type(value) is int:
             return Kind.INTEGER
         raise _Unlearnable
+
+
+def can_ask(condition: Filter, kind: Kind) -> bool:
+    """Say whether a filter can be asked of members of this kind."""
+    if condition.operator is Operator.IS_PRESENT:
+        return False
+    return _fits(kind, Kind.NUMBER if condition.operator in NUMERIC else Kind.TEXT)
+
+
+def _fits(kind: Kind, wanted: Kind) -> bool:
+    return kind is wanted or Kind.TEXT not in {kind, wanted}
+
+
+def _needed(rule: ContributorRule) -> Iterator[FieldPath]:
+    """Yield the fields without which the rule matches nothing."""
+    yield from rule.keys
+    yield from (each.match for each in rule.filters if each.operator is not Operator.IS_PRESENT)
+    if rule.value_of is not None:
+        yield rule.value_of
+    if isinstance(rule.measure, Percentiles):
+        yield rule.measure.of

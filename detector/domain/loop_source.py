@@ -6,23 +6,26 @@ through ``constants``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 
 from detector.domain.event_time import EARLIEST_MS, LATEST_MS
 from detector.domain.fields import DecodeLimits, FieldMapping, LatencyUnit
-from detector.domain.layout import Kind, Layout
+from detector.domain.layout import Layout
+from detector.domain.loop_expressions import Expressions
+from detector.domain.loop_rules import RulesSource
 from detector.domain.open_pane import (
     CONNECTION_FAILURES,
     FAULTS,
     HOST,
     LAST_SEEN_MS,
+    LATENCY_US,
     REQUESTS,
     SERVICE,
     SLOW,
+    UNTIMED,
     ZONE,
     RowRules,
 )
-from detector.domain.rules import Aggregate, ContributorRule, Filter, Operator
+from detector.domain.rules import Aggregate, ContributorRule, LogFormat
 from detector.domain.windows import WindowTimes
 
 MS_BY_UNIT = {
@@ -30,12 +33,7 @@ MS_BY_UNIT = {
     LatencyUnit.MILLISECONDS: 1.0,
     LatencyUnit.SECONDS: 1000.0,
 }
-COMPARISON = {
-    Operator.GREATER_THAN: ">",
-    Operator.LESS_THAN: "<",
-    Operator.EQUAL_TO: "==",
-    Operator.NOT_EQUAL_TO: "!=",
-}
+US_BY_UNIT = {unit: ms * 1000.0 for unit, ms in MS_BY_UNIT.items()}
 
 
 class LoopSource:
@@ -54,12 +52,10 @@ class LoopSource:
     ) -> None:
         self._layout = layout
         self._rules = rules
-        self._attribute_by_name = attribute_by_name
-        self._kind_by_name = dict(layout.members)
         self._mapping = mapping
         self._limits = limits
         self._times = times
-        self._universal = all("*" in rule.log_group_names for rule in rules)
+        self._universal = all(rule.reads_all_groups for rule in rules)
         self.constants: dict[str, object] = {
             "DEFAULT_SERVICE": mapping.default_service,
             "SLOW_BY_SERVICE": {
@@ -67,7 +63,7 @@ class LoopSource:
                 for service, threshold in mapping.slow_threshold_ms_by_service.items()
             },
         }
-
+        self._write = Expressions(layout, attribute_by_name, self.constants)
         self._row_rules = self._find_row_rules(cell)
         self.constants["ROW_RULES"] = self._row_rules
 
@@ -82,9 +78,10 @@ class LoopSource:
         found = [
             (at, tuple(place_by_name[str(path[0])] for path in rule.keys))
             for at, rule in enumerate(self._rules)
-            if not rule.filters
+            if not (rule.filters or rule.any_of or rule.measure)
             and rule.aggregate_on is Aggregate.COUNT
-            and "*" in rule.log_group_names
+            and rule.log_format is LogFormat.JSON
+            and rule.reads_all_groups
             and all(path[0] in place_by_name for path in rule.keys)
         ]
         return RowRules(cell, tuple(found))
@@ -100,18 +97,11 @@ class LoopSource:
             (*self._head(), *self._pane(), *self._row(), *self._contributions(), *self._tail())
         )
 
-    def _value(self, name: str) -> str:
-        expression = f"r.{self._attribute_by_name[name]}"
-        return f"{expression}[0]" if self._kind_by_name[name] is Kind.LONE else expression
-
-    def _amount(self, name: str) -> str:
-        value = self._value(name)
-        return f"float({value})" if self._kind_by_name[name] is Kind.INTEGER else value
-
     def _head(self) -> Iterator[str]:
         yield from (
             "def run(messages, tally, slow):",
             " top = tally.top_ms; close_at = tally.close_at_ms; start = end = 0",
+            " exact = tally.limits.exact_contributors",
             " for message in messages:",
             "  value = message.value()",
             "  try:",
@@ -156,12 +146,12 @@ class LoopSource:
     def _row(self) -> Iterator[str]:
         layout = self._layout
         if layout.event_id:
-            yield f"  if not tally.first_sight(pane, {self._value(layout.event_id)}):"
+            yield f"  if not tally.first_sight(pane, {self._write.value(layout.event_id)}):"
             yield "   tally.duplicates += 1"
             yield "   continue"
-        service = self._value(layout.service) if layout.service else "DEFAULT_SERVICE"
-        yield f"  host = {self._value(layout.host)}; service = {service}"
-        yield f"  zone = {self._value(layout.zone_id or layout.zone_name or '')}"
+        service = self._write.value(layout.service) if layout.service else "DEFAULT_SERVICE"
+        yield f"  host = {self._write.value(layout.host)}; service = {service}"
+        yield f"  zone = {self._write.value(layout.zone_id or layout.zone_name or '')}"
         yield "  try:"
         yield "   row = rows[host]"
         yield f"   if row[{ZONE}] != zone or row[{SERVICE}] != service: raise KeyError"
@@ -173,102 +163,46 @@ class LoopSource:
 
     def _counts(self) -> Iterator[str]:
         layout = self._layout
-        requests = self._amount(layout.requests) if layout.requests else "1.0"
+        requests = self._write.amount(layout.requests) if layout.requests else "1.0"
         yield f"  row[{REQUESTS}] += {requests}"
         if layout.fault:
-            yield f"  faults = {self._amount(layout.fault)}"
+            yield f"  faults = {self._write.amount(layout.fault)}"
         elif layout.status:
-            yield f"  faults = {requests} if {self._value(layout.status)} >= 500 else 0"
+            yield f"  faults = {requests} if {self._write.value(layout.status)} >= 500 else 0"
         if layout.fault or layout.status:
             yield "  if faults:"
             yield f"   row[{FAULTS}] += faults"
             if layout.caller:
-                yield f"   blame_caller(row, {self._value(layout.caller)}, faults)"
+                yield f"   blame_caller(row, {self._write.value(layout.caller)}, faults)"
         if layout.latency:
             threshold = (
                 f"{self._mapping.slow_threshold_ms / MS_BY_UNIT[self._mapping.latency_unit]!r}"
             )
             if self._mapping.slow_threshold_ms_by_service:
                 threshold = f"SLOW_BY_SERVICE.get(service, {threshold})"
-            yield f"  if {self._value(layout.latency)} > {threshold}: row[{SLOW}] += 1"
+            microseconds = US_BY_UNIT[self._mapping.latency_unit]
+            yield f"  latency = {self._write.value(layout.latency)}"
+            yield f"  row[{LATENCY_US}] += latency * {microseconds!r}"
+            if layout.requests:
+                yield f"  row[{UNTIMED}] += {requests} - 1.0"
+            yield f"  if latency > {threshold}: row[{SLOW}] += 1"
+        else:
+            yield f"  row[{UNTIMED}] += {requests}"
         if layout.connection_failure:
-            yield f"  failures = {self._amount(layout.connection_failure)}"
+            yield f"  failures = {self._write.amount(layout.connection_failure)}"
             yield f"  if failures: row[{CONNECTION_FAILURES}] += failures"
 
     def _contributions(self) -> Iterator[str]:
         if not self._universal:
             yield "  covering = masks[r.metadata.LogGroupName]"
-        done = {at for at, _ in self._row_rules.rules}
-        if done:
+        if self._row_rules.rules:
             cell = self._row_rules.cell
             yield f"  try: row[{cell}] += 1"
             yield "  except TypeError: tally.count_row(pane, row, host, ROW_RULES)"
-        live = (
-            (at, rule)
-            for at, rule in enumerate(self._rules)
-            if at not in done and rule.name not in self._layout.inert
-        )
-        numbered = sorted(live, key=lambda item: (repr(item[1].filters), item[0]))
-        for filters, group in groupby(numbered, key=lambda item: item[1].filters):
-            conditions = [text for condition in filters for text in self._condition(condition)]
-            indent = "  "
-            if conditions:
-                yield f"  if {' and '.join(conditions)}:"
-                indent = "   "
-            for position, rule in group:
-                yield from self._contribution(indent, position, rule)
-
-    def _condition(self, condition: Filter) -> Iterator[str]:
-        name = str(condition.match[0])
-        attribute = self._attribute_by_name[name]
-        if name not in self._layout.meanings:
-            yield f"r.{attribute} is not UNSET"
-        value = self._value(name)
-        if condition.operator in COMPARISON:
-            operand = float(condition.operand)  # type: ignore[arg-type]
-            yield f"{value} {COMPARISON[condition.operator]} {operand!r}"
-        elif condition.operator is Operator.STARTS_WITH:
-            yield f"{value}.startswith({self._constant(condition.operand)})"
-        else:
-            operator = "in" if condition.operator is Operator.IN else "not in"
-            yield f"{value} {operator} {self._constant(condition.operand)}"
-
-    def _constant(self, operand: object) -> str:
-        name = f"c{len(self.constants)}"
-        self.constants[name] = operand
-        return name
-
-    def _contribution(self, indent: str, position: int, rule: ContributorRule) -> Iterator[str]:
-        names = [str(path[0]) for path in rule.keys]
-        parts = [
-            f"str({self._value(name)})"
-            if self._kind_by_name[name] is Kind.INTEGER
-            else self._value(name)
-            for name in names
-        ]
-        guards = [] if self._universal else [f"covering & {1 << position}"]
-        summed = str(rule.value_of[0]) if rule.value_of and _sums(rule) else None
-        needed = [*names, summed] if summed else names
-        guards += [
-            f"r.{self._attribute_by_name[name]} is not UNSET"
-            for name in dict.fromkeys(needed)
-            if name not in self._layout.meanings
-        ]
-        if guards:
-            yield f"{indent}if {' and '.join(guards)}:"
-            indent += " "
-        key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
-        amount = "1"
-        if summed:
-            amount = "amount"
-            yield f"{indent}amount = {self._amount(summed)}"
-            if summed not in self._layout.meanings:
-                yield f"{indent}if amount >= 0.0:"
-                indent += " "
-            yield f"{indent}tables[{position}].observe(1, amount, amount)"
-        yield f"{indent}k = {key}"
-        yield f"{indent}try: t{position}[k] += {amount}"
-        yield f"{indent}except KeyError: tally.insert(tables[{position}], k, {amount})"
+        done = {at for at, _ in self._row_rules.rules}
+        yield from RulesSource(
+            self._layout, self._rules, done, self._write, universal=self._universal
+        ).text()
 
     @staticmethod
     def _tail() -> Iterator[str]:
@@ -280,7 +214,3 @@ class LoopSource:
             " tally.top_ms = top",
             "",
         )
-
-
-def _sums(rule: ContributorRule) -> bool:
-    return rule.aggregate_on is Aggregate.SUM

@@ -15,9 +15,11 @@ from detector.domain.vocabulary import (
     AlarmState,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -115,7 +117,10 @@ class ContributorsUnfollowed:
 
 @dataclass(frozen=True, slots=True)
 class AlarmMoved:
-    """An alarm of ``detector`` went to ``state``; ``delay_seconds`` is from window end to now."""
+    """An alarm of ``detector`` went to ``state``; ``delay_seconds`` is from window end to now.
+
+    ``shadow``: the detector is only tried out, so the alarm does not count as raised.
+    """
 
     detector: str
     alarm_id: str
@@ -123,6 +128,7 @@ class AlarmMoved:
     state: AlarmState
     delay_seconds: float
     sentence: str
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,22 @@ class RuleFlooded:
     rules: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReportsKept:
+    """``count`` records of the reports topic came to ``fate`` in the history of reports."""
+
+    fate: ReportFate
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTroubled:
+    """The history of reports met ``trouble``; ``reason`` is what was found."""
+
+    trouble: HistoryTrouble
+    reason: str
+
+
 Notice = (
     RecordsConsumed
     | RecordsDecoded
@@ -229,6 +251,8 @@ Notice = (
     | RuleChangeRead
     | TallyingHeld
     | RuleFlooded
+    | ReportsKept
+    | HistoryTroubled
 )
 
 NoticeListener = Callable[[Notice], None]

@@ -9,12 +9,19 @@ from typing import Any
 
 from detector.domain.contributors import Key, RuleTable
 from detector.domain.events import LogEvent
-from detector.domain.rules import Aggregate, ContributorRule, RuleBook
+from detector.domain.measured_columns import measured_pane
+from detector.domain.rules import Aggregate, ContributorRule, Percentiles, RuleBook
 from detector.domain.tallies import FleetPane, RulePane
 from detector.domain.tally_columns import fleet_panes, rule_pane
 
-REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, CALLERS, SERVICE, ZONE = range(8)
-"""Places in a fleet row; behind them stand the cells of ``RowRules``."""
+(
+    REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, LATENCY_US, UNTIMED, CALLERS,
+    SERVICE, ZONE,
+) = range(10)  # fmt: skip
+"""Places in a fleet row; behind them stand the cells of ``RowRules``.
+
+``UNTIMED`` counts the requests that told no latency, because most tell it and counting costs time.
+"""
 
 MAX_ROW_RULES = 8
 """Cells of a row: one for each producer layout that has a compiled loop."""
@@ -92,6 +99,8 @@ class OpenPane:
         row[REQUESTS] += event.requests
         row[SLOW] += event.slow
         row[CONNECTION_FAILURES] += event.connection_failures
+        row[LATENCY_US] += event.latency_us
+        row[UNTIMED] += event.requests - event.latencies
         row[LAST_SEEN_MS] = max(row[LAST_SEEN_MS], event.time_ms)
         if event.faults:
             row[FAULTS] += event.faults
@@ -110,7 +119,7 @@ class OpenPane:
 
 
 def _new_row(service: str, zone: str) -> list[Any]:
-    return [0, 0, 0, 0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
+    return [0, 0, 0, 0, 0, 0.0, 0, None, service, zone, *(None,) * MAX_ROW_RULES]
 
 
 def blame_caller(row: list[Any], caller: str, faults: float) -> None:
@@ -129,15 +138,19 @@ def packed_tables(pane: OpenPane) -> tuple[list[FleetPane], list[RulePane]]:
     rows = pane.all_rows()
     _count_rows(pane, rows)
     fleets = fleet_panes(
-        {key: [*row[:CALLERS], *pane.zones[key[1]]] for key, row in rows.items()},
+        {key: _fleet_row(row, pane.zones[key[1]]) for key, row in rows.items()},
         {key: row[CALLERS] for key, row in rows.items() if row[CALLERS]},
     )
     packed = [
         _rule_pane(rule, table)
         for rule, table in zip(pane.book, pane.tables, strict=True)
-        if table.values
+        if table.values or table.unheld
     ]
     return fleets, packed
+
+
+def _fleet_row(row: list[Any], names: tuple[str, str]) -> list[float | str]:
+    return [*row[:UNTIMED], row[REQUESTS] - row[UNTIMED], *names]
 
 
 def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) -> None:
@@ -152,15 +165,16 @@ def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) 
 
 def _rule_pane(rule: ContributorRule, table: RuleTable) -> RulePane:
     """Pack a rule's table; a counting rule has one observation of 1 for every event."""
-    counts = rule.aggregate_on is Aggregate.COUNT
-    samples = sum(table.values.values()) + table.sketch_weight if counts else table.samples
+    counts = rule.aggregate_on is Aggregate.COUNT and not isinstance(rule.measure, Percentiles)
+    samples = sum(table.values.values()) + table.sketch_weight + table.unheld
     return rule_pane(
         rule.name,
         rule.version,
         {(key,) if isinstance(key, str) else key: value for key, value in table.values.items()},
-        samples=float(samples),
+        samples=float(samples if counts else table.samples),
         minimum=1.0 if counts else table.minimum,
         maximum=1.0 if counts else table.maximum,
         sketch=table.sketch.serialize() if table.sketch is not None else b"",
         sketch_weight=float(table.sketch_weight),
+        measured=None if rule.measure is None else measured_pane(rule.measure, table),
     )

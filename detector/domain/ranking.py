@@ -24,7 +24,9 @@ from detector.domain.reports import (
     PaneReport,
     Report,
     ReportContributor,
+    ReportMeasure,
     RuleWindow,
+    WindowMeasure,
     WindowMeta,
 )
 
@@ -81,7 +83,7 @@ def _with_pane(
 
 
 def _rank_rule(window: RuleWindow, top_n: int) -> Report:
-    return _report(
+    report = _report(
         window.meta,
         window.values,
         window.keys.__getitem__,
@@ -97,6 +99,37 @@ def _rank_rule(window: RuleWindow, top_n: int) -> Report:
         largest=window.maximum,
         error_bound=window.error_bound,
         totals={},
+    )
+    return report if window.measure is None else _with_measure(report, window, window.measure)
+
+
+def _with_measure(report: Report, window: RuleWindow, measure: WindowMeasure) -> Report:
+    """Say what the listed values were made of, and who could not be ranked."""
+    row_by_key = {key: row for row, key in enumerate(window.keys)}
+
+    def explained(listed: ReportContributor) -> ReportContributor:
+        row = row_by_key[listed.keys]
+        over, at = measure.numerators, measure.percentiles
+        return structs.replace(
+            listed,
+            numerator=None if over is None else float(over[row]),
+            denominator=float(measure.denominators[row]),
+            percentiles=() if at is None else tuple(at[row].tolist()),
+        )
+
+    return structs.replace(
+        report,
+        contributors=tuple(map(explained, report.contributors)),
+        measure=ReportMeasure(
+            kind=measure.kind,
+            minimum=measure.minimum,
+            below_minimum=measure.below_minimum,
+            unheld=measure.unheld,
+            numerator=measure.numerator,
+            denominator=measure.denominator,
+            percentiles=measure.at,
+            relative_error=measure.relative_error,
+        ),
     )
 
 

@@ -46,8 +46,8 @@ class RuleChange(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One change. ``at`` in epoch seconds; ``effective_from`` in epoch milliseconds of event time.
 
     The change takes effect at the first pane that begins then or later, and never earlier than
-    readers can know of it. ``replaces`` is the id of the change before it, "" when the writer saw
-    none, and missing when the writer does not care.
+    readers can know of it, which is what 0 asks for. ``replaces`` is the id of the change before
+    it, "" when the writer saw none, and missing when the writer does not care.
     """
 
     schema: str
@@ -55,7 +55,7 @@ class RuleChange(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     change: RuleChangeKind
     by: str
     at: float
-    effective_from: int
+    effective_from: int = 0
     definition: str = ""
     state: RuleState = RuleState.ENABLED
     tags: dict[str, str] = {}

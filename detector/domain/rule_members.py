@@ -1,40 +1,39 @@
-"""The members of one contributor rule, read and checked one by one.
-
-Law: what has a fault reads as something empty, and reading goes on, so that every fault is found.
-"""
+"""The members of one contributor rule that CloudWatch knows, read and checked one by one."""
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-from detector.domain.errors import Fault
-from detector.domain.field_paths import parse_path
-from detector.domain.json_lines import JsonPath, Places
-from detector.domain.rules import Aggregate, FieldPath, Filter, Operator
+from detector.domain.json_lines import JsonPath
+from detector.domain.log_groups import A_LOG_GROUP_ARN, LogGroupArn, parse_arn
+from detector.domain.rule_extensions import MOST_KEYS, Extensions, read_extensions
+from detector.domain.rule_filters import read_filters
+from detector.domain.rule_reading import (
+    MOST_POSITION,
+    STRICT,
+    Reading,
+    counted,
+    is_list,
+    position_of,
+    shown,
+)
+from detector.domain.rules import (
+    Aggregate,
+    AnyOf,
+    FieldPath,
+    Filter,
+    LogFormat,
+    Percentiles,
+    Ratio,
+)
 
-MAX_KEYS = 4
-_SHOWN_CHARACTERS = 60
 _SCHEMA = {"Name": "CloudWatchLogRule", "Version": 1}
-_MEMBERS = ("Schema", "LogGroupNames", "LogFormat", "Contribution", "AggregateOn")
+_MEMBERS = (
+    "Schema", "LogGroupNames", "LogGroupARNs", "LogFormat", "Fields", "Contribution", "AggregateOn",
+    "Extensions",
+)  # fmt: skip
+_REQUIRED = ("Schema", "LogFormat", "Contribution", "AggregateOn")
 _CONTRIBUTION_MEMBERS = ("Keys", "ValueOf", "Filters")
-_OPERATORS = tuple(operator.value for operator in Operator)
-_TEXT_OPERATORS = frozenset({Operator.IN, Operator.NOT_IN, Operator.STARTS_WITH})
-_A_FIELD = "a field such as $.a, $.a.b, $.list[0] or $.users[1].name"
-_REFUSED_MEMBERS = {
-    "LogGroupARNs": "LogGroupNames, since a topic has no ARN",
-    "Fields": "no Fields, which belong to LogFormat CLF: only JSON is read",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class RuleLimits:
-    """How much a rule may hold: filters, strings in one filter, characters of its definition."""
-
-    filters: int
-    strings: int
-    characters: int
 
 
 class Members(NamedTuple):
@@ -45,184 +44,149 @@ class Members(NamedTuple):
     filters: tuple[Filter, ...]
     aggregate_on: Aggregate
     value_of: FieldPath | None
+    log_group_arns: tuple[LogGroupArn, ...]
+    log_format: LogFormat
+    fields: tuple[tuple[str, int], ...]
+    any_of: AnyOf
+    measure: Ratio | Percentiles | None
 
 
-class RuleReading:
-    """One pass over a definition, which ``json.loads`` has read; ``faults`` holds what is wrong."""
+def read_members(reading: Reading, definition: Any) -> Members:
+    """Read the whole definition."""
+    root = reading.object_at(definition, (), _MEMBERS, required=_REQUIRED)
+    if "Schema" in root and not _is_schema(root["Schema"]):
+        reading.fault(("Schema",), shown(root["Schema"]), json.dumps(_SCHEMA))
+    names, arns = _read_groups(reading, root)
+    log_format = _read_format(reading, root)
+    aggregate = _read_aggregate(reading, root)
+    keys, value_of, filters = _read_contribution(reading, root, aggregate)
+    extensions = Extensions()
+    if "Extensions" in root:
+        extensions = read_extensions(reading, root["Extensions"], aggregate, keys, filters)
+    return Members(
+        names,
+        keys + extensions.keys,
+        filters + extensions.filters,
+        aggregate or Aggregate.COUNT,
+        value_of,
+        arns,
+        log_format,
+        reading.fields,
+        extensions.any_of,
+        extensions.measure,
+    )
 
-    def __init__(self, places: Places, limits: RuleLimits) -> None:
-        self.faults = [
-            Fault(places.line_by_path[path], _member_text(path), "the member twice", "it once")
-            for path in places.repeated
-        ]
-        self._line_by_path = places.line_by_path
-        self._limits = limits
 
-    def read(self, definition: Any) -> Members:
-        """Read the whole definition."""
-        root = self._object(definition, (), _MEMBERS, required=_MEMBERS)
-        if "Schema" in root and not _is_schema(root["Schema"]):
-            self._fault(("Schema",), shown(root["Schema"]), json.dumps(_SCHEMA))
-        if "LogFormat" in root and root["LogFormat"] != "JSON":
-            self._fault(("LogFormat",), shown(root["LogFormat"]), '"JSON", the only format read')
-        groups = self._log_groups(root["LogGroupNames"]) if "LogGroupNames" in root else ()
-        aggregate = self._aggregate(root.get("AggregateOn"))
-        keys, value_of, filters = self._contribution(root, aggregate)
-        return Members(groups, keys, filters, aggregate or Aggregate.COUNT, value_of)
-
-    def _contribution(
-        self, root: Mapping[str, Any], aggregate: Aggregate | None
-    ) -> tuple[tuple[FieldPath, ...], FieldPath | None, tuple[Filter, ...]]:
-        if "Contribution" not in root:
-            return (), None, ()
-        path: JsonPath = ("Contribution",)
-        contribution = self._object(
-            root["Contribution"], path, _CONTRIBUTION_MEMBERS, required=("Keys",)
-        )
-        keys = self._keys(contribution["Keys"]) if "Keys" in contribution else ()
-        filters = self._filters(contribution.get("Filters", []))
-        value_of = None
-        if "ValueOf" in contribution:
-            value_of = self._field(contribution["ValueOf"], (*path, "ValueOf"))
-            if aggregate is Aggregate.COUNT:
-                found = shown(contribution["ValueOf"])
-                self._fault((*path, "ValueOf"), found, "no ValueOf, since AggregateOn is Count")
-        elif aggregate is Aggregate.SUM and contribution:
-            self._fault((*path, "ValueOf"), "nothing", f"{_A_FIELD}, since AggregateOn is Sum")
-        return keys, value_of, filters
-
-    def _object(
-        self, value: Any, path: JsonPath, allowed: tuple[str, ...], *, required: tuple[str, ...]
-    ) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            self._fault(path, shown(value), f"an object with {_listed(required)}")
-            return {}
-        for name in value:
-            if name not in allowed:
-                expected = _REFUSED_MEMBERS.get(name, f"only {_listed(allowed)}")
-                self._fault((*path, name), "an unknown member", expected)
-        for name in required:
-            if name not in value:
-                self._fault((*path, name), "nothing", "this member")
-        return value
-
-    def _log_groups(self, value: Any) -> tuple[str, ...]:
-        path: JsonPath = ("LogGroupNames",)
-        if not _is_list(value) or not value:
-            self._fault(path, shown(value), "a list of at least one log group name")
-            return ()
-        for position, group in enumerate(value):
-            if not isinstance(group, str) or not group or "*" in group[:-1]:
-                expected = "a log group name, with * at its end or not at all"
-                self._fault((*path, position), shown(group), expected)
-        return tuple(str(group) for group in value)
-
-    def _aggregate(self, value: Any) -> Aggregate | None:
-        if isinstance(value, str) and value in set(Aggregate):
-            return Aggregate(value)
-        if ("AggregateOn",) in self._line_by_path:
-            self._fault(("AggregateOn",), shown(value), '"Count" or "Sum"')
-        return None
-
-    def _keys(self, value: Any) -> tuple[FieldPath, ...]:
-        path: JsonPath = ("Contribution", "Keys")
-        if not _is_list(value) or not 1 <= len(value) <= MAX_KEYS:
-            self._fault(path, _counted(value, "keys"), f"a list of 1 to {MAX_KEYS} fields")
-            return ()
-        read = [self._field(key, (*path, position)) for position, key in enumerate(value)]
-        return tuple(field for field in read if field is not None)
-
-    def _field(self, value: Any, path: JsonPath) -> FieldPath | None:
-        field = parse_path(value) if isinstance(value, str) else None
-        if field is None:
-            self._fault(path, shown(value), _A_FIELD)
-        return field
-
-    def _filters(self, value: Any) -> tuple[Filter, ...]:
-        path: JsonPath = ("Contribution", "Filters")
-        if not _is_list(value) or len(value) > self._limits.filters:
-            expected = f"a list of at most {self._limits.filters} filters"
-            self._fault(path, _counted(value, "filters"), expected)
-            return ()
-        read = [self._filter(item, (*path, position)) for position, item in enumerate(value)]
-        return tuple(wanted for wanted in read if wanted is not None)
-
-    def _filter(self, value: Any, path: JsonPath) -> Filter | None:
-        members = self._object(value, path, ("Match", *_OPERATORS), required=("Match",))
-        match = self._field(members["Match"], (*path, "Match")) if "Match" in members else None
-        named = [name for name in members if name in _OPERATORS]
-        if isinstance(value, dict) and len(named) != 1:
-            found = _listed(tuple(named)) if named else "no operator"
-            self._fault(path, found, f"exactly one of {_listed(_OPERATORS)}")
-        operands = [self._operand(Operator(name), members[name], (*path, name)) for name in named]
-        if match is None or len(operands) != 1 or operands[0] is None:
-            return None
-        return Filter(match, Operator(named[0]), operands[0])
-
-    def _operand(
-        self, operator: Operator, value: Any, path: JsonPath
-    ) -> tuple[str, ...] | float | bool | None:
-        if operator is Operator.IS_PRESENT:
-            if isinstance(value, bool):
-                return value
-            self._fault(path, shown(value), "true or false")
-        elif operator in _TEXT_OPERATORS:
-            if (
-                _is_list(value)
-                and 1 <= len(value) <= self._limits.strings
-                and all(isinstance(item, str) for item in value)
-            ):
-                return tuple(value)
-            found = shown(value)
-            if _is_list(value) and all(isinstance(item, str) for item in value):
-                found = _counted(value, "strings")
-            self._fault(path, found, f"a list of 1 to {self._limits.strings} strings")
+def _read_groups(
+    reading: Reading, root: Mapping[str, Any]
+) -> tuple[tuple[str, ...], tuple[LogGroupArn, ...]]:
+    if "LogGroupNames" in root and "LogGroupARNs" in root:
+        reading.fault(("LogGroupARNs",), "LogGroupNames as well", "one of the two")
+    elif root and not root.keys() & {"LogGroupNames", "LogGroupARNs"}:
+        reading.fault(("LogGroupNames",), "nothing", "this member, or LogGroupARNs")
+    names, arns = [], []
+    for position, name in _items(reading, root, "LogGroupNames", "log group name"):
+        if not isinstance(name, str) or not name or "*" in name[:-1]:
+            expected = "a log group name, with * at its end or not at all"
+            reading.fault(("LogGroupNames", position), shown(name), expected)
+        names.append(str(name))
+    for position, text in _items(reading, root, "LogGroupARNs", "log group ARN"):
+        arn = parse_arn(text) if isinstance(text, str) else None
+        if arn is None:
+            reading.fault(("LogGroupARNs", position), shown(text), A_LOG_GROUP_ARN)
         else:
-            number = _finite(value)
-            if number is not None:
-                return number
-            self._fault(path, shown(value), "one number")
-        return None
-
-    def _fault(self, path: JsonPath, found: str, expected: str) -> None:
-        place = path
-        while place not in self._line_by_path:
-            place = place[:-1]
-        self.faults.append(Fault(self._line_by_path[place], _member_text(path), found, expected))
+            arns.append(arn)
+    return tuple(names), tuple(arns)
 
 
-def shown(value: Any) -> str:
-    """Write a value as JSON, cut where it is long."""
-    text = json.dumps(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
+def _items(
+    reading: Reading, root: Mapping[str, Any], member: str, noun: str
+) -> list[tuple[int, Any]]:
+    value = root.get(member, ())
+    if member in root and (not is_list(value) or not value):
+        reading.fault((member,), shown(value), f"a list of at least one {noun}")
+        return []
+    return list(enumerate(value))
 
 
-def _counted(value: Any, noun: str) -> str:
-    return f"{len(value)} {noun}" if isinstance(value, list) else shown(value)
+def _read_format(reading: Reading, root: Mapping[str, Any]) -> LogFormat:
+    found = root.get("LogFormat")
+    if "LogFormat" in root and found not in ("JSON", "CLF"):
+        reading.fault(("LogFormat",), shown(found), '"JSON" or "CLF"')
+    if found != "CLF":
+        if "Fields" in root and found == "JSON":
+            expected = "no Fields, which belong to LogFormat CLF"
+            reading.fault(("Fields",), shown(root["Fields"]), expected)
+        return LogFormat.JSON
+    reading.name_fields(_read_fields(reading, root.get("Fields", {})))
+    return LogFormat.CLF
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names)
+def _read_fields(reading: Reading, value: Any) -> dict[str, int]:
+    if not isinstance(value, dict):
+        reading.fault(("Fields",), shown(value), "an object of aliases by position")
+        return {}
+    aliases: dict[str, int] = {}
+    for position, alias in value.items():
+        path: JsonPath = ("Fields", position)
+        if not position_of(position):
+            expected = f"a position from 1 to {MOST_POSITION}"
+            reading.fault(path, f"position {shown(position)}", expected)
+        if not isinstance(alias, str) or not alias or alias in aliases:
+            expected = "an alias of its own, which is text"
+            reading.fault(path, shown(alias), expected)
+        else:
+            aliases[alias] = position_of(position)
+    return aliases
 
 
-def _is_list(value: Any) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
+def _read_aggregate(reading: Reading, root: Mapping[str, Any]) -> Aggregate | None:
+    value = root.get("AggregateOn")
+    if isinstance(value, str) and value in set(Aggregate):
+        return Aggregate(value)
+    if "AggregateOn" in root:
+        reading.fault(("AggregateOn",), shown(value), '"Count" or "Sum"')
+    return None
+
+
+def _read_contribution(
+    reading: Reading, root: Mapping[str, Any], aggregate: Aggregate | None
+) -> tuple[tuple[FieldPath, ...], FieldPath | None, tuple[Filter, ...]]:
+    if "Contribution" not in root:
+        return (), None, ()
+    path: JsonPath = ("Contribution",)
+    contribution = reading.object_at(
+        root["Contribution"], path, _CONTRIBUTION_MEMBERS, required=("Keys",)
+    )
+    keys = _read_keys(reading, contribution["Keys"]) if "Keys" in contribution else ()
+    most = reading.limits.filters
+    place = (*path, "Filters")
+    filters = read_filters(reading, contribution.get("Filters", []), place, most=most)
+    if len(filters) > STRICT.filters:
+        expected = f"a list of at most {STRICT.filters} filters"
+        reading.warn(place, f"{len(filters)} filters", expected)
+    value_of = None
+    if "ValueOf" in contribution:
+        value_of = reading.field(contribution["ValueOf"], (*path, "ValueOf"))
+        if aggregate is Aggregate.COUNT:
+            found = shown(contribution["ValueOf"])
+            reading.fault((*path, "ValueOf"), found, "no ValueOf, since AggregateOn is Count")
+    elif aggregate is Aggregate.SUM and contribution:
+        reading.fault((*path, "ValueOf"), "nothing", f"{reading.a_field}, since AggregateOn is Sum")
+    return keys, value_of, filters
+
+
+def _read_keys(reading: Reading, value: Any) -> tuple[FieldPath, ...]:
+    path: JsonPath = ("Contribution", "Keys")
+    most = min(reading.limits.keys, MOST_KEYS)
+    if not is_list(value) or not 1 <= len(value) <= most:
+        reading.fault(path, counted(value, "keys"), f"a list of 1 to {most} fields")
+        return ()
+    if len(value) > STRICT.keys:
+        reading.warn(path, counted(value, "keys"), f"a list of 1 to {STRICT.keys} fields")
+    read = [reading.field(key, (*path, position)) for position, key in enumerate(value)]
+    return tuple(found for found in read if found is not None)
 
 
 def _is_schema(value: Any) -> bool:
     return bool(value == _SCHEMA) and type(value["Version"]) is int
-
-
-def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _member_text(path: JsonPath) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".") or "definition"

@@ -4,45 +4,64 @@ Law: a rule is understood whole or refused with every fault that it has, each wi
 is guessed: unknown members, a second operator in a filter, a number where text belongs are faults.
 
 Source: Amazon CloudWatch User Guide, "Contributor Insights rule syntax", and the limits of the
-PutInsightRule API. AWS's own examples break these rules in places (a fifth filter, ``Sum`` without
-``ValueOf``); ``LENIENT`` lifts the limits that are mere numbers, never the meaning.
+PutInsightRule API. AWS's own examples break these rules in places (a fifth filter, a comma too
+many, ``Sum`` without ``ValueOf``); ``LENIENT`` lifts the limits that are mere numbers and reads
+such commas, and says so in warnings. It never lifts the meaning: ``Sum`` of nothing stays refused.
 """
 
 import hashlib
 import json
-from typing import Any
+import re
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from detector.domain.errors import Fault, RuleError
 from detector.domain.json_lines import places_of
 from detector.domain.json_text import nests_deeper
-from detector.domain.rule_members import Members, RuleLimits, RuleReading, shown
-from detector.domain.rules import ContributorRule, Filter, path_text
+from detector.domain.rule_members import Members, read_members
+from detector.domain.rule_reading import LENIENT, STRICT, Reading, RuleLimits, shown
+from detector.domain.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio, path_text
+
+__all__ = ["LENIENT", "STRICT", "ReadRule", "RuleLimits", "parse_rule", "read_rule"]
 
 _NESTING = 16
 _NAME_CHARACTERS = 128
 _VERSION_DIGITS = 12
+_STRINGS_OR_COMMAS = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
 
-STRICT = RuleLimits(filters=4, strings=10, characters=8_192)
-"""CloudWatch's limits: a rule within them can be used on both sides."""
 
-LENIENT = RuleLimits(filters=16, strings=100, characters=65_536)
-"""Ours, for rules that CloudWatch would refuse."""
+class ReadRule(NamedTuple):
+    """A rule, and what CloudWatch would refuse of it, each with what it expects instead."""
+
+    rule: ContributorRule
+    warnings: tuple[Fault, ...]
 
 
 def parse_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ContributorRule:
     """Read one rule. Raise ``RuleError`` with all its faults."""
+    return read_rule(text, name=name, limits=limits).rule
+
+
+def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
+    """Read one rule and say what CloudWatch would refuse. Raise ``RuleError`` with all faults."""
     faults = _check_name(name) + _check_characters(text, limits)
     if len(text) > limits.characters:
         raise RuleError(faults)
+    warnings = _check_length(text)
+    if limits.lenient:
+        text, commas = _without_spare_commas(text)
+        warnings += commas
     definition, syntax = _read_json(text)
     if syntax:
         raise RuleError(faults + syntax)
-    reading = RuleReading(places_of(text), limits)
-    members = reading.read(definition)
+    reading = Reading(places_of(text), limits)
+    members = read_members(reading, definition)
     faults += reading.faults
     if faults:
         raise RuleError(sorted(faults, key=lambda fault: fault.line))
-    return ContributorRule(name=name, version=_version(members), **members._asdict())
+    warnings += reading.warnings
+    rule = ContributorRule(name=name, version=_version(members), **members._asdict())
+    return ReadRule(rule, tuple(sorted(warnings, key=lambda warning: warning.line)))
 
 
 def _check_name(name: str) -> list[Fault]:
@@ -64,6 +83,26 @@ def _check_characters(text: str, limits: RuleLimits) -> list[Fault]:
     return faults
 
 
+def _check_length(text: str) -> list[Fault]:
+    if len(text) <= STRICT.characters:
+        return []
+    return [Fault(1, "definition", f"{len(text)} characters", f"at most {STRICT.characters}")]
+
+
+def _without_spare_commas(text: str) -> tuple[str, list[Fault]]:
+    """Put a space in the place of each comma behind a last item, and tell where they were."""
+    warnings: list[Fault] = []
+
+    def spare(found: re.Match[str]) -> str:
+        if found[0] != ",":
+            return found[0]
+        line = text.count("\n", 0, found.start()) + 1
+        warnings.append(Fault(line, "definition", "a comma behind the last item", "none there"))
+        return " "
+
+    return _STRINGS_OR_COMMAS.sub(spare, text), warnings
+
+
 def _read_json(text: str) -> tuple[Any, list[Fault]]:
     expected = "a definition in JSON"
     if nests_deeper(text.encode(), _NESTING):
@@ -78,14 +117,29 @@ def _read_json(text: str) -> tuple[Any, list[Fault]]:
 
 
 def _version(members: Members) -> str:
-    """Hash what the rule means: the order of groups, filters and operands is no part of it."""
-    meaning = {
+    """Hash what the rule means: the order of groups, filters and operands is no part of it.
+
+    What a plain rule cannot say is left out of its hash, so that its version stays what it was.
+    """
+    meaning: dict[str, Any] = {
         "groups": sorted(set(members.log_group_names)),
         "keys": [path_text(key) for key in members.keys],
         "filters": sorted(_filter_meaning(wanted) for wanted in members.filters),
         "aggregate": members.aggregate_on,
         "value": path_text(members.value_of) if members.value_of else "",
     }
+    if members.log_group_arns:
+        meaning["arns"] = sorted({str(arn) for arn in members.log_group_arns})
+    if members.log_format is LogFormat.CLF:
+        meaning["fields"] = sorted(members.fields)
+    if members.any_of:
+        meaning["any_of"] = sorted(sorted(map(_filter_meaning, each)) for each in members.any_of)
+    match members.measure:
+        case Ratio(filters, value_of, minimum):
+            conditions = sorted(map(_filter_meaning, filters))
+            meaning["ratio"] = [conditions, path_text(value_of) if value_of else "", minimum]
+        case Percentiles() as percentiles:
+            meaning["percentiles"] = list(asdict(percentiles).values())
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:_VERSION_DIGITS]
 
 

@@ -63,6 +63,53 @@ def host_words(who: str, what: str, evidence: Evidence) -> str:
     return words if evidence.confirmed else f"{words}; the share test does not confirm it"
 
 
+def rate_words(who: str, what: str, evidence: Evidence) -> str:
+    """Write how often a host fails beside its peers, and why it is not to blame if it is not."""
+    words = (
+        f"{who} has {count(evidence.value)} of the {count(evidence.total)} {what} "
+        f"{window_words(evidence)} in {count(evidence.requests)} requests, "
+        f"{count(evidence.rate_ratio)} times the rate of its {evidence.peers} peers, "
+        f"{probability(evidence.p_value)}"
+    )
+    if evidence.blamed_caller:
+        return f"{words}; without caller {plain_name(evidence.blamed_caller)} it is like its peers"
+    if evidence.fleet_event:
+        return f"{words}; so many hosts are bad that the cause is shared"
+    return words
+
+
+def caller_words(who: str, what: str, evidence: Evidence, hosts: int) -> str:
+    """Write what a caller met, and how many hosts it clears."""
+    return (
+        f"{who} met {count(evidence.value)} of the {count(evidence.total)} {what} "
+        f"{window_words(evidence)}; without it {hosts} accused hosts are like their peers"
+    )
+
+
+def silence_words(who: str, seconds: float, expected: float) -> str:
+    """Write how long a host has been silent, and what it should have served meanwhile."""
+    return (
+        f"{who} has been silent for {seconds:.0f} s, in which about {count(round(expected))} "
+        "requests were to be expected"
+    )
+
+
+def silent_zone_words(who: str, evidence: Evidence) -> str:
+    """Write how many hosts of a zone are silent, and how many elsewhere."""
+    return (
+        f"{count(evidence.value)} of the {evidence.zone_hosts} hosts of {who} are silent "
+        f"{window_words(evidence)}, {count(evidence.total - evidence.value)} elsewhere, "
+        f"{probability(evidence.p_value)}: the zone, or what collects its logs"
+    )
+
+
+def guard_words(what: str, reasons: tuple[str, ...], evidence: Evidence) -> str:
+    """Write why the fleet guard holds actions back, or that it does not."""
+    if not reasons:
+        return f"{what} is as usual {window_words(evidence)}"
+    return f"{what} {window_words(evidence)}: {', '.join(reasons)}; the cause is shared"
+
+
 def zone_words(who: str, what: str, evidence: Evidence, elevated_hosts: int) -> str:
     """Write what a zone has against what its requests explain, and which gates it failed."""
     words = (
@@ -85,6 +132,23 @@ def silent_words(who: str, what: str, evidence: Evidence) -> str:
     if evidence.partial:
         return f"{who}: the log of {what} begins {window_words(evidence)}"
     return f"{who} has none of the {what} {window_words(evidence)}"
+
+
+def latency_words(who: str, evidence: Evidence, *, sigma: float) -> str:
+    """Write how slow a host is beside its peers, and how much of the evidence needed that makes.
+
+    ``sigma`` is the noise of the service, of the logarithm of a ratio.
+    """
+    if not evidence.rate_ratio:
+        return f"{who} logged too little latency {window_words(evidence)}"
+    words = (
+        f"{who} took {evidence.value:.4g} ms a request {window_words(evidence)}, "
+        f"{evidence.rate_ratio:.2f} times the {evidence.total:.4g} ms of its {evidence.peers} "
+        f"peers, {percent(evidence.share)} of the evidence needed at a noise of {percent(sigma)}"
+    )
+    if evidence.fleet_event:
+        return f"{words}; so many hosts are slow that the cause is shared"
+    return words
 
 
 def change_sentence(state: AlarmState, words: str, evidence: Evidence) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from detector.domain.reports import WindowMeta
+from detector.domain.rule_tables import RuleTable, shown_version
 from detector.domain.rules import ContributorRule, RuleBook
-from detector.domain.window_tables import RuleTable, shown_version
 from detector.domain.windows import WindowTimes
 
 _REMEMBERED_BOOKS = 8

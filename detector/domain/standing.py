@@ -8,7 +8,7 @@ What the last windows amount to (``Signal``), the first that holds:
 
 - ``OFTEN``: at least ``required`` of them met the condition;
 - ``UNKNOWN``: so many could not say that ``required`` of the others are not left;
-- ``SOME``: at least one met it;
+- ``SOME``: at least one met it, or hinted at it;
 - ``NONE``: none did.
 
 Drawing, made from the table (states down, signals across)::
@@ -31,6 +31,7 @@ class WindowVerdict(StrEnum):
     """What one window says of an alarm's condition."""
 
     MET = "met"
+    HINTED = "hinted"
     NOT_MET = "not_met"
     UNKNOWN = "unknown"
 
@@ -113,4 +114,4 @@ def signal_of(verdicts: tuple[WindowVerdict, ...], persistence: Persistence) -> 
         return Signal.OFTEN
     if verdicts.count(WindowVerdict.UNKNOWN) > persistence.seen - persistence.required:
         return Signal.UNKNOWN
-    return Signal.SOME if met else Signal.NONE
+    return Signal.SOME if met or WindowVerdict.HINTED in verdicts else Signal.NONE

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc
+from scipy.special import betainc, gammaln
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -103,6 +103,25 @@ def binomial_upper_tail(n: ArrayLike, p: ArrayLike, k: ArrayLike) -> FloatArray:
     )
     bounded: FloatArray = np.where(inner, tail, np.where(successes <= 0.0, 1.0, 0.0))
     return bounded
+
+
+def hypergeometric_upper_tail(hosts: int, marked: int, drawn: int, hits: int) -> float:
+    """Compute P(X >= hits), X the marked among ``drawn`` of ``hosts`` without replacement.
+
+    0 <= marked, drawn <= hosts. Sums the terms in logarithms: relative error below 1e-9.
+    """
+    most = min(marked, drawn)
+    least = max(hits, marked + drawn - hosts, 0)
+    if least > most:
+        return 0.0
+    k = np.arange(least, most + 1, dtype=np.float64)
+
+    def choose(n: float, chosen: FloatArray | float) -> FloatArray:
+        ways: FloatArray = gammaln(n + 1.0) - gammaln(chosen + 1.0) - gammaln(n - chosen + 1.0)
+        return ways
+
+    terms = choose(marked, k) + choose(hosts - marked, drawn - k) - choose(hosts, float(drawn))
+    return float(min(np.exp(terms).sum(), 1.0))
 
 
 def benjamini_hochberg(p: ArrayLike, q: float, *, hypotheses: int | None = None) -> BoolArray:

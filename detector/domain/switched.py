@@ -36,6 +36,11 @@ class Switched(Generic[View]):
         return self.switch is Switch.SHADOW
 
     @property
+    def asks_for(self) -> ActionKind | None:
+        """What its alarms would ask for if it were on."""
+        return self.detector.action
+
+    @property
     def action(self) -> ActionKind | None:
         """What its alarms ask for."""
         return None if self.is_shadow else self.detector.action

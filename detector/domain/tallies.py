@@ -7,6 +7,8 @@ columns: names as lists, numbers as packed little-endian float64 or uint32, so t
 20,000 hosts is read without a Python object per number.
 """
 
+from enum import StrEnum
+
 import msgspec
 
 from detector.domain.vocabulary import ClosedBy
@@ -19,7 +21,9 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
 
     ``zones`` lists (zone, zone ID, zone name); ``zone_index`` (uint32) points into it, one entry
     per host of ``hosts``. ``requests``, ``faults``, ``slow``, ``connection_failures`` and
-    ``last_seen_ms`` are float64 columns. ``callers`` holds, for hosts with faults, up to eight
+    ``last_seen_ms`` are float64 columns, and so are ``latency_us`` (whole microseconds, summed) and
+    ``latencies`` (how many observations that is), which are empty where no latency was logged and
+    in records of older releases. ``callers`` holds, for hosts with faults, up to eight
     (row, caller, faults), the most faulty callers first.
     """
 
@@ -33,6 +37,35 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
     connection_failures: bytes
     last_seen_ms: bytes
     callers: list[tuple[int, str, float]]
+    latency_us: bytes = b""
+    latencies: bytes = b""
+
+
+class MeasureKind(StrEnum):
+    """What gives a contributor its value instead of what the rule counts."""
+
+    RATIO = "ratio"
+    PERCENTILES = "percentiles"
+
+
+class MeasuredPane(msgspec.Struct, array_like=True, frozen=True):
+    """What a rule with a measure has beside its values, which are denominators or observations.
+
+    ``minimum`` and ``at`` are the rule's own, so that whoever merges needs no rule. A ratio has
+    ``numerators`` (float64), one for each contributor. Percentiles have ``bucket_counts`` (uint32),
+    one for each contributor, and so many ``buckets`` (int16) with their ``weights`` (float64).
+    ``unheld`` is what belongs to contributors for whom there was no room, or, for percentiles, to
+    nobody because only its extremes were known.
+    """
+
+    kind: MeasureKind
+    minimum: float
+    at: list[float]
+    numerators: bytes
+    bucket_counts: bytes
+    buckets: bytes
+    weights: bytes
+    unheld: float
 
 
 class RulePane(msgspec.Struct, array_like=True, frozen=True):
@@ -42,7 +75,8 @@ class RulePane(msgspec.Struct, array_like=True, frozen=True):
     amounts to, exactly. Beyond ``exact_contributors`` the rest is in ``sketch`` (a serialised
     DataSketches frequent-items sketch over JSON-encoded keys, empty when unused), which stands for
     ``sketch_weight`` in all. ``samples`` counts observations; ``minimum`` and ``maximum`` are the
-    smallest and largest single observation.
+    smallest and largest single observation. ``measured`` is there for rules that have a measure;
+    records that were written before there were any lack it.
     """
 
     rule: str
@@ -54,6 +88,7 @@ class RulePane(msgspec.Struct, array_like=True, frozen=True):
     maximum: float
     sketch: bytes = b""
     sketch_weight: float = 0.0
+    measured: MeasuredPane | None = None
 
 
 class PaneRecord(msgspec.Struct, array_like=True, frozen=True):

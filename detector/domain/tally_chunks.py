@@ -6,6 +6,7 @@ at all. Packing is deterministic, so chunks that two writers made of the same pa
 
 import msgspec
 
+from detector.domain.measured_columns import measured_rows
 from detector.domain.tallies import FleetPane, PaneRecord, RulePane, encode_pane_record
 
 HALF_RECEIVED_RECORDS = 256
@@ -85,6 +86,8 @@ def _fleet_rows(fleet: FleetPane, start: int, stop: int) -> FleetPane:
         fleet.connection_failures[packed],
         fleet.last_seen_ms[packed],
         [(row - start, name, faults) for row, name, faults in fleet.callers if start <= row < stop],
+        fleet.latency_us[packed],
+        fleet.latencies[packed],
     )
 
 
@@ -100,6 +103,7 @@ def _rule_rows(rule: RulePane, start: int, stop: int) -> RulePane:
         rule.maximum,
         rule.sketch if first else b"",
         rule.sketch_weight if first else 0.0,
+        None if rule.measured is None else measured_rows(rule.measured, start, stop),
     )
 
 

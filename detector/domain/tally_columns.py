@@ -11,15 +11,21 @@ import numpy as np
 from datasketches import frequent_strings_sketch
 from numpy.typing import NDArray
 
-from detector.domain.tallies import FleetPane, PaneRecord, RulePane
+from detector.domain.measured_columns import check_measured
+from detector.domain.tallies import FleetPane, MeasuredPane, PaneRecord, RulePane
 
 CALLERS_PER_HOST = 8
 
 RowKey = tuple[str, str, str]
 """Service, zone, host."""
 FleetRow = Sequence[float | str]
-"""requests, faults, slow, connection failures, last seen (epoch ms), zone ID, zone name."""
-ZONE_ID, ZONE_NAME = 5, 6
+"""requests, faults, slow, connection failures, last seen (epoch ms), zone ID, zone name.
+
+Before the zone may stand how long the requests took in all (microseconds) and how many told.
+"""
+ZONE_ID, ZONE_NAME = -2, -1
+MOST_LATENCY_US = 1e15
+"""No pane of a host took longer than thirty years in all; sums of more are no whole numbers."""
 
 
 def float_column(raw: bytes) -> NDArray[np.float64]:
@@ -30,6 +36,18 @@ def float_column(raw: bytes) -> NDArray[np.float64]:
 def index_column(raw: bytes) -> NDArray[np.uint32]:
     """Read a packed column of little-endian uint32; the array is read-only and shares the bytes."""
     return np.frombuffer(raw, dtype="<u4")
+
+
+def summed_columns(pane: FleetPane) -> tuple[NDArray[np.float64], ...]:
+    """Read the columns that windows sum up: requests, faults, slow, connection failures, latency.
+
+    The last two are latency in microseconds and how many observations it is of, 0 where no latency
+    travelled.
+    """
+    counts = (pane.requests, pane.faults, pane.slow, pane.connection_failures)
+    nothing = np.zeros(0 if pane.latencies else len(pane.hosts))
+    latency = (pane.latency_us, pane.latencies)
+    return (*map(float_column, counts), *(float_column(raw) if raw else nothing for raw in latency))
 
 
 def pack_floats(values: Iterable[float], count: int) -> bytes:
@@ -78,8 +96,10 @@ def _fleet_pane(
         # Of two spellings the larger wins, whichever was logged first.
         both = max({(cell[ZONE_ID], cell[ZONE_NAME]) for cell in cell_by_host.values()})
         zones.append((zone, str(both[0]), str(both[1])))
-    columns = (np.array(column, "<f8").tobytes() for column in islice(zip(*rows, strict=True), 5))
-    requests, faults, slow, connection_failures, last_seen_ms = columns
+    columns = zip(*rows, strict=True)
+    packed = (np.array(column, "<f8").tobytes() for column in islice(columns, 5))
+    requests, faults, slow, connection_failures, last_seen_ms = packed
+    latency_us, latencies = _latency_columns([*columns][:ZONE_ID])
     return FleetPane(
         service,
         zones,
@@ -91,7 +111,18 @@ def _fleet_pane(
         connection_failures,
         last_seen_ms,
         _caller_rows(zones, zone_index, hosts, callers) if callers else [],
+        latency_us,
+        latencies,
     )
+
+
+def _latency_columns(columns: Sequence[Sequence[float | str]]) -> tuple[bytes, bytes]:
+    """Pack the columns of latency in whole microseconds, whose sums are exact in any order."""
+    if not columns or not any(columns[1]):
+        return b"", b""
+    latency_us, latencies = (np.array(column, "<f8") for column in columns)
+    whole = np.rint(np.minimum(latency_us, MOST_LATENCY_US))
+    return whole.tobytes(), latencies.tobytes()
 
 
 def _caller_rows(
@@ -127,11 +158,14 @@ def rule_pane(
     maximum: float,
     sketch: bytes = b"",
     sketch_weight: float = 0.0,
+    measured: MeasuredPane | None = None,
 ) -> RulePane:
-    """Pack the contributors of one rule, by key."""
+    """Pack the contributors of one rule, by key; ``measured`` is in that order already."""
     keys = sorted(values)
     packed = pack_floats((values[key] for key in keys), len(keys))
-    return RulePane(rule, version, keys, packed, samples, minimum, maximum, sketch, sketch_weight)
+    return RulePane(
+        rule, version, keys, packed, samples, minimum, maximum, sketch, sketch_weight, measured
+    )
 
 
 def check_record(record: PaneRecord) -> None:
@@ -142,7 +176,12 @@ def check_record(record: PaneRecord) -> None:
         )  # fmt: skip
         hosts = len(fleet.hosts)
         zones = index_column(fleet.zone_index) if len(fleet.zone_index) == 4 * hosts else None
-        if zones is None or any(len(raw) != 8 * hosts for raw in floats):
+        latency = [len(raw) for raw in (fleet.latency_us, fleet.latencies)]
+        if (
+            zones is None
+            or any(len(raw) != 8 * hosts for raw in floats)
+            or latency not in ([0, 0], [8 * hosts, 8 * hosts])
+        ):
             raise ValueError(
                 f"columns of fleet {fleet.service!r} differ in length, expected {hosts} rows"
             )
@@ -162,6 +201,8 @@ def check_record(record: PaneRecord) -> None:
             )
         if rule.sketch:
             _check_sketch(rule)
+        if rule.measured is not None:
+            check_measured(rule.rule, rule.measured, len(rule.keys))
     if not 0 <= record.chunk < record.chunks:
         raise ValueError(
             f"chunk {record.chunk} of {record.chunks}, expected a number below the count"

@@ -70,13 +70,23 @@ class Topics:
 
     @property
     def control(self) -> str:
-        """Kill switch and, later, other orders of operators."""
+        """Kill switch, and changes of contributor rules."""
         return f"{self.prefix}control"
 
     @property
     def dead_letters(self) -> str:
         """Records that could not be understood, byte for byte."""
         return f"{self.prefix}dead-letters"
+
+    @property
+    def metric_alarms(self) -> str:
+        """Alarms that were put through the API: definitions, standings, mute rules."""
+        return f"{self.prefix}metric-alarms"
+
+    @property
+    def metric_alarm_history(self) -> str:
+        """What happened to those alarms, item by item; who acts on them follows it."""
+        return f"{self.prefix}metric-alarm-history"
 
     def changelog(self, table: str) -> str:
         """Return the changelog topic of a Faust table."""
@@ -87,6 +97,8 @@ class Topics:
         keep_week = {"cleanup.policy": "delete", "retention.ms": str(WEEK_MS)}
         keep_month = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * 3_600_000)}
         compact = {"cleanup.policy": "compact"}
+        # The broker's clock says when a change of a rule was written, not its writer's.
+        orders = {**compact, "message.timestamp.type": "LogAppendTime"}
         compact_week = {"cleanup.policy": "compact,delete", "retention.ms": str(WEEK_MS)}
         day = {"cleanup.policy": "delete", "retention.ms": str(24 * 3_600_000)}
         return (
@@ -96,8 +108,10 @@ class Topics:
             TopicSpec(self.decisions, 1, keep_month),
             TopicSpec(self.actions, 1, keep_week),
             TopicSpec(self.outcomes, 1, keep_month),
-            TopicSpec(self.control, 1, compact),
+            TopicSpec(self.control, 1, orders),
             TopicSpec(self.dead_letters, 1, keep_week),
+            TopicSpec(self.metric_alarms, 1, compact),
+            TopicSpec(self.metric_alarm_history, 1, keep_month),
             TopicSpec(self.changelog("contributors"), self.tally_partitions, compact),
             TopicSpec(self.changelog("alarms"), self.tally_partitions, compact),
             TopicSpec(self.changelog("decider"), 1, compact),

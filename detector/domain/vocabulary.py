@@ -16,6 +16,8 @@ Glossary (one word per thing):
 - **Report**: the closed, ranked table of one subject and window.
 - **Alarm, AlarmChange**: a detector's standing for one contributor of a subject; one move between
   two standings.
+- **Detector**: one way of finding trouble. **Diagnosis**: what all of them together say of one
+  window, whose fault it is; the member ``verdict`` of reports and alarms.
 - **Decision**: granted, observed or refused, with the whole chain of checks. **Action**: what a
   granted decision puts on the action topic. **Outcome**: what came of an action.
 - **Kill switch**: while it is on, or not known, nothing is done.
@@ -37,6 +39,7 @@ class DeadLetterReason(StrEnum):
     BAD_VALUE = "bad_value"
     BAD_TIME = "bad_time"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
+    BAD_LINE = "bad_line"
 
 
 class Loss(StrEnum):
@@ -67,6 +70,7 @@ class Envelope(StrEnum):
     VECTOR_NATIVE = "vector_native"
     SEVERAL = "several"
     ARRAY = "array"
+    CLF = "clf"
     TOMBSTONE = "tombstone"
 
 
@@ -102,6 +106,21 @@ class Switch(StrEnum):
     OFF = "off"
     SHADOW = "shadow"
     ON = "on"
+
+
+class Culprit(StrEnum):
+    """Whose fault it is, as all detectors together see it.
+
+    ``host``: single hosts. ``zone``: one zone as a whole. ``caller``: one caller's requests fail
+    wherever they go. ``fleet``: many at once, so the cause is shared. ``unknown``: something is
+    wrong and the tests do not agree on what.
+    """
+
+    HOST = "host"
+    ZONE = "zone"
+    CALLER = "caller"
+    FLEET = "fleet"
+    UNKNOWN = "unknown"
 
 
 class ActionKind(StrEnum):
@@ -184,3 +203,23 @@ class RuleChangeKind(StrEnum):
     DISABLE = "disable"
     DELETE = "delete"
     TAG = "tag"
+
+
+class ReportFate(StrEnum):
+    """What became of a record of the reports topic in the history of reports."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    OTHER_WINDOWS = "other_windows"
+    EXPIRED = "expired"
+    FUTURE = "future"
+    TOO_MANY_SUBJECTS = "too_many_subjects"
+
+
+class HistoryTrouble(StrEnum):
+    """What kept the history of reports from going on; it tries again by itself."""
+
+    FILE_SET_ASIDE = "file_set_aside"
+    FILE_FAILED = "file_failed"
+    TOPIC_UNREAD = "topic_unread"

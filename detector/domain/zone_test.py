@@ -3,8 +3,8 @@
 Law: a zone is flagged when every gate of `ZoneGate` passes, and the result names each gate that did
 not. Given the total of faults, those of a zone no worse than the rest are binomial with its share
 of the requests. One bad host is not a bad zone: several hosts must be elevated, and the zone must
-stand out without its worst host. Two bad zones are not a bad zone either: shifting would move
-traffic into the other.
+stand out without its worst host and without its worst caller. Two bad zones are not a bad zone
+either: shifting would move traffic into the other.
 
 Theory: a zone is compared with the clean hosts of the other zones. Clean are those that the caller
 does not list as suspect, so that one bad host elsewhere neither hides nor excuses a bad zone. Where
@@ -49,6 +49,7 @@ class ZoneGate(StrEnum):
     TOO_FEW_HOSTS_ELEVATED = "too_few_hosts_elevated"
     WORST_HOST_EXPLAINS_IT = "worst_host_explains_it"
     ANOTHER_ZONE_ELEVATED = "another_zone_elevated"
+    CALLER_EXPLAINS_IT = "caller_explains_it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +124,13 @@ def zone_test(
     config: ZoneTestConfig,
     *,
     suspect: BoolArray | None = None,
+    excused: FloatArray | None = None,
 ) -> ZoneTestResult:
     """Test every zone of one fleet in one window; arrays hold one element for every host.
 
     `zone_index` is in [0, zone_count). Counts are finite and >= 0, fractions allowed. `suspect`
-    marks hosts that must not serve as peers of another zone. ValueError otherwise.
+    marks hosts that must not serve as peers of another zone. `excused`: faults of each host that
+    the worst caller of its zone explains; the zone must stand out without. ValueError otherwise.
     """
     rows = ZoneRows.read(zone_index, requests, faults, zone_count, suspect)
     zones = rows.compare()
@@ -141,6 +144,11 @@ def zone_test(
     rates = _rate_gates(zones, dispersion, config)
     alone = ~_another_elevated(rows, without_worst, config)
     passed = _gates(zones, rates, elevated >= needed, still_out, alone)
+    if excused is not None:
+        rest = zones.without(np.zeros(zone_count), rows.by_zone(excused))
+        passed[ZoneGate.CALLER_EXPLAINS_IT] = _stands_out(rest, dispersion, config) | ~(
+            np.logical_and.reduce(list(rates.values()))
+        )
     return ZoneTestResult(
         p_value=zones.divided(dispersion).p_value(),
         exposure=zones.exposure(),

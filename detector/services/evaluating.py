@@ -272,6 +272,7 @@ class EvaluationService(Generic[Token]):
                     change.state,
                     delay,
                     change.sentence,
+                    change.shadow,
                 )
             )
 

@@ -26,7 +26,7 @@ from detector.domain.vocabulary import Envelope, TimeSource
 from detector.domain.windows import WindowTimes
 from detector.stages.decode import Decoder
 from detector.stages.fast_path import Run, compile_loop
-from detector.stages.match import match
+from detector.stages.match import match, match_document
 from detector.stages.tally import PartitionTally
 
 MAX_LAYOUTS = MAX_ROW_RULES
@@ -59,6 +59,9 @@ class Message(Protocol):
     def timestamp(self) -> tuple[int, int]:
         """Return type and milliseconds of the record's timestamp."""
         ...
+
+
+MatchWhole = Callable[[PartitionTally, OpenPane, Message], None]
 
 
 @dataclass(slots=True)
@@ -182,7 +185,8 @@ class Intake:
         longest = self._limits.key_characters
         for event in decoded.events:
             result.times[event.time_source] += 1
-            result.unplaced += not (event.host and event.zone)
+            placed = (event.host and event.zone) or event.envelope is Envelope.CLF
+            result.unplaced += not placed
             book = tally.book_of(event.time_ms)
             contributions = [
                 (position, contribution)
@@ -222,9 +226,31 @@ class Intake:
             times=self._times,
             topic=self._topic,
             cell=ZONE + 1 + sum(loop.book is book for loop in self._loops),
-            callbacks={"blame_caller": blame_caller, "name_zone": self._name_zone},
+            callbacks={
+                "blame_caller": blame_caller,
+                "name_zone": self._name_zone,
+                "match_whole": self._matcher_of(layout, book),
+            },
         )
         self._loops.append(_Loop(book, layout, run))
+
+    def _matcher_of(self, layout: Layout, book: RuleBook) -> MatchWhole:
+        """Return what matches a message, which a loop has counted, by the rules it cannot serve."""
+        longest = self._limits.key_characters
+        exotic = [(at, rule) for at, rule in enumerate(book) if rule.name in layout.exotic]
+
+        def match_whole(tally: PartitionTally, pane: OpenPane, message: Message) -> None:
+            decoder = self._decoder(message.timestamp()[1])
+            bare = decoder.bare_emf(message.value() or b"", self._topic)
+            # The loop reads nothing but bare EMF.
+            if bare is not None:
+                found = [
+                    (at, match_document(*bare, rule, key_characters=longest)) for at, rule in exotic
+                ]
+                added = [(at, contribution) for at, contribution in found if contribution]
+                tally.add_contributions(pane, added)
+
+        return match_whole
 
     def _name_zone(self, pane: OpenPane, zone: str, message: Message) -> None:
         """Find the zone's other name, which the typed decoder skips, once per zone and pane."""

@@ -73,6 +73,7 @@ class FollowedRules:
         """Take the next record in."""
         if self._reading.read(key, value, stamp_ms) and key is not None:
             self._unseen.append(key)
+            self._told.set()
 
     def proven(self, at: SteadyTime) -> None:
         """Take note that at ``at`` the log held nothing more than was read."""

@@ -25,6 +25,9 @@ from detector.settings.sources import (
 
 DEFAULT_FILE = "detector.toml"
 
+_SECRETS = {"password", "secret_access_key"}
+"""Settings whose values are never shown."""
+
 _EXPECTED_OF_TYPE = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
@@ -160,7 +163,7 @@ def _known_names(setting: tuple[str, ...]) -> str:
 
 
 def _shown(setting: tuple[str, ...], value: object) -> str:
-    if "password" in setting:
+    if _SECRETS & set(setting):
         return "a secret"
     text = repr(str(value) if isinstance(value, Path) else value)
     return text if len(text) <= 120 else text[:117] + "..."  # noqa: PLR2004  (a line for a terminal)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.topics import Topics
 from detector.domain.vocabulary import Mode
 from detector.settings.acting import ActuatorSection, BudgetsSection
@@ -22,6 +23,7 @@ from detector.settings.detecting import (
     ZoneTestSection,
 )
 from detector.settings.detectors import DetectorsSection
+from detector.settings.history import HistorySection
 from detector.settings.live_rules import RulesSection
 from detector.settings.running import (
     KafkaSection,
@@ -30,6 +32,7 @@ from detector.settings.running import (
     TelemetrySection,
     TopicsSection,
 )
+from detector.settings.serving import ApiSection
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
 InputTopics = Annotated[tuple[TopicName, ...], SplitAtCommas, Field(min_length=1, max_length=1000)]
@@ -69,6 +72,8 @@ class Settings(BaseSettings):
     """Topics to read logs from; the default is `logs` under the prefix."""
     rules_dir: Path = Field(default_factory=shipped_rules)
     """Directory of contributor rules; the default is the shipped ones."""
+    lenient_rules: bool = False
+    """Whether rules may exceed CloudWatch's limits; `detector check` says what it would refuse."""
     worker_id: str = Field(default="worker-0", pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
     """Name of this worker, its own and kept over restarts (static membership)."""
     mode: Mode = Mode.OBSERVE
@@ -86,9 +91,11 @@ class Settings(BaseSettings):
     actuator: ActuatorSection = ActuatorSection()
     tallies: TalliesSection = TalliesSection()
     topics: TopicsSection = TopicsSection()
+    history: HistorySection = HistorySection()
     kafka: KafkaSection = KafkaSection()
     security: SecuritySection = SecuritySection()
     telemetry: TelemetrySection = TelemetrySection()
+    api: ApiSection = ApiSection()
 
     @field_validator("broker")
     @classmethod
@@ -103,6 +110,10 @@ class Settings(BaseSettings):
     def brokers(self) -> tuple[str, ...]:
         """The brokers to begin with, one by one."""
         return tuple(self.broker.split(","))
+
+    def evaluate_config(self) -> EvaluateConfig:
+        """Return the constants and switches of all detectors, as evaluation takes them."""
+        return self.alarms.config(self.share_test, self.zone_test, self.detectors)
 
     def topic_names(self) -> Topics:
         """Return the names and shapes of the product's own topics."""

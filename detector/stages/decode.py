@@ -11,9 +11,13 @@ stands beside it must agree with it on all that it accepts. Rules of precedence,
 - requests: the total of the requests field, else the observations of the fault field, else those of
   the latency, else 1.
 - faults: the total of the fault field, else ``requests`` when the status is 500 or more, else 0.
-- slow: observations of the latency above the service's threshold. connection failures: total, or 0.
+- slow: observations of the latency above the service's threshold; latency: their total and count.
+- connection failures: total, or 0.
 - log group: ``_aws.LogGroupName`` when it is text that is not empty, else the topic.
 - A plain event needs one mapped member, or one that a contributor rule reads.
+
+A record that is no JSON, on a topic that a CLF rule covers, is lines of fields, one event each, as
+``domain.clf_lines`` says, with the first time in it or else the record's; CLF rules alone see it.
 
 A metric that ``_aws`` declares and the event lacks is missing, no more. A record counts whole or
 not at all: one bad event refuses all events of its record.
@@ -22,6 +26,7 @@ not at all: one bad event refuses all events of its record.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from detector.domain.clf_lines import LineReader
 from detector.domain.envelopes import Document, Opened, Opener, Strength
 from detector.domain.event_time import event_time
 from detector.domain.events import Decoded, LogEvent, Unreadable
@@ -34,7 +39,7 @@ from detector.domain.field_paths import (
     shorten_key,
 )
 from detector.domain.fields import DecodeLimits, FieldMapping, LatencyUnit
-from detector.domain.rules import FieldPath, RuleBook
+from detector.domain.rules import FieldPath, LogFormat, RuleBook
 from detector.domain.values import Observations, ValueFault, observe, slow_count
 from detector.domain.vocabulary import DeadLetterReason, Envelope
 
@@ -46,6 +51,7 @@ _MS_BY_UNIT = {
     LatencyUnit.MILLISECONDS: 1.0,
     LatencyUnit.SECONDS: 1000.0,
 }
+_US_PER_MS = 1000.0
 _DIGITS = 10
 """Texts of fewer digits are a status."""
 _COUNTED = ("requests", "fault", "latency", "connection_failure")
@@ -59,6 +65,8 @@ class _Counts(NamedTuple):
     faults: float
     slow: float
     connection_failures: float
+    latency_us: float
+    latencies: float
 
 
 class Decoder:
@@ -72,6 +80,7 @@ class Decoder:
     ) -> None:
         self._mapping = mapping
         self._limits = limits
+        self._us_by_unit = _MS_BY_UNIT[mapping.latency_unit] * _US_PER_MS
         self._index = FieldIndex(
             {
                 "host": mapping.host,
@@ -89,6 +98,7 @@ class Decoder:
             }
         )
         self._rule_paths = _paths_of(rules)
+        self._lines = LineReader(limits, mapping.default_service, rules or ())
         self._opener = Opener(limits, self._weigh)
 
     def decode(self, value: bytes | None, *, topic: str, record_ms: int) -> Decoded:
@@ -101,7 +111,8 @@ class Decoder:
             return _refused(Envelope.PLAIN, Unreadable(DeadLetterReason.TOO_LARGE, message))
         opened = self._opener.open_text(value)
         if isinstance(opened, Unreadable):
-            return _refused(Envelope.PLAIN, opened)
+            lines = self._lines.read(value, opened.reason, topic=topic, record_ms=record_ms)
+            return lines or _refused(Envelope.PLAIN, opened)
         if opened.strength is Strength.NOTHING:
             return _refused(opened.envelope, self._no_known_field(opened))
         events: list[LogEvent] = []
@@ -111,6 +122,17 @@ class Decoder:
                 return _refused(opened.envelope, event)
             events.append(event)
         return Decoded(opened.envelope, events)
+
+    def bare_emf(self, value: bytes, topic: str) -> tuple[Mapping[str, Any], str] | None:
+        """Return document and log group of a record that is one bare EMF event, and no more.
+
+        For records that were counted already; ``None`` for anything else.
+        """
+        opened = self._opener.open_text(value)
+        if isinstance(opened, Unreadable) or opened.envelope is not Envelope.EMF:
+            return None
+        root = opened.documents[0].root
+        return root, _log_group(root) or topic
 
     def _no_known_field(self, opened: Opened) -> Unreadable:
         unknown = next(
@@ -168,6 +190,8 @@ class Decoder:
             connection_failures=counts.connection_failures,
             event_id=self._text(root, names, "event_id"),
             document=root,
+            latency_us=counts.latency_us,
+            latencies=counts.latencies,
         )
 
     def _counts(self, root: Mapping[str, Any], names: Names, service: str) -> _Counts | Unreadable:
@@ -193,6 +217,8 @@ class Decoder:
             faults=faults,
             slow=slow_count(latency, self._slow_threshold(service)) if latency else 0.0,
             connection_failures=connection_failure.total if connection_failure else 0.0,
+            latency_us=latency.total * self._us_by_unit if latency else 0.0,
+            latencies=latency.count if latency else 0.0,
         )
 
     def _text(self, root: Mapping[str, Any], names: Names, meaning: str) -> str:
@@ -224,6 +250,8 @@ def _refused(envelope: Envelope, reason: Unreadable) -> Decoded:
 def _paths_of(rules: RuleBook | None) -> tuple[FieldPath, ...]:
     paths: dict[FieldPath, None] = {}
     for rule in rules or ():
+        if rule.log_format is LogFormat.CLF:
+            continue
         paths |= dict.fromkeys(rule.keys)
         if rule.value_of is not None:
             paths[rule.value_of] = None

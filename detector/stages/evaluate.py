@@ -4,7 +4,8 @@ Law: the changes are a function of the windows seen since the last snapshot, in 
 replayed window makes the same changes under the same identities. Missing data is a state and never
 zero: an incomplete or partial window meets no condition, it only makes standings less certain.
 
-Theory of operation: every detector examines every window of its kind on its own. What it finds
+Theory of operation: every detector examines every window of its kind on its own. Then one diagnosis
+is made of all that they found in a fleet, which reports and changes carry. What a detector finds
 moves the standing of that detector, subject and contributor, so that persistence never passes from
 one host to another. A change is told when the state moves, and when an alarm that stands is
 confirmed or is no longer. A confirmed alarm that asks for an action is told again, from alarm to
@@ -20,12 +21,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import msgspec
+
 from detector.domain.alarm_book import AlarmBook, Followed
 from detector.domain.alarm_changes import change_of, followed_after
 from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.alarms import AlarmChange
 from detector.domain.detectors.fleet_view import FleetView
+from detector.domain.detectors.joint import joined
 from detector.domain.detectors.roster import fleet_detectors, rule_detectors
+from detector.domain.diagnosis import Diagnosis
 from detector.domain.findings import Contributor, Detector, Finding, Remembering
 from detector.domain.ranking import report_fleet, report_rule
 from detector.domain.reports import FleetWindow, Report, RuleWindow
@@ -76,16 +81,21 @@ class Evaluator:
         reports = [report_fleet(window, top_n, count) for window in slide.fleets]
         reports += [report_rule(window, top_n, count) for window in slide.rules]
         is_live = any(w.hosts for w in slide.fleets) or any(w.samples for w in slide.rules)
-        for fleet in slide.fleets:
-            self._judge_fleet(fleet)
+        for number, fleet in enumerate(slide.fleets):
+            verdict = self._judge_fleet(fleet)
+            reports[number] = msgspec.structs.replace(reports[number], verdict=verdict)
         for rule in slide.rules:
             self._judge_rule(rule, is_live=is_live)
         self._judge_absent(slide, is_live=is_live)
         return Evaluation(reports, self._changes, self._unfollowed)
 
     def raised(self) -> dict[str, set[str]]:
-        """Return the ids of the alarms that are raised, by detector."""
-        return self._book.raised()
+        """Return the ids of the alarms that are raised, by detector; not those in shadow."""
+        return {
+            name: ids
+            for name, ids in self._book.raised().items()
+            if self._config.switch_of(name) is not Switch.SHADOW
+        }
 
     def snapshot(self) -> dict[str, Any]:
         """Return all standings, and what detectors remember, as plain data."""
@@ -132,12 +142,19 @@ class Evaluator:
         )
         return {detector.name: detector for detector in detectors}
 
-    def _judge_fleet(self, window: FleetWindow) -> None:
+    def _judge_fleet(self, window: FleetWindow) -> Diagnosis | None:
+        """Ask every detector, make one diagnosis of it, and move the standings."""
         view = FleetView(window, self._config)
         hearing = hearing_of(window.meta, is_heard=bool(window.hosts))
-        for detector in self._fleet_detectors:
-            findings = self._findings(detector, window.subject, hearing, view)
-            self._move(detector, Scene(window.subject, window.meta, hearing, findings))
+        found = [
+            (detector, self._findings(detector, window.subject, hearing, view))
+            for detector in self._fleet_detectors
+        ]
+        joint = joined(found)
+        for detector, findings in found:
+            judged = joint.judged(detector, findings)
+            self._move(detector, Scene(window.subject, window.meta, hearing, judged))
+        return joint.whole
 
     def _judge_rule(self, window: RuleWindow, *, is_live: bool) -> None:
         # A rule without contributors is silent only if everything else is: it may count faults.
@@ -206,4 +223,6 @@ class Evaluator:
             and after.confirmed
             and rested_ms >= self._config.restate_seconds * 1000
         )
-        return is_due or after.confirmed != before.confirmed
+        # Whether the cause is shared must reach the decider before it acts on what it knows.
+        told_anew = (after.confirmed, after.frozen) != (before.confirmed, before.frozen)
+        return is_due or told_anew

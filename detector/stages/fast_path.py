@@ -58,8 +58,8 @@ def compile_loop(
     ``cell`` is the place in every fleet row that belongs to this layout alone. Events of a pane
     that was opened with another book are not read.
     ``run`` counts what it can read into ``tally`` and hands every other message to ``slow``, in
-    offset order. ``callbacks`` supplies ``blame_caller(row, caller, faults)`` and ``name_zone(pane,
-    zone, message)``.
+    offset order. ``callbacks`` supplies ``blame_caller(row, caller, faults)``, ``name_zone(pane,
+    zone, message)`` and ``match_whole(tally, pane, message)`` for the layout's exotic rules.
     """
     attribute_by_name = {name: f"m{i}" for i, (name, _) in enumerate(layout.members)}
     source = LoopSource(

@@ -25,12 +25,13 @@ from typing import Final
 
 from detector.domain.progress import SourceProgress
 from detector.domain.reports import NewestPane, WindowMeta
+from detector.domain.rule_tables import RuleTable
 from detector.domain.rules import RuleBook
 from detector.domain.shown_rules import ShownRules
 from detector.domain.tallies import PaneRecord
 from detector.domain.tally_chunks import ChunkBuffer
 from detector.domain.tally_columns import check_record, float_column
-from detector.domain.window_tables import FleetTable, RuleTable, Slide
+from detector.domain.window_tables import FleetTable, Slide
 from detector.domain.windows import Window, WindowTimes
 
 APPLIED: Final = "applied"

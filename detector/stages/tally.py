@@ -145,11 +145,7 @@ class PartitionTally:
             return
         if event.host and event.zone:
             pane.add_event(event)
-        for position, contribution in contributions:
-            keys = contribution.keys
-            self.add_contribution(
-                pane.tables[position], keys[0] if len(keys) == 1 else keys, contribution
-            )
+        self.add_contributions(pane, contributions)
         if time_ms > self.top_ms:
             self.advance(time_ms)
 
@@ -164,11 +160,22 @@ class PartitionTally:
             pane.ids.add(event_id)
         return True
 
+    def add_contributions(
+        self, pane: OpenPane, contributions: Sequence[tuple[int, Contribution]]
+    ) -> None:
+        """Add what one event contributes to the rules of its pane, by position."""
+        for position, contribution in contributions:
+            keys = contribution.keys
+            self.add_contribution(
+                pane.tables[position], keys[0] if len(keys) == 1 else keys, contribution
+            )
+
     def add_contribution(
         self, table: RuleTable, key: str | tuple[str, ...], contribution: Contribution
     ) -> None:
-        """Add one contribution to a rule's table."""
-        self.insert(table, key, contribution.value)
+        """Add one contribution to a rule's table, to its measure where the rule has one."""
+        if not table.add_measured(key, contribution, self.limits.exact_contributors):
+            self.insert(table, key, contribution.value)
         table.observe(contribution.samples, contribution.minimum, contribution.maximum)
 
     def count_row(self, pane: OpenPane, row: list[Any], host: str, rules: RowRules) -> None:

@@ -27,6 +27,8 @@ from mode.services import Service
 from mode.threads import QueueServiceThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
+from detector.adapters.bulk_transport.places import NothingRead
+
 
 def parameters(function: Callable[..., Any]) -> list[str]:
     return [name for name in inspect.signature(function).parameters if name != "self"]
@@ -181,3 +183,20 @@ def test_a_rebalance_is_announced_on_the_loop_before_the_next_generation_is_know
     assigned = source(driver.ConsumerRebalanceListener.on_partitions_assigned)
     assert "thread.on_partitions_revoked(" in revoked
     assert "app.consumer_generation_id = generation" in assigned
+
+
+def test_a_gap_is_booked_by_one_method_and_what_is_committed_found_by_another() -> None:
+    """Both are replaced: the book counts the record behind a gap as acknowledged, unread."""
+    assert ["tp", "offset_from", "offset_to"] == parameters(Consumer._add_gap)
+    assert "self._add_gap(tp, r_offset + 1, offset)" in source(Consumer._drain_messages)
+    assert "self._new_offset(tp)" in source(Consumer)
+
+
+def test_what_was_read_last_is_asked_of_one_book_which_may_be_kept_empty() -> None:
+    drained = source(Consumer._drain_messages)
+    assert "get_read_offset = self._read_offset.__getitem__" in drained
+    assert "r_offset is None or offset >= r_offset" in drained
+    empty = NothingRead()
+    empty["tp"] = 7
+    assert empty["tp"] is None
+    assert empty["another"] is None

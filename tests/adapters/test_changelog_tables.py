@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from detector.adapters.changelog_tables import raw_table
-from detector.adapters.faust_app import FaustSettings, create_app
+from detector.adapters.faust_settings import FaustSettings, create_app
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from detector.domain.vocabulary import (
     AlarmState,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -72,6 +74,12 @@ def one_of_each(number: int) -> list[notices.Notice]:
         notices.OutcomeRecorded(
             ActionKind.REPLACE_HOST, OutcomeState.SUCCEEDED, f"id-{number}", "", 0.2
         ),
+        notices.RulesRead(5, 3, 1),
+        notices.RuleChangeRead("r", "put", "v1", 0, None, 6),
+        notices.TallyingHeld(held=True),
+        notices.RuleFlooded("r", "v1", flooding=True, rules=1),
+        notices.ReportsKept(ReportFate.STORED, 4),
+        notices.HistoryTroubled(HistoryTrouble.FILE_FAILED, "disk full"),
     ]
 
 
@@ -106,6 +114,9 @@ def test_figures_are_those_of_the_notices() -> None:
         ("detector_rule_evaluation_duration_seconds_count", ()): 2,
         ("detector_window_delay_seconds_sum", ()): 0.4,
         ("detector_contributors_unfollowed_total", ()): 6,
+        ("detector_history_reports_total", (("fate", "stored"),)): 8,
+        ("detector_history_reports_total", (("fate", "duplicate"),)): 0,
+        ("detector_history_troubles_total", (("trouble", "file_failed"),)): 2,
         ("detector_alarms_active", (("detector", "r66"),)): 2,
         ("detector_alarm_transitions_total", (("detector", "r66"), ("to", "alarm"))): 2,
         ("detector_detection_delay_seconds_sum", ()): 3.0,

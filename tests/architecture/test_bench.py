@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.benchmarks import metric_alarms
 from deploy.benchmarks.backlogs import write_rules
 from deploy.benchmarks.figures import BOUNDS, spread
 from deploy.benchmarks.latency import percentile
@@ -15,7 +16,7 @@ from detector.gameday.emf import bench_bodies, bench_events
 KEYS = {
     "events_per_second", "ratio_bare_client", "ratio_stock_faust", "cost_100_rules",
     "memory_mib_20000_hosts", "evaluate_ms_20000_hosts", "action_latency_p99_seconds",
-    "restart_seconds", "two_workers_ratio",
+    "restart_seconds", "alarms_ms_10000", "two_workers_ratio",
 }  # fmt: skip
 
 
@@ -55,6 +56,10 @@ def test_events_are_590_bytes_and_evenly_spaced() -> None:
     assert {590} == {len(event) for event in events}
     times = [json.loads(event)["_aws"]["Timestamp"] for event in events]
     assert [1_700_000_000_000 + number // 20 for number in range(400)] == times
+
+
+def test_minutes_of_ten_thousand_alarms_are_measured() -> None:
+    assert all(spent > 0 for spent in metric_alarms.slide_ms(1, alarms=300, slides=12))
 
 
 def test_slides_of_twenty_thousand_hosts_are_measured() -> None:

@@ -37,7 +37,10 @@ PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+(\.\d+)+(-[a-z0-9]+)*$")
 def product_settings(name: str) -> Settings:
     """Read a service's settings as the process in the container would."""
     env = {key: value for key, value in image_environment().items() if key.startswith("DETECTOR_")}
-    return load(None, env | SERVICES[name].get("environment", {}))
+    env |= SERVICES[name].get("environment", {})
+    mounted = {f"/run/secrets/{secret}" for secret in SERVICES[name].get("secrets", [])}
+    # Some file stands for what is mounted in the container alone.
+    return load(None, {key: __file__ if it in mounted else it for key, it in env.items()})
 
 
 def instructions(text: str = DOCKERFILE) -> list[tuple[str, str]]:
@@ -75,8 +78,8 @@ def test_the_schema_refuses_a_misspelt_key() -> None:
     assert not Draft202012Validator(json.loads(SCHEMA.read_text())).is_valid(wrong)
 
 
-def test_the_services_are_the_broker_two_workers_an_actuator_and_the_watchers() -> None:
-    expected = {"kafka", "topics", "detector-1", "detector-2", "actuator"}
+def test_the_services_are_the_broker_two_workers_an_actuator_an_api_and_the_watchers() -> None:
+    expected = {"kafka", "topics", "detector-1", "detector-2", "actuator", "api"}
     assert expected | {"prometheus", "alertmanager", "grafana"} == set(SERVICES)
     commands = {name: SERVICES[name]["command"] for name in OURS}
     assert commands == {
@@ -84,6 +87,7 @@ def test_the_services_are_the_broker_two_workers_an_actuator_and_the_watchers() 
         "detector-1": ["run"],
         "detector-2": ["run"],
         "actuator": ["actuate"],
+        "api": ["api"],
     }
 
 
@@ -117,8 +121,10 @@ def variables() -> set[str]:
 
 
 def test_each_worker_has_its_own_identity() -> None:
-    names = ["detector-1", "detector-2", "actuator"]
-    assert [*names[:2], "actuator-1"] == [product_settings(name).worker_id for name in names]
+    names = ["detector-1", "detector-2", "actuator", "api"]
+    assert [*names[:2], "actuator-1", "api-1"] == [
+        product_settings(name).worker_id for name in names
+    ]
 
 
 def test_nothing_is_done_unless_somebody_changes_the_file() -> None:
@@ -142,17 +148,18 @@ def test_the_host_reaches_the_broker_at_the_address_it_is_told() -> None:
     assert "localhost" == host
 
 
-@pytest.mark.parametrize("name", ["detector-1", "detector-2", "actuator"])
+@pytest.mark.parametrize("name", ["detector-1", "detector-2", "actuator", "api"])
 def test_metrics_are_reachable_between_containers_and_checked_on_loopback(name: str) -> None:
     telemetry = product_settings(name).telemetry
     assert "0.0.0.0" == telemetry.metrics_host  # noqa: S104 - inside the container's network
     probe = SERVICES[name]["healthcheck"]["test"][-1]
     assert f"http://{LOOPBACK}:{telemetry.metrics_port}/readyz" in probe
-    assert [telemetry.metrics_port] == [inner for _, _, inner in published(name)]
+    inner = [inner for _, _, inner in published(name)]
+    assert {telemetry.metrics_port} == set(inner) - {product_settings(name).api.port}
     assert ("EXPOSE", str(telemetry.metrics_port)) in instructions()
 
 
-def test_prometheus_scrapes_every_worker_and_the_actuator() -> None:
+def test_prometheus_scrapes_every_process_of_ours() -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     targets = {
         job["job_name"]: [target for group in job["static_configs"] for target in group["targets"]]
@@ -161,6 +168,7 @@ def test_prometheus_scrapes_every_worker_and_the_actuator() -> None:
     ports = {name: product_settings(name).telemetry.metrics_port for name in OURS}
     assert [f"{name}:{ports[name]}" for name in ("detector-1", "detector-2")] == targets["detector"]
     assert [f"actuator:{ports['actuator']}"] == targets["actuator"]
+    assert [f"api:{ports['api']}"] == targets["api"]
 
 
 def test_the_watchers_find_each_other() -> None:
@@ -231,7 +239,30 @@ def test_a_service_waits_for_a_condition_that_can_come_true(name: str) -> None:
 
 def test_nothing_in_the_file_is_a_secret() -> None:
     keys = [key for each in SERVICES.values() for key in each.get("environment", {})]
-    assert [] == [key for key in keys if re.search(r"PASSWORD|SECRET_|TOKEN|_KEY", key)]
+    told = [key for key in keys if re.search(r"PASSWORD|SECRET_|TOKEN|_KEY", key)]
+    assert [] == [key for key in told if not key.endswith("_FILE")]
+
+
+def test_a_secret_is_a_file_that_git_does_not_know() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    files = [secret["file"] for secret in COMPOSE["secrets"].values()]
+    assert [] == [file for file in files if file.removeprefix("./") not in ignored]
+    used = {secret for each in SERVICES.values() for secret in each.get("secrets", [])}
+    assert set(COMPOSE["secrets"]) == used
+
+
+def test_the_api_is_started_only_when_it_is_asked_for_and_answers_whoever_has_a_key() -> None:
+    assert {"api": ["api"]} == {
+        name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service
+    }
+    section = product_settings("api").api
+    assert section.asks_for_keys
+    assert section.port in [inner for _, _, inner in published("api")]
+    assert ("EXPOSE", str(section.port)) in instructions()
+    volume, _, directory = SERVICES["api"]["volumes"][0].partition(":")
+    assert volume in COMPOSE["volumes"]
+    assert product_settings("api").history.path.is_relative_to(directory)
+    assert any(directory in rest for word, rest in instructions() if word == "RUN")
 
 
 def test_the_image_is_built_from_files_that_exist_and_from_the_lock_alone() -> None:

@@ -27,8 +27,23 @@ def table(heading: str) -> list[list[str]]:
 
 def commands() -> set[tuple[str, ...]]:
     """Subcommands of ``detector`` that the text tells to run."""
-    words = {"actuate", "check", "decode", "demo", "kill-switch", "run", "tail", "topics"}
-    groups = {"kill-switch": {"on", "off", "status"}, "topics": {"create", "check", "show"}}
+    words = {
+        "actuate",
+        "api",
+        "check",
+        "decode",
+        "demo",
+        "kill-switch",
+        "rules",
+        "run",
+        "tail",
+        "topics",
+    }
+    groups = {
+        "kill-switch": {"on", "off", "status"},
+        "rules": {"list", "put", "enable", "disable", "delete", "tag"},
+        "topics": {"create", "check", "show"},
+    }
     found: set[tuple[str, ...]] = set()
     for code in CODE:
         for first, second in COMMAND.findall(code):

@@ -13,18 +13,38 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 
+from detector.adapters.cloudwatch_api import ApiMetrics
+from detector.adapters.cloudwatch_api.messages import ApiOutcome
 from detector.adapters.metrics import Metrics
 from detector.domain.acceptance import Objection
-from detector.domain.vocabulary import AlarmState, DeadLetterReason, Loss, OutcomeState, Refusal
+from detector.domain.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
+from detector.domain.detectors.roster import detector_names
+from detector.domain.rule_log import RuleObjection
+from detector.domain.vocabulary import (
+    AlarmState,
+    Culprit,
+    DeadLetterReason,
+    HistoryTrouble,
+    Loss,
+    OutcomeState,
+    Refusal,
+    ReportFate,
+    Switch,
+)
+from detector.domain.zone_test import ZoneGate
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
 VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "common_utils"}
 OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
 """Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
-CLOUDWATCHS_WORDS = {"query", "queries"}
-"""CloudWatch's word for a metric or an expression of a request: ours too where we speak its API."""
-SPEAK_CLOUDWATCH = ("detector/domain/metrics/", "detector/services/cloudwatch/")
+CLOUDWATCHS_WORDS = {"query", "queries", "region", "handler", "handlers"}
+"""What CloudWatch's API calls a metric or an expression of a request, and what is signed for: its
+words, where we speak it. What answers an operation is its handler."""
+SPEAK_CLOUDWATCH = (
+    *("detector/domain/metrics/", "detector/services/cloudwatch/"),
+    *("detector/adapters/cloudwatch_api/", "detector/settings/serving.py"),
+)
 BANNED = {word + ending for word in VAGUE | OTHERS_WORDS for ending in ("", "s")} | {"queries"}
 
 # Spelt in two halves, so that this file does not contain what it looks for.
@@ -41,6 +61,13 @@ LISTS: dict[str, type[StrEnum]] = {
     "Why an action is refused": Refusal,
     "What came of an action": OutcomeState,
     "Why an executor refuses": Objection,
+    "Why a change of a rule is passed over": RuleObjection,
+    "What became of a report in the history": ReportFate,
+    "What troubles the history": HistoryTrouble,
+    "How a detector takes part": Switch,
+    "Whose fault it is": Culprit,
+    "Why a zone is not flagged": ZoneGate,
+    "What came of a request to the API": ApiOutcome,
 }
 
 
@@ -87,6 +114,7 @@ def words(name: str) -> set[str]:
 def families() -> list[Metric]:
     """Metrics of a fresh exporter that are our own."""
     metrics = Metrics(topics=["detector.logs"], build={"version": "1"}, config_hash="0")
+    ApiMetrics(metrics.registry, ["DescribeAlarms"])
     found = metrics.registry.collect()
     return [family for family in found if family.name.startswith("detector")]
 
@@ -145,6 +173,12 @@ def test_no_metric_has_a_label_that_grows_with_the_fleet() -> None:
 
 def test_the_runbook_explains_every_metric() -> None:
     assert {exposed_name(each) for each in families()} == set(table("Metrics"))
+
+
+def test_the_runbook_explains_every_detector_and_every_reason_of_the_guard() -> None:
+    assert list(detector_names()) == list(table("The detectors"))
+    reasons = table("What the fleet guard holds back for")
+    assert [RATE, SUSPECTS, ZONES, MISSING] == list(reasons)
 
 
 @pytest.mark.parametrize("heading", LISTS)

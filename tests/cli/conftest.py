@@ -17,6 +17,8 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, stdin: str | bytes | None = None, **env: str) -> Result:
-        return CliRunner().invoke(app, arguments, input=stdin, env={"NO_COLOR": "1", **env})
+        return CliRunner().invoke(
+            app, arguments, input=stdin, env={"NO_COLOR": "1", "COLUMNS": "240", **env}
+        )
 
     return run

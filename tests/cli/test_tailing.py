@@ -17,9 +17,11 @@ from detector.domain.actions import (
     Outcome,
 )
 from detector.domain.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
+from detector.domain.diagnosis import Diagnosis
 from detector.domain.vocabulary import (
     ActionKind,
     AlarmState,
+    Culprit,
     Mode,
     OutcomeState,
     Refusal,
@@ -52,6 +54,7 @@ ALARM = AlarmChange(
     ActionKind.REPLACE_HOST,
     EVIDENCE,
     "host-3 owns 80 % of the faults\x1b[2J",
+    verdict=Diagnosis(Culprit.HOST, ("use1-az1/host-3",), 1, ("r66",), "itself"),
 )
 ACTION = Action(
     ACTION_SCHEMA,
@@ -103,7 +106,7 @@ OUTCOME = Outcome(
 )
 AT = "2023-11-14T22:13:20.000Z"
 LINES = {
-    "alarms": (ALARM, f"{AT} alarm r66 host-3 owns 80 % of the faults\\x1b[2J"),
+    "alarms": (ALARM, f"{AT} alarm r66 host host-3 owns 80 % of the faults\\x1b[2J"),
     "actions": (ACTION, f"{AT} replace_host enforce shop/use1-az1/host-3 worst host"),
     "decisions": (
         DECISION,

@@ -1,12 +1,20 @@
 """What is learned from one document, and from which ones nothing can be learned."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from detector.domain.fields import FieldMapping
-from detector.domain.layout import Kind, Layout, learn_layout
-from detector.domain.rules import ContributorRule, Filter, Operator, RuleBook
+from detector.domain.layout import Kind, Layout, can_ask, learn_layout
+from detector.domain.rules import (
+    ContributorRule,
+    Filter,
+    Operator,
+    Percentiles,
+    Ratio,
+    RuleBook,
+)
 from tests.builders import document, rule
 
 
@@ -151,19 +159,69 @@ def test_what_rules_read_is_typed_as_they_compare_it(
     ],
     ids=repr,
 )
-def test_rules_that_no_loop_can_compare_teach_nothing(written: ContributorRule) -> None:
-    assert learned(document(flag=True, size=7, word="w"), written) is None
+def test_rules_that_no_loop_can_compare_are_left_to_the_reference(written: ContributorRule) -> None:
+    plain = rule("plain", keys=[("Operation",)])
+    layout = learned(document(flag=True, size=7, word="w"), written, plain)
+    assert layout is not None
+    assert ({"faults-by-host"}, set()) == (set(layout.exotic), set(layout.inert))
+    # Nothing of it is read, not even what could have been typed.
+    assert kinds(learned(document(flag=True, size=7, word="w"), plain)) == kinds(layout)
 
 
 def test_rules_on_members_that_must_be_absent_are_inert() -> None:
     shape = document(drop=["InstanceId"], host="h1")
     key, amount = rule("key"), rule("amount", keys=[("host",)], value_of=["instanceId"])
-    layout = learned(shape, key, amount, rule("live", keys=[("host",)]))
+    sketched = rule("of", keys=[("host",)], measure=Percentiles(("instanceId",), (50.0,), 1.0, 9))
+    layout = learned(shape, key, amount, sketched, rule("live", keys=[("host",)]))
     assert layout is not None
-    assert {"key", "amount"} == layout.inert
+    assert ({"key", "amount", "of"}, set()) == (set(layout.inert), set(layout.exotic))
+
+
+def test_a_rule_on_lines_is_inert_for_every_producer_of_json() -> None:
+    layout = learned(document(), rule(keys=[("ip",)], lines={"ip": 1}))
+    assert layout is not None
+    assert {"faults-by-host"} == layout.inert
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        (rule(any_of=[[number("Bytes")], [Filter(("Op",), Operator.CONTAINS, ("a",))]]), True),
+        (rule(any_of=[[number("Bytes")], [number("instanceId")]]), False),
+        (rule(measure=Ratio((number("Bytes"),), ("Size",), 1.0)), True),
+        (rule(measure=Ratio((), ("a", "b"), 1.0)), False),
+        (rule(measure=Percentiles(("Latency",), (50.0,), 1.0, 9)), True),
+        (rule(filters=[Filter(("Bytes",), Operator.BETWEEN, (1.0, 2.0))]), True),
+        (rule(filters=[Filter(("Op",), Operator.MATCHES, ("a",))]), True),
+    ],
+)
+def test_groups_and_measures_are_typed_like_filters(written: ContributorRule, typed: bool) -> None:
+    shape = document(drop=["InstanceId"], host="h1")
+    live = dataclasses.replace(written, keys=(("host",),))
+    layout = learned(shape, live)
+    assert layout is not None
+    assert typed is (live.name not in layout.exotic)
+
+
+@pytest.mark.parametrize(
+    ("operator", "kind", "expected"),
+    [
+        (Operator.BETWEEN, Kind.LONE, True),
+        (Operator.EQUAL_TO, Kind.TEXT, False),
+        (Operator.MATCHES, Kind.TEXT, True),
+        (Operator.IN, Kind.INTEGER, False),
+        (Operator.IS_PRESENT, Kind.TEXT, False),
+    ],
+)
+def test_a_filter_can_be_asked_of_its_own_kind_of_member(
+    operator: Operator, kind: Kind, expected: bool
+) -> None:
+    assert expected is can_ask(Filter(("f",), operator, ("a",)), kind)
 
 
 def test_a_rule_on_the_presence_of_an_absent_member_is_not_inert() -> None:
     absent = Filter(("InstanceId",), Operator.IS_PRESENT, False)
     shape = document(drop=["InstanceId"], host="h1")
-    assert learned(shape, rule(keys=[("host",)], filters=[absent])) is None
+    layout = learned(shape, rule(keys=[("host",)], filters=[absent]))
+    assert layout is not None
+    assert ({"faults-by-host"}, set()) == (set(layout.exotic), set(layout.inert))

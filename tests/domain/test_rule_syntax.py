@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.domain.errors import Fault, RuleError
-from detector.domain.rule_syntax import LENIENT, parse_rule
+from detector.domain.rule_syntax import LENIENT, STRICT, RuleLimits, parse_rule, read_rule
 from detector.domain.rules import Aggregate, ContributorRule, Filter, Operator
 
 RULE: dict[str, Any] = {
@@ -137,6 +137,7 @@ def test_a_name_is_short_and_printable(name: str, found: str) -> None:
     "change",
     [
         contribution(Filters=[{"Match": "$.a", "IsPresent": True}] * 16),
+        contribution(Keys=[f"$.k{number}" for number in range(8)]),
         condition(Match="$.a", In=["x"] * 100),
         contribution(Filters=[{"Match": "$." + "a" * 8_000, "IsPresent": True}]),
     ],
@@ -144,14 +145,14 @@ def test_a_name_is_short_and_printable(name: str, found: str) -> None:
 def test_lenient_lifts_limits_that_are_mere_numbers(
     change: Callable[[dict[str, Any]], object],
 ) -> None:
-    assert read(changed(change), limits=LENIENT).keys == read(RULE).keys
+    assert read(changed(change), limits=LENIENT).aggregate_on is Aggregate.SUM
     assert faults(changed(change))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        contribution(Keys=["$.a"] * 5),
+        contribution(Keys=["$.a"] * 9),
         lambda r: r["Contribution"].pop("ValueOf"),
         contribution(Filters=[{"Match": "$.a", "IsPresent": True}] * 17),
     ],
@@ -195,27 +196,115 @@ def test_the_version_changes_with_the_meaning(change: Callable[[dict[str, Any]],
 SHIPPED = Path(__file__).parent.parent.parent / "deploy" / "rules"
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.json")), ids=lambda path: path.stem)
+RULES = [path for path in sorted(SHIPPED.glob("*.json")) if not path.stem.endswith("_test")]
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_the_shipped_rules_are_within_cloudwatch_s_limits(path: Path) -> None:
     assert parse_rule(path.read_text(), name=path.stem).name == path.stem
 
 
+def warnings(text: str) -> list[str]:
+    return [str(each) for each in read_rule(text, name="r", limits=LENIENT).warnings]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            contribution(Filters=[{"Match": "$.a", "IsPresent": True}] * 5),
+            ["17: Contribution.Filters: found 5 filters, expected a list of at most 4 filters"],
+        ),
+        (
+            contribution(Keys=["$.a", "$.b", "$.c", "$.d", "$.e"]),
+            ["12: Contribution.Keys: found 5 keys, expected a list of 1 to 4 fields"],
+        ),
+        (
+            condition(Match="$.a", In=["x"] * 11),
+            [
+                (
+                    "20: Contribution.Filters[0].In: found 11 strings, expected a list of 1 to 10 "
+                    "strings"
+                )
+            ],
+        ),
+        (
+            lambda r: r.update(Extensions={"Keys": ["$.x"], "Filters": []}),
+            [
+                "33: Extensions.Keys: found an extension of ours, expected no member Extensions",
+                "36: Extensions.Filters: found an extension of ours, expected no member Extensions",
+            ],
+        ),
+        (lambda r: r, []),
+    ],
+)
+def test_a_warning_says_per_member_what_cloudwatch_would_refuse(
+    change: Callable[[dict[str, Any]], object], expected: list[str]
+) -> None:
+    assert expected == warnings(json.dumps(changed(change), indent=2))
+
+
+def test_extensions_are_read_with_a_warning_in_strict_mode_too() -> None:
+    rule = changed(lambda r: r.update(Extensions={"Keys": ["$.x"]}))
+    parsed = read_rule(json.dumps(rule), name="r")
+    assert (3, 1) == (len(parsed.rule.keys), len(parsed.warnings))
+
+
+def test_lenient_reads_commas_behind_last_items_and_tells_their_lines() -> None:
+    text = json.dumps(RULE, indent=2).replace('"Put"\n', '"Put",\n').replace('"Sum"\n', '"Sum", \n')
+    told = "definition: found a comma behind the last item, expected none there"
+    assert [f"26: {told}", f"31: {told}"] == warnings(text)
+    with pytest.raises(RuleError):
+        parse_rule(text, name="r")
+
+
+def test_commas_in_texts_and_longer_definitions_stay_as_they_are() -> None:
+    rule = changed(condition(Match="$.a", In=[",]", ", }"]))
+    text = json.dumps(rule, indent=2)
+    parsed = read_rule(text + " " * 10_000, name="r", limits=LENIENT)
+    assert parsed.rule == read(rule)
+    assert [f"1: definition: found {len(text) + 10_000} characters, expected at most 8192"] == [
+        str(each) for each in parsed.warnings
+    ]
+
+
+def test_the_version_of_a_plain_rule_is_what_it_was_before_there_were_extensions() -> None:
+    """A version that moved would split the windows of every rule at the upgrade."""
+    assert "13bf33c24d5c" == read(RULE).version
+
+
 edits = st.lists(
     st.tuples(
-        st.integers(0, 700), st.integers(0, 40), st.text('{}[]",:$.*10 \nInCount', max_size=4)
+        st.integers(0, 1_000), st.integers(0, 40), st.text('{}[]",:$.*10 \nInCount', max_size=4)
     ),
     max_size=3,
 )
 
 
-@given(edits)
-def test_no_text_raises_anything_but_a_rule_error(edits: list[tuple[int, int, str]]) -> None:
-    text = json.dumps(RULE, indent=2)
+EXTENDED = RULE | {
+    "LogFormat": "CLF",
+    "Fields": {"1": "ip", "2": "status"},
+    "Contribution": {"Keys": ["ip"], "Filters": [{"Match": "status", "EqualTo": 5}]},
+    "AggregateOn": "Count",
+    "Extensions": {
+        "Keys": ["7"],
+        "AnyOf": [[{"Match": "ip", "Matches": "^a"}], [{"Match": "status", "Between": [1, 2]}]],
+        "Ratio": {"Numerator": {"ValueOf": "status"}, "MinimumDenominator": 2},
+        "Percentiles": {"Of": "status", "At": [50]},
+    },
+}
+
+
+@given(edits, st.sampled_from((RULE, EXTENDED)), st.sampled_from((STRICT, LENIENT)))
+def test_no_text_raises_anything_but_a_rule_error(
+    edits: list[tuple[int, int, str]], rule: dict[str, Any], limits: RuleLimits
+) -> None:
+    text = json.dumps(rule, indent=2)
     for begin, length, patch in edits:
         text = text[:begin] + patch + text[begin + length :]
     told: tuple[Fault, ...] = ()
     try:
-        assert parse_rule(text, name="r").keys
+        assert parse_rule(text, name="r", limits=limits).keys
     except RuleError as error:
         told = error.faults
         if not told:

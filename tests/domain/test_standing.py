@@ -15,7 +15,12 @@ from detector.domain.standing import __doc__ as drawing
 from detector.domain.vocabulary import AlarmState
 
 THREE_OF_FIVE = Persistence(3, 5)
-LETTERS = {"m": WindowVerdict.MET, ".": WindowVerdict.NOT_MET, "?": WindowVerdict.UNKNOWN}
+LETTERS = {
+    "m": WindowVerdict.MET,
+    ".": WindowVerdict.NOT_MET,
+    "?": WindowVerdict.UNKNOWN,
+    "h": WindowVerdict.HINTED,
+}
 STATES = {
     AlarmState.OK: "o",
     AlarmState.PENDING: "p",
@@ -48,6 +53,9 @@ def course(verdicts: str, persistence: Persistence = THREE_OF_FIVE) -> str:
         ("mmm???...", "ppAAAiiio"),
         ("???mmm", "ooiiiA"),
         ("???..m", "ooiiip"),
+        ("h.....", "pppppo"),  # hinted at: pending, and never more
+        ("hhhhh", "ppppp"),
+        ("mmmhhhhhh.....", "ppAAAAAAAAAAAo"),
     ],
 )
 def test_the_course_of_a_standing(verdicts: str, states: str) -> None:

@@ -16,6 +16,7 @@ from detector.domain.statistics import (
     compare,
     divide,
     excess_faults,
+    hypergeometric_upper_tail,
     pearson_dispersion,
     r66,
     read_counts,
@@ -280,3 +281,18 @@ def test_closed_bounds_are_allowed() -> None:
         chance, part, least = 0.5, 1.0, 1
 
     check_constants(Constants(), chances=("chance",), fractions=("part",), at_least_one=("least",))
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 41))
+def test_the_hypergeometric_tail_is_the_exact_one(
+    marked: int, drawn: int, more: int, hits: int
+) -> None:
+    hosts = max(marked, drawn) + more
+    ways = sum(
+        comb(marked, k) * comb(hosts - marked, drawn - k)
+        for k in range(hits, min(marked, drawn) + 1)
+        if drawn - k <= hosts - marked
+    )
+    expected = Fraction(ways, comb(hosts, drawn))
+    found = hypergeometric_upper_tail(hosts, marked, drawn, hits)
+    assert float(expected) == pytest.approx(found, rel=1e-9, abs=1e-300)

@@ -11,6 +11,7 @@ def test_names_are_those_of_the_documentation() -> None:
     assert (
         "detector.tallies detector.reports detector.alarms detector.decisions detector.actions "
         "detector.outcomes detector.control detector.dead-letters "
+        "detector.metric-alarms detector.metric-alarm-history "
         "detector-contributors-changelog detector-alarms-changelog detector-decider-changelog"
     ).split() == names
     assert "detector.logs" == topics.logs
@@ -40,8 +41,11 @@ def test_subjects_are_spread_and_decisions_have_one_owner() -> None:
 
 def test_state_is_compacted_and_history_is_kept() -> None:
     config = {spec.name: spec.config for spec in Topics().specs()}
-    for name in ("detector.control", "detector-decider-changelog", "detector-alarms-changelog"):
+    kept = "detector.metric-alarms detector-decider-changelog detector-alarms-changelog"
+    for name in kept.split():
         assert {"cleanup.policy": "compact"} == config[name]
-    for name in ("detector.decisions", "detector.outcomes"):
+    stamped = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+    assert stamped == config["detector.control"]
+    for name in ("detector.decisions", "detector.outcomes", "detector.metric-alarm-history"):
         assert int(config[name]["retention.ms"]) > 4 * WEEK_MS
         assert "delete" == config[name]["cleanup.policy"]

@@ -25,6 +25,7 @@ from detector.domain.windows import WindowTimes
 from detector.services import evaluating
 from detector.services.evaluating import EvaluationError, EvaluationService, EvaluationSettings
 from detector.stages.evaluate import EvaluateConfig
+from tests.support.detectors import basic
 from tests.support.durable import Crash
 from tests.support.panes import Event, progress_of, record_of
 
@@ -106,7 +107,7 @@ class World:
         self.records = records
         self.committed = 0
         self.notices: list[Notice] = []
-        self._evaluate = EvaluateConfig(**evaluate)
+        self._evaluate = basic(**evaluate)
 
     async def start(self) -> EvaluationService[int]:
         service: EvaluationService[int] = EvaluationService(

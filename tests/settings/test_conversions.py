@@ -9,12 +9,8 @@ from detector.domain.topics import Topics
 from detector.domain.vocabulary import Mode, Switch
 from detector.domain.windows import WindowTimes
 from detector.domain.zone_test import ZoneTestConfig
-from detector.settings import Settings, load
+from detector.settings import load
 from detector.settings.detectors import DetectorsSection
-
-
-def evaluate_config(settings: Settings) -> EvaluateConfig:
-    return settings.alarms.config(settings.share_test, settings.zone_test, settings.detectors)
 
 
 def test_defaults_are_those_of_the_domain() -> None:
@@ -24,13 +20,13 @@ def test_defaults_are_those_of_the_domain() -> None:
     assert FieldMapping() == settings.fields.mapping()
     assert ShareTestConfig() == settings.share_test.config()
     assert ZoneTestConfig() == settings.zone_test.config()
-    assert EvaluateConfig() == evaluate_config(settings)
+    assert EvaluateConfig() == settings.evaluate_config()
     assert DecideConfig() == settings.budgets.config(Mode.OBSERVE)
     assert Topics() == settings.topic_names()
 
 
 def test_a_switch_reaches_its_detector() -> None:
-    config = evaluate_config(load(None, {"DETECTOR_DETECTORS__R66": "shadow"}))
+    config = load(None, {"DETECTOR_DETECTORS__R66": "shadow"}).evaluate_config()
     assert {"r66": Switch.SHADOW} == config.switches
     assert (Switch.SHADOW, Switch.ON) == (config.switch_of("r66"), config.switch_of("zone"))
 

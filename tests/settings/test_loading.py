@@ -42,6 +42,11 @@ SPECIAL: dict[tuple[str, ...], Any] = {
     ("telemetry", "metrics_host"): "0.0.0.0",  # noqa: S104  (only read, nothing listens)
     ("telemetry", "log_level"): "debug",
     ("telemetry", "log_format"): "console",
+    ("api", "host"): "::1",
+    ("api", "aws_region"): "eu-west-1",
+    ("api", "account_id"): "123456789012",
+    ("api", "access_key_id"): "AKIDEXAMPLE",
+    ("api", "secret_access_key"): "hunter2hunter2hunter2",
 }
 # These are only allowed together with others, and have tests of their own below.
 TOGETHER = {("actuator", "executor"), ("security", "sasl_mechanism")}
@@ -62,6 +67,8 @@ def other_value(path: tuple[str, ...], tmp_path: Path) -> Any:
         return default * 1.0625 if default != 0.66 else 0.5
     if isinstance(default, tuple):
         return ["first", "second"]
+    if isinstance(default, Path):
+        return "another"
     assert default is None, path
     file = tmp_path / "file.pem"
     file.touch()
@@ -102,6 +109,10 @@ def companions(path: tuple[str, ...]) -> dict[str, str]:
     pairs = {"certificate_file": "key_file", "key_file": "certificate_file"}
     if path[0] == "security" and path[-1] in pairs:
         return {variable_of(("security", pairs[path[-1]])): __file__}
+    if path == ("api", "access_key_id"):
+        return {variable_of(("api", "secret_access_key")): "hunter2hunter2hunter2"}
+    if path[-1].startswith("secret_access_key"):
+        return {variable_of(("api", "access_key_id")): "AKIDEXAMPLE"}
     return {}
 
 

@@ -73,6 +73,8 @@ def test_an_event_carries_everything_that_its_document_says() -> None:
         connection_failures=2.0,
         event_id="r-1",
         document=document,
+        latency_us=20_000_000.0,
+        latencies=10.0,
     )
     assert Decoded(Envelope.EMF, [expected]) == decode(document, decoder(event_id=("RequestId",)))
 
@@ -336,7 +338,9 @@ def test_every_reason_is_told_in_a_sentence(value: bytes, reason: str, message: 
 
 
 def test_every_reason_of_the_closed_list_is_tested_above() -> None:
-    assert {reason.value for reason in DeadLetterReason} == {reason for _, reason, _ in REFUSALS}
+    """Lines of plain text, which need a rule that reads them, are in ``test_clf_lines.py``."""
+    tested = {reason for _, reason, _ in REFUSALS} | {DeadLetterReason.BAD_LINE.value}
+    assert {reason.value for reason in DeadLetterReason} == tested
 
 
 def test_without_any_time_an_event_is_refused() -> None:
@@ -458,3 +462,13 @@ def test_wrapping_an_emf_document_changes_nothing_but_its_envelope(
     for read in outside.events:
         for name in ("time_ms", "host", "zone", "service", "requests", "faults", "slow"):
             assert getattr(inside.events[0], name) == getattr(read, name)
+
+
+def test_a_record_that_was_counted_is_opened_again_without_reading_its_counts() -> None:
+    bare = {"_aws": {**METADATA, "LogGroupName": "/shop"}, "Faults": -1}
+    assert (bare, "/shop") == decoder().bare_emf(json.dumps(bare).encode(), "t")
+    plain = {"_aws": METADATA}
+    assert (plain, "t") == decoder().bare_emf(json.dumps(plain).encode(), "t")
+    wrapped = json.dumps({"message": json.dumps(bare)}).encode()
+    for other in (b"", b"{", b'{"host": "h"}', wrapped, json.dumps([bare]).encode()):
+        assert decoder().bare_emf(other, "t") is None

@@ -10,7 +10,8 @@ from detector.domain.control import ControlView
 from detector.domain.reports import FleetWindow
 from detector.domain.vocabulary import AlarmMode, AlarmState, Mode, Verdict
 from detector.stages.decide import DecideConfig, Decider
-from detector.stages.evaluate import EvaluateConfig, Evaluator
+from detector.stages.evaluate import Evaluator
+from tests.support.detectors import basic
 from tests.support.windows import EPOCH, PANE, Host, fleet_of, meta_of, peers, rule_of, slide_of
 
 OFF = ControlView(known=True, engaged=False, reason="", read_at=0.0)
@@ -32,7 +33,7 @@ def told(evaluator: Evaluator, windows: Sequence[FleetWindow]) -> list[tuple[int
 
 
 def test_a_confirmed_alarm_is_told_every_five_minutes_with_evidence_of_that_window() -> None:
-    changes = told(Evaluator(EvaluateConfig()), [gray(n) for n in range(FIFTEEN_MINUTES)])
+    changes = told(Evaluator(basic()), [gray(n) for n in range(FIFTEEN_MINUTES)])
     alarms = [(n, change) for n, change in changes if change.state is AlarmState.ALARM]
     assert [2, 32, 62] == [n for n, _ in alarms]
     assert [AlarmState.PENDING, AlarmState.ALARM, AlarmState.ALARM] == [
@@ -45,21 +46,21 @@ def test_a_confirmed_alarm_is_told_every_five_minutes_with_evidence_of_that_wind
 
 
 def test_the_interval_survives_a_restart() -> None:
-    before = Evaluator(EvaluateConfig())
+    before = Evaluator(basic())
     told(before, [gray(n) for n in range(20)])
-    after = Evaluator(EvaluateConfig())
+    after = Evaluator(basic())
     after.restore(before.snapshot())
     assert [12] == [n for n, _ in told(after, [gray(n) for n in range(20, 40)])]
 
 
 def test_an_alarm_that_asks_for_nothing_is_told_once() -> None:
     """Rules name no target, and what the share test does not confirm leads to no action."""
-    evaluator = Evaluator(EvaluateConfig())
+    evaluator = Evaluator(basic())
     for number in range(FIFTEEN_MINUTES):
         rule = rule_of({("poison",): 300.0, ("b",): 1.0}, meta_of(number))
         changes = evaluator.see(slide_of(rules=[rule])).changes
         assert (number in {0, 2}) == bool(changes)
-    classic = Evaluator(EvaluateConfig(default_mode=AlarmMode.CLASSIC))
+    classic = Evaluator(basic(default_mode=AlarmMode.CLASSIC))
     lone = [fleet_of([Host("a", 1.0), *peers(20)], meta_of(n)) for n in range(FIFTEEN_MINUTES)]
     assert [0] == [n for n, _ in told(classic, lone)]
 
@@ -67,7 +68,7 @@ def test_an_alarm_that_asks_for_nothing_is_told_once() -> None:
 def test_nothing_is_restated_of_a_window_that_lacks_a_partition() -> None:
     """Evidence that could lead to an action is of a whole window, or it is not told."""
     windows = [gray(n, missing=["logs/1"] if n in {32, 33} else ()) for n in range(40)]
-    changes = told(Evaluator(EvaluateConfig()), windows)
+    changes = told(Evaluator(basic()), windows)
     assert [0, 2, 34] == [n for n, _ in changes]
     assert changes[-1][1].evidence.complete
 
@@ -77,7 +78,7 @@ def test_what_found_no_budget_is_granted_once_the_bucket_has_refilled(
     restate: float, granted_at: bool
 ) -> None:
     """Three sick fleets and two tokens, refilled in 20 minutes: evidence lasts for 10."""
-    evaluator = Evaluator(EvaluateConfig(restate_seconds=restate))
+    evaluator = Evaluator(basic(restate_seconds=restate))
     base = DecideConfig()
     decider = Decider(
         DecideConfig(

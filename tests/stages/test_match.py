@@ -148,7 +148,9 @@ def test_count_counts_the_event_whatever_it_stands_for() -> None:
         (None, None),
     ],
 )
-def test_sum_adds_the_total_of_its_field(value: object, expected: tuple[float, ...] | None) -> None:
+def test_sum_adds_the_total_of_its_field(
+    value: object, expected: tuple[float, float, float, float] | None
+) -> None:
     added = match(event({"host": "h", "v": value}), rule("$.host", value_of="$.v"))
     assert (None if expected is None else Contribution(("h",), *expected)) == added
 

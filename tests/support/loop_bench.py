@@ -13,7 +13,7 @@ from detector.domain.tallies import PaneRecord
 from detector.domain.windows import WindowTimes
 from detector.stages.decode import Decoder
 from detector.stages.fast_path import compile_loop
-from detector.stages.match import match
+from detector.stages.match import match, match_document
 from detector.stages.tally import PartitionTally
 from tests.builders import (
     SHORT,
@@ -52,8 +52,14 @@ class Bench:
             times=times,
             topic=TOPIC,
             cell=ZONE + 1,
-            callbacks={"blame_caller": blame_caller, "name_zone": self._name_zone},
+            callbacks={
+                "blame_caller": blame_caller,
+                "name_zone": self._name_zone,
+                "match_whole": self._match_whole,
+            },
         )
+        self.matched_whole: list[Message] = []
+        self._exotic = layout.exotic
         self.typed = new_tally(self.rules, times=times)
         self.plain = new_tally(self.rules, times=times)
         self.handed_over: list[Message] = []
@@ -81,6 +87,14 @@ class Bench:
             found = [(at, match(read, each)) for at, each in enumerate(self.rules)]
             contributions = [(at, matched) for at, matched in found if matched is not None]
             tally.add(read, contributions, record_ms=message.record_ms)
+
+    def _match_whole(self, tally: PartitionTally, pane: OpenPane, message: Message) -> None:
+        self.matched_whole.append(message)
+        bare = self._decoder.bare_emf(message.value() or b"", TOPIC)
+        assert bare is not None
+        exotic = [(at, each) for at, each in enumerate(self.rules) if each.name in self._exotic]
+        found = [(at, match_document(*bare, each)) for at, each in exotic]
+        tally.add_contributions(pane, [(at, added) for at, added in found if added is not None])
 
     def _name_zone(self, pane: OpenPane, zone: str, message: Message) -> None:
         decoded = self._decoder.decode(message.value(), topic=TOPIC, record_ms=message.record_ms)

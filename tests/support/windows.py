@@ -1,12 +1,12 @@
 """Builders of windows and slides for tests of ranking, detectors and standings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from detector.domain.reports import FleetWindow, RuleWindow, WindowMeta, ZoneRef
+from detector.domain.reports import FleetWindow, NewestPane, RuleWindow, WindowMeta, ZoneRef
 from detector.domain.window_tables import Slide
 from detector.domain.windows import Window
 
@@ -53,6 +53,18 @@ def fleet_of(
         caller_names=tuple(host.caller for host in hosts),
         caller_faults=np.array([host.caller_faults for host in hosts], np.float64),
     )
+
+
+def paned(
+    window: FleetWindow, faults: Sequence[float], requests: float | None = None
+) -> FleetWindow:
+    """Give a window its newest pane: faults of each host, and a sixth of the requests."""
+    served = window.requests / 6 if requests is None else np.full(len(window.hosts), requests)
+    rest = np.zeros(len(window.hosts))
+    newest = np.array([served, np.asarray(faults, np.float64), rest, rest])
+    end_ms = window.meta.window.end_ms
+    meta = replace(window.meta, newest=NewestPane(end_ms - PANE, trustworthy=True))
+    return replace(window, meta=meta, newest=newest)
 
 
 def rule_of(

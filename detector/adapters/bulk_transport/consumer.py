@@ -6,7 +6,10 @@ fetch could start.
 
 Law: no batch is delivered before Faust has resumed the flow for good, because
 ``FlowControlEvent.resume`` empties the agents' queues. Acks of an earlier assignment count for
-nothing.
+nothing, whatever the topic, and neither do those that come while the flow stands still.
+
+Law: the agents acknowledge in order, so what is committed is one past the highest ack. Faust's own
+book of gaps is not kept: it counts a record behind a gap as acknowledged before it was read.
 
 The only module that touches private names of Faust;
 ``tests/adapters/test_bulk_transport_private_names.py`` pins each of them, and the versions are
@@ -27,7 +30,7 @@ from detector.adapters.bulk_transport.batch import Batch, Partition
 from detector.adapters.bulk_transport.client import BulkReadError, properties
 from detector.adapters.bulk_transport.config import BulkConfig
 from detector.adapters.bulk_transport.hand_off import HandOff
-from detector.adapters.bulk_transport.places import EndOfLog, Reading
+from detector.adapters.bulk_transport.places import EndOfLog, NothingRead, Reading
 from detector.adapters.bulk_transport.reader import BulkReader
 
 STOP_SECONDS = 5.0
@@ -65,6 +68,7 @@ class BulkConsumer(driver.Consumer):
     def __init__(self, transport: Any, *args: Any, config: BulkConfig, **kwargs: Any) -> None:
         super().__init__(transport, *args, **kwargs)
         self._config = config
+        self._read_offset = NothingRead()
         self._assignment_count = 0
         self._monotonic: Callable[[], float] = self.loop.time
         self._plan: dict[Partition, int] | None = None
@@ -232,18 +236,18 @@ class BulkConsumer(driver.Consumer):
         return {tp: ends[tp] if found[tp] is None else found[tp].offset for tp in tps}
 
     def ack(self, message: Message) -> bool:
-        """Note an ack; one for a batch of an assignment that is over is ignored."""
-        batch = cast("object", message.value)
-        if isinstance(batch, Batch) and batch.generation != self._assignment_count:
+        """Note an ack; one of an assignment that is over, or is ending, is ignored."""
+        batch, app = cast("object", message.value), self.app
+        is_over = isinstance(batch, Batch) and batch.generation != self._assignment_count
+        is_over = is_over or message.generation_id != app.consumer_generation_id
+        if is_over or not app.flow_control.is_active():
             message.acked = True
             self._unacked_messages.discard(message)
             return False
         return super().ack(message)
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Return what to commit: of a bulk topic one past the highest ack."""
-        if not self.is_bulk(tp):
-            return super()._new_offset(tp)
+        """Return what to commit: one past the highest ack."""
         acked = self._acked[tp]
         if not acked:
             return None
@@ -251,6 +255,9 @@ class BulkConsumer(driver.Consumer):
         acked.clear()
         self._acked_index[tp].clear()
         return highest + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Keep no book of gaps."""
 
     def on_buffer_full(self, tp: TP) -> None:
         """Ignore full queues of bulk topics: the hand-off is what makes the reader wait."""

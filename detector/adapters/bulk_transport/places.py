@@ -1,6 +1,7 @@
 """Where reading stands in each partition, and what is told of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -54,3 +55,14 @@ class EndOfLog:
     partition: int
     next_offset: int
     seen_at: float
+
+
+class NothingRead(dict[Any, Any]):
+    """Faust's book of what was read last, kept empty.
+
+    Faust drops whatever lies before it, and writes it once more after a seek has cleared it; then
+    what was to be read again never came. Order and repetition are the agents' own to judge.
+    """
+
+    def __getitem__(self, _tp: Any) -> None:
+        """Return that nothing was read."""

@@ -15,6 +15,7 @@ from prometheus_client import Counter
 
 from detector.adapters.metrics.families import Families
 from detector.domain import notices
+from detector.domain.detectors.roster import detector_names
 from detector.domain.rule_log import RuleObjection
 from detector.domain.vocabulary import (
     ActionKind,
@@ -22,9 +23,11 @@ from detector.domain.vocabulary import (
     ClosedBy,
     DeadLetterReason,
     Envelope,
+    HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
+    ReportFate,
     TimeSource,
     Verdict,
 )
@@ -41,22 +44,23 @@ _ACTION_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0)
 class Metrics(Families):
     """Listens to notices and keeps the figures; ``registry`` is what an exporter shows.
 
-    ``topics`` are the input topics and ``detectors`` the names of detectors; whatever is named
-    later and is not among them counts as ``other``.
+    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all there are);
+    whatever is named later and is not among them counts as ``other``.
     """
 
     def __init__(
         self,
         *,
         topics: Iterable[str] = (),
-        detectors: Iterable[str] = ("r66", "zone"),
+        detectors: Iterable[str] | None = None,
         dry_run: bool = False,
         build: Mapping[str, str] | None = None,
         config_hash: str = "",
     ) -> None:
         super().__init__()
         self._topics = frozenset(topics)
-        self._active: dict[str, set[str]] = {name: set() for name in (*detectors, OTHER)}
+        known = (*(detector_names() if detectors is None else detectors), OTHER)
+        self._active: dict[str, set[str]] = {name: set() for name in known}
         self._make_input_metrics()
         self._make_window_metrics()
         self._make_alarm_metrics()
@@ -70,11 +74,11 @@ class Metrics(Families):
             notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
             notices.EventsUnplaced: lambda told: self._unplaced.inc(told.count),
-            notices.RecordDeadLettered: self._on_dead_letter,
-            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
             notices.WatermarkMoved: lambda told: self._watermark.labels(
                 self._topic(told.topic)
             ).set(told.time_ms / 1000),
+            notices.RecordDeadLettered: lambda told: self._dead.labels(told.reason).inc(),
+            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
             notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
             notices.ContributorsUnfollowed: lambda told: self._unfollowed.inc(told.count),
@@ -87,6 +91,8 @@ class Metrics(Families):
             notices.RuleChangeRead: self._on_rule_change,
             notices.TallyingHeld: lambda told: self._held.set(told.held),
             notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
+            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
+            notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
         }
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -145,6 +151,12 @@ class Metrics(Families):
             "detector_tally_records",
             "Tally records received.",
             outcome=["applied", "duplicate", "late", "unreadable"],
+        )
+        self._kept = self._counter(
+            "detector_history_reports", "Reports in the history.", fate=list(ReportFate)
+        )
+        self._troubles = self._counter(
+            "detector_history_troubles", "Troubles of the history.", trouble=list(HistoryTrouble)
         )
         self._evaluations = self._counter(
             "detector_rule_evaluations", "Tables evaluated.", result=["complete", "incomplete"]
@@ -230,9 +242,6 @@ class Metrics(Families):
         elif notice.reason is Loss.DUPLICATE:
             self._duplicate.inc(notice.count)
 
-    def _on_dead_letter(self, notice: notices.RecordDeadLettered) -> None:
-        self._dead.labels(notice.reason).inc()
-
     def _on_window(self, notice: notices.WindowEvaluated) -> None:
         result = "complete" if notice.complete else "incomplete"
         self._evaluations.labels(result).inc(notice.subjects)
@@ -242,7 +251,7 @@ class Metrics(Families):
     def _on_alarm(self, notice: notices.AlarmMoved) -> None:
         name = notice.detector if notice.detector in self._active else OTHER
         self._moves.labels(name, notice.state).inc()
-        if notice.state is AlarmState.ALARM:
+        if notice.state is AlarmState.ALARM and not notice.shadow:
             self._active[name].add(notice.alarm_id)
             self._detection_delay.observe(notice.delay_seconds)
         else:

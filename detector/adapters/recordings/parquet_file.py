@@ -34,7 +34,7 @@ class ParquetRecording:
         self._span = span
         self._columns = {name.lower(): (name, kind) for name, kind in self._describe()}
         self._select = self._columns_read()
-        [[self._rows, highest]] = self._query(
+        [[self._rows, highest]] = self._rows_of(
             f"SELECT count(*), coalesce(max(partition), 0) FROM ({self._select}) {self._within()}"  # noqa: S608
         )
         if not 0 <= highest < _MAX_PARTITIONS:
@@ -62,7 +62,8 @@ class ParquetRecording:
 
     def _describe(self) -> list[tuple[str, str]]:
         return [
-            (name, kind) for name, kind, *_ in self._query("DESCRIBE SELECT * FROM read_parquet(?)")
+            (name, kind)
+            for name, kind, *_ in self._rows_of("DESCRIBE SELECT * FROM read_parquet(?)")
         ]
 
     def _columns_read(self) -> str:
@@ -98,7 +99,7 @@ class ParquetRecording:
             limits.append(f"time_ms < {self._span.until_ms:d}")
         return f"WHERE {' AND '.join(limits)}"
 
-    def _query(self, statement: str) -> list[tuple[Any, ...]]:
+    def _rows_of(self, statement: str) -> list[tuple[Any, ...]]:
         try:
             with duckdb.connect() as connection:
                 return connection.execute(statement, [str(self._path)]).fetchall()

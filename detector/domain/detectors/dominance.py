@@ -7,12 +7,10 @@ confirmed alarm may lead to an action.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-import numpy as np
-
 from detector.domain.alarm_config import EvaluateConfig
-from detector.domain.alarms import Target
 from detector.domain.detectors.fleet_view import FleetView
-from detector.domain.findings import Contributor, Finding, with_numbers
+from detector.domain.detectors.host_findings import host_evidence, host_name, host_target
+from detector.domain.findings import Contributor, Finding
 from detector.domain.ranking import fleet_key
 from detector.domain.sentences import host_words, plain_name
 from detector.domain.standing import Persistence
@@ -34,8 +32,7 @@ class HostShare:
 
     def who(self, contributor: Contributor) -> str:
         """Name a host."""
-        zone, host = contributor
-        return f"host {plain_name(host)} in {plain_name(zone)}"
+        return host_name(contributor)
 
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
@@ -55,38 +52,7 @@ class HostShare:
         }
 
     def _finding(self, view: FleetView, row: int, *, met: bool) -> Finding:
-        window, top, test = view.window, view.top, view.share_test
-        key = fleet_key(window, row)
-        next_row, next_share = (
-            (top.runner_up_index, top.runner_up_share)
-            if row == top.top_index
-            else (top.top_index, top.share)
-        )
-        blamed = bool(test.caller_blamed[row])
-        value = float(window.faults[row])
-        evidence = with_numbers(
-            window.meta,
-            total=view.total,
-            value=value,
-            share=value / view.total if view.total > 0.0 else 0.0,
-            threshold=self._config.share,
-            runner_up=fleet_key(window, next_row) if next_row >= 0 else (),
-            runner_up_share=next_share,
-            requests=float(window.requests[row]),
-            sample_count=float(window.requests.sum()),
-            p_value=float(test.p_value[row]),
-            rate_ratio=float(test.rate_ratio[row]),
-            excess_faults=float(test.excess[row]),
-            peers=int(np.count_nonzero(window.requests > 0.0)) - int(window.requests[row] > 0.0),
-            fleet_hosts=len(window.hosts),
-            zone_hosts=int(np.count_nonzero(window.zone_index == window.zone_index[row])),
-            zones=len(window.zones),
-            suspects=int(np.count_nonzero(view.accused)),
-            confirmed=bool(test.suspect[row]),
-            fleet_event=test.fleet_event,
-            blamed_caller=window.caller_names[row] if blamed else "",
-        )
-        zone = window.zones[int(window.zone_index[row])]
-        target = Target(window.service, zone.zone, zone.zone_id, zone.zone_name, window.hosts[row])
-        what = f"faults of {plain_name(window.service)}"
-        return Finding(met, target, evidence, host_words(self.who(key), what, evidence))
+        evidence = host_evidence(view, row, threshold=self._config.share)
+        what = f"faults of {plain_name(view.window.service)}"
+        who = host_name(fleet_key(view.window, row))
+        return Finding(met, host_target(view, row), evidence, host_words(who, what, evidence))

@@ -6,7 +6,7 @@ only is recognised by that caller's faults on at least a quarter of its hosts; t
 out of account.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,9 @@ from detector.domain.findings import Contributor
 from detector.domain.ranking import fleet_key
 from detector.domain.reports import FleetWindow
 from detector.domain.share_test import ShareTestResult, TopCallers, share_test
-from detector.domain.statistics import BoolArray, TopShare, r66
+from detector.domain.statistics import BoolArray, TopShare, benjamini_hochberg, r66
+from detector.domain.zone_callers import worst_callers
+from detector.domain.zone_test import ZoneTestResult, zone_test
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,27 +44,85 @@ class FleetView:
     def share_test(self) -> ShareTestResult:
         """The share test of all hosts."""
         window = self.window
-        return share_test(window.requests, window.faults, self.config.share_test, self._callers())
+        callers = None
+        if self.callers_matter:
+            nothing = np.zeros_like(window.caller_faults)
+            callers = TopCallers(nothing, window.caller_faults)
+        return share_test(window.requests, window.faults, self.config.share_test, callers)
 
     @cached_property
     def accused(self) -> BoolArray:
         """Hosts worse than their peers by the share test, for their own or a caller's sake."""
         return self.share_test.suspect | self.share_test.caller_blamed
 
-    def rows_of(self, asked: Collection[Contributor]) -> set[int]:
-        """Return where the hosts asked about stand; few are, so that no index pays."""
-        names = {host for _, host in asked}
-        found = [row for row, host in enumerate(self.window.hosts) if host in names]
-        return {row for row in found if fleet_key(self.window, row) in asked}
+    @cached_property
+    def accused_count(self) -> int:
+        """How many hosts the share test accuses."""
+        return int(np.count_nonzero(self.accused))
 
-    def _callers(self) -> TopCallers | None:
+    @cached_property
+    def beyond_doubt(self) -> BoolArray:
+        """Suspects that stay so at the level of a test that nobody else asked for."""
+        test = self.share_test
+        rows = np.flatnonzero(test.suspect)
+        sure = np.zeros_like(test.suspect)
+        hosts = len(self.window.hosts)
+        sure[rows] = benjamini_hochberg(
+            test.p_value[rows], constants.SHARE_ALONE_Q, hypotheses=hosts
+        )
+        return sure
+
+    @cached_property
+    def caller_blamed_rows(self) -> tuple[int, ...]:
+        """Hosts that a caller clears."""
+        return tuple(np.flatnonzero(self.share_test.caller_blamed).tolist())
+
+    @cached_property
+    def rows_by_caller(self) -> Mapping[str, list[int]]:
+        """Hosts by the caller that met most faults there; hosts without one are left out."""
+        rows: dict[str, list[int]] = {}
+        for row in np.flatnonzero(self.window.caller_faults > 0.0).tolist():
+            rows.setdefault(self.window.caller_names[row], []).append(row)
+        return rows
+
+    @cached_property
+    def callers_matter(self) -> bool:
+        """Say whether callers can explain anything: they are told apart, and there are several."""
         if not self.config.caller_out:
-            return None
-        names = {name for name in self.window.caller_names if name}
+            return False
         faulty = int(np.count_nonzero(self.window.faults > 0.0))
         spread = max(
             constants.SOLE_CALLER_HOSTS, constants.SOLE_CALLER_FRACTION * len(self.window.hosts)
         )
-        if len(names) <= 1 and faulty >= spread:
-            return None
-        return TopCallers(np.zeros_like(self.window.caller_faults), self.window.caller_faults)
+        return len(self.rows_by_caller) > 1 or faulty < spread
+
+    @cached_property
+    def zone_faults_test(self) -> ZoneTestResult:
+        """The zone test of the faults, without the worst caller of each zone too."""
+        window = self.window
+        excused = None
+        if self.callers_matter and self.rows_by_caller:
+            excused = worst_callers(window, self.rows_by_caller)
+        return zone_test(
+            window.zone_index,
+            window.requests,
+            window.faults,
+            len(window.zones),
+            self.config.zone_test,
+            suspect=self.accused,
+            excused=excused,
+        )
+
+    @cached_property
+    def _row_by_host(self) -> Mapping[str, int]:
+        return dict(zip(self.window.hosts, range(len(self.window.hosts)), strict=True))
+
+    def rows_of(self, asked: Collection[Contributor]) -> set[int]:
+        """Return where the hosts asked about stand."""
+        window, index = self.window, self._row_by_host
+        names = {key[-1] for key in asked}
+        if len(index) == len(window.hosts):
+            found = [index[name] for name in names if name in index]
+        else:  # Zones that share the names of hosts are rare.
+            found = [row for row, host in enumerate(window.hosts) if host in names]
+        return {row for row in found if fleet_key(window, row) in asked}

@@ -2,7 +2,8 @@
 
 Law: a rule's table names no target, so its alarms ask for nothing and are never confirmed; they
 tell people. Where the table overflowed into a sketch, values are lower bounds and the total is
-whole, so the share is never overstated.
+whole, so the share is never overstated. Under a measure nobody dominates: ratios and percentiles
+are no parts of a whole.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,6 +41,8 @@ class ContributorShare:
     ) -> Mapping[Contributor, Finding]:
         """Find the contributor that dominates, if there is one, and those asked about."""
         window = view
+        if window.measure is not None:
+            return {}
         top = r66(window.values)
         total = float(window.values.sum()) + window.others
         leader = -1

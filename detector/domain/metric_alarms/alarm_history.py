@@ -9,6 +9,7 @@ of an alarm follows them on the history topic and takes those whose ``actionStat
 ``Published``.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,7 @@ KEPT_MS: Final = 14 * DAY_MS
 SCHEMA: Final = "detector.metric-alarm-history/1"
 SUMMARY_CHARACTERS: Final = 255
 DATA_CHARACTERS: Final = 4_095
+_DIGEST: Final = 12
 _REASON: Final = 700
 """Characters of a reason in data that must also hold other things."""
 
@@ -87,8 +89,9 @@ def configuration_item(
     data = encoded(document)
     if len(data) > DATA_CHARACTERS:
         data = encoded({"version": "1.0", "type": what, "alarm": {"AlarmName": name}})
+    digest = hashlib.sha256(encoded(document).encode()).hexdigest()[:_DIGEST]
     return HistoryItem(
-        f"{name}|{at_ms}|{ItemType.CONFIGURATION}|{what}",
+        f"{name}|{at_ms}|{ItemType.CONFIGURATION}|{what}|{digest}",
         name,
         kind,
         at_ms,
@@ -102,16 +105,18 @@ def state_item(
     alarm: Alarm, before: AlarmStanding, after: AlarmStanding, at_ms: int
 ) -> HistoryItem:
     """Tell that an alarm moved from one state to another."""
-    data = ""
-    for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False)):
-        document = {
-            "version": "1.0",
-            "oldState": _state_of(before, characters, numbers=numbers),
-            "newState": _state_of(after, characters, numbers=numbers),
-        }
-        data = encoded(document)
-        if len(data) <= DATA_CHARACTERS:
-            break
+    # The last of these always fits: a reason has no control characters to be spelt out.
+    forms = (
+        encoded(
+            {
+                "version": "1.0",
+                "oldState": _state_of(before, characters, numbers=numbers),
+                "newState": _state_of(after, characters, numbers=numbers),
+            }
+        )
+        for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False))
+    )
+    data = next(text for text in forms if len(text) <= DATA_CHARACTERS)
     return HistoryItem(
         f"{alarm.name}|{at_ms}|{ItemType.STATE}|{before.state}>{after.state}",
         alarm.name,
@@ -242,6 +247,7 @@ class AlarmHistory:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._items: dict[str, HistoryItem] = {}
+        self._oldest_ms = 0
         self.dropped = 0
 
     def __contains__(self, identity: str) -> bool:
@@ -256,12 +262,18 @@ class AlarmHistory:
             return False
         self._items[item.id] = item
         if len(self._items) > self._limit:
-            del self._items[next(iter(self._items))]
+            gone = self._items.pop(next(iter(self._items)))
+            self._oldest_ms = max(self._oldest_ms, gone.at_ms + 1)
             self.dropped += 1
         return True
 
+    def is_beyond(self, item: HistoryItem) -> bool:
+        """Say whether an item is older than everything that is kept."""
+        return item.at_ms < self._oldest_ms
+
     def forget(self, now_ms: int) -> None:
         """Drop the items that are older than two weeks."""
+        self._oldest_ms = max(self._oldest_ms, now_ms - KEPT_MS)
         while self._items:
             oldest = next(iter(self._items.values()))
             if oldest.at_ms >= now_ms - KEPT_MS:

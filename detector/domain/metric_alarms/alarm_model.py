@@ -7,11 +7,11 @@ a request's members.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from detector.domain.metric_alarms.composite_rule import CompositeRule
 from detector.domain.metric_alarms.evaluation_times import EvaluationTimes
 from detector.domain.metric_alarms.verdicts import Comparison, MissingData, StateValue
+from detector.domain.metrics.program import Program
 from detector.domain.metrics.series import Metric
 from detector.domain.standing import Persistence
 
@@ -73,9 +73,9 @@ class MetricWatch:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionWatch:
-    """The result ``returned`` of metrics and expressions, as botocore names their members."""
+    """The result ``returned`` of metrics and expressions."""
 
-    entries: tuple[Mapping[str, Any], ...]
+    program: Program
     returned: str
 
 

@@ -179,7 +179,7 @@ def _parser() -> Lark:
 
 
 def _told(text: str, error: UnexpectedInput) -> str:
-    place = error.pos_in_stream
+    place: int = getattr(error, "pos_in_stream", 0)
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         place = len(text)
     names = getattr(error, "accepts", None) or getattr(error, "allowed", None) or ()

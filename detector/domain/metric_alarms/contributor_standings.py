@@ -102,9 +102,10 @@ def contributor_alarm_after(
         labels=window.labels,
         contributors=_bounded(stayed.values()),
         overflow=full,
-        evaluation_state="",
+        evaluation_state=PARTIAL_DATA if full else "",
     )
-    return _summed_up(alarm, after, in_alarm, limit, at_ms)
+    told_before = standing.overflow == full
+    return _summed_up(alarm, after, in_alarm, limit, at_ms, told_before=told_before)
 
 
 def _unknown(standing: AlarmStanding) -> AlarmStanding:
@@ -192,10 +193,16 @@ def _bounded(everybody: Iterable[ContributorStanding]) -> tuple[ContributorStand
 
 
 def _summed_up(
-    alarm: ContributorAlarm, after: AlarmStanding, in_alarm: int, limit: int, at_ms: int
+    alarm: ContributorAlarm,
+    after: AlarmStanding,
+    in_alarm: int,
+    limit: int,
+    at_ms: int,
+    *,
+    told_before: bool,
 ) -> AlarmStanding:
     state = StateValue.ALARM if in_alarm else StateValue.OK
-    if state is after.state:
+    if state is after.state and told_before:
         return after
     words = f"{in_alarm} contributors of rule {plain_name(alarm.rule)} are in ALARM"
     if after.overflow:

@@ -4,22 +4,17 @@ Law: the book follows from the records alone, and from their order only within o
 compaction changes nothing. What cannot be read is counted and left out; it stops nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
-
 import msgspec
 
 from detector.domain.errors import DetectorError
 from detector.domain.metric_alarms.acting import has_waiting_actions
 from detector.domain.metric_alarms.alarm_graph import AlarmGraph
-from detector.domain.metric_alarms.alarm_history import Told
+from detector.domain.metric_alarms.alarm_history import HistoryItem, Told
 from detector.domain.metric_alarms.alarm_members import read_metric_alarm
 from detector.domain.metric_alarms.alarm_model import (
     Alarm,
     AlarmKind,
     CompositeAlarm,
-    ExpressionWatch,
-    MetricAlarm,
 )
 from detector.domain.metric_alarms.alarm_records import (
     ALARM,
@@ -36,51 +31,25 @@ from detector.domain.metric_alarms.alarm_standing import AlarmStanding, first_st
 from detector.domain.metric_alarms.composite_members import read_composite_alarm
 from detector.domain.metric_alarms.mute_rules import MuteRule, read_mute_rule
 from detector.domain.metric_alarms.verdicts import StateValue
-from detector.domain.metrics.series import Metric, Series
-
-
-class Program(Protocol):
-    """Metrics and expressions made ready to be evaluated together."""
-
-    @property
-    def metrics(self) -> Sequence[Metric]:
-        """Every metric that is read."""
-        ...
-
-    def evaluate(
-        self,
-        series_by_metric: Mapping[Metric, Series],
-        *,
-        start_ms: int,
-        end_ms: int,
-        period_ms: int,
-    ) -> Mapping[str, Any]:
-        """Return the series of every member by its ``Id``."""
-        ...
-
-
-Compile = Callable[[Sequence[Mapping[str, Any]]], Program]
 
 
 class Entry:
-    """One alarm: what was put, and how it stands."""
+    """One alarm: what was put, how it stands, and what its newest change told."""
 
-    __slots__ = ("alarm", "name", "outbox", "program", "record", "standing")
+    __slots__ = ("alarm", "name", "record", "standing", "told")
 
-    def __init__(self, record: AlarmRecord, alarm: Alarm, program: Program | None) -> None:
+    def __init__(self, record: AlarmRecord, alarm: Alarm) -> None:
         self.name = alarm.name
         self.record = record
         self.alarm = alarm
-        self.program = program
         self.standing: AlarmStanding = first_standing(alarm, record.created_ms)
-        self.outbox: StateRecord | None = None
+        self.told: tuple[HistoryItem, ...] = ()
 
 
 class MetricAlarmBook:
-    """Alarms and mute rules by name; ``compile_expressions`` makes expressions ready."""
+    """Alarms and mute rules by name."""
 
-    def __init__(self, compile_expressions: Compile) -> None:
-        self._compile = compile_expressions
+    def __init__(self) -> None:
         self._states: dict[str, StateRecord] = {}
         self._muting: dict[str, set[str]] = {}
         self.entries: dict[str, Entry] = {}
@@ -143,15 +112,10 @@ class MetricAlarmBook:
             self.graph.put(alarm)
         else:
             alarm = read_metric_alarm(record.members)
-        entry = self.entries[name] = Entry(record, alarm, self._program(alarm))
+        entry = self.entries[name] = Entry(record, alarm)
         state = self._states.get(name)
         if state is not None:
             self._stand(entry, state)
-
-    def _program(self, alarm: Alarm) -> Program | None:
-        if isinstance(alarm, MetricAlarm) and isinstance(alarm.watch, ExpressionWatch):
-            return self._compile(alarm.watch.entries)
-        return None
 
     def _forget(self, name: str) -> None:
         entry = self.entries.pop(name, None)
@@ -173,7 +137,7 @@ class MetricAlarmBook:
         if record.incarnation != entry.record.incarnation:
             return
         entry.standing = record.standing
-        entry.outbox = record
+        entry.told = record.outbox
         self.waiting.discard(entry.name)
         if has_waiting_actions(record.standing):
             self.waiting.add(entry.name)

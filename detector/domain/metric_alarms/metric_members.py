@@ -6,6 +6,10 @@ from typing import Any, Final
 
 from detector.domain.metric_alarms.alarm_model import ExpressionWatch, MetricWatch
 from detector.domain.metric_alarms.complaints import Complaints, shown
+from detector.domain.metrics.errors import MetricMathError
+from detector.domain.metrics.plan import Kind
+from detector.domain.metrics.program import Program, compile_queries
+from detector.domain.metrics.queries import Query
 from detector.domain.metrics.series import FleetMetric
 
 STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
@@ -109,8 +113,48 @@ def read_entries(complaints: Complaints) -> tuple[ExpressionWatch, int]:
     if len(periods) != 1:
         found = ", ".join(map(str, sorted(periods))) or "none"
         complaints.say(f"Metrics have the Periods {found}, expected one that all share")
-    watch = ExpressionWatch(tuple(entries), _returned(complaints, entries))
-    return watch, min(periods, default=60)
+    returned = _returned(complaints, entries)
+    return _compiled(complaints, entries, returned), min(periods, default=60)
+
+
+def _compiled(
+    complaints: Complaints, entries: list[Mapping[str, Any]], returned: str
+) -> ExpressionWatch:
+    program = Program((), (), {}, {}, 0)
+    if complaints.said:
+        return ExpressionWatch(program, returned)
+    try:
+        program = compile_queries([_member(entry, returned) for entry in entries])
+        if program.result_by_id[returned].kind is not Kind.SERIES:
+            complaints.say(f"{returned} gives several series, expected one that an alarm can watch")
+    except MetricMathError as error:
+        complaints.say(f"Metrics: {error}")
+    return ExpressionWatch(program, returned)
+
+
+def _member(entry: Mapping[str, Any], returned: str) -> Query:
+    stat = entry.get("MetricStat")
+    if stat is None:
+        return Query(
+            entry["Id"],
+            expression=entry["Expression"],
+            period_seconds=entry.get("Period"),
+            return_data=entry["Id"] == returned,
+        )
+    metric = stat.get("Metric") or {}
+    dimensions = [(each["Name"], each["Value"]) for each in metric.get("Dimensions") or ()]
+    fleet = FleetMetric(
+        str(metric.get("Namespace", "")),
+        str(metric.get("MetricName", "")),
+        tuple(sorted(dimensions)),
+        str(stat.get("Stat", "")),
+    )
+    return Query(
+        entry["Id"],
+        metric=fleet,
+        period_seconds=stat.get("Period"),
+        return_data=entry["Id"] == returned,
+    )
 
 
 def _read_entry(complaints: Complaints, where: str, entry: Mapping[str, Any]) -> set[int]:

@@ -100,11 +100,9 @@ class MuteRule:
         first = local.replace(fold=0).utcoffset() or timedelta()
         repeated = first - (local.utcoffset() or timedelta())
         begin = local.replace(fold=0) + timedelta(minutes=1) + repeated
-        for found in CronSim(self.cron, begin, reverse=True):
-            began = int(found.timestamp()) * 1000
-            if began <= at_ms:
-                return began
-        return None
+        occurrences = CronSim(self.cron, begin, reverse=True)
+        moments = (int(found.timestamp()) * 1000 for found in occurrences)
+        return next((began for began in moments if began <= at_ms), None)
 
 
 def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:

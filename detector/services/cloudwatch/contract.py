@@ -27,8 +27,8 @@ class MetricSource(Protocol):
     """Where datapoints are read from."""
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
-        """Return the datapoints of periods that begin in ``[start_ms, end_ms)``.
+        """Return the datapoints of periods that begin at ``start_ms`` and on, before ``end_ms``.
 
-        ``period_ms`` is a multiple of a pane; periods are aligned to the epoch.
+        ``start_ms`` is a multiple of a pane and ``period_ms`` too; nothing else is aligned.
         """
         ...

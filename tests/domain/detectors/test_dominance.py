@@ -4,7 +4,6 @@ from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.alarms import Target
 from detector.domain.detectors.dominance import HostShare
 from detector.domain.detectors.fleet_view import FleetView
-from detector.domain.detectors.zone_outlier import ZoneOutlier
 from detector.domain.findings import Contributor, Finding
 from detector.domain.share_test import ShareTestConfig
 from detector.domain.standing import Persistence
@@ -19,12 +18,6 @@ def hosts_found(
     hosts: list[Host], asked: tuple[Contributor, ...] = (), config: EvaluateConfig = CONFIG
 ) -> dict[Contributor, Finding]:
     return dict(HostShare(config).examine(FleetView(fleet_of(hosts), config), asked))
-
-
-def zones_found(
-    hosts: list[Host], asked: tuple[Contributor, ...] = ()
-) -> dict[Contributor, Finding]:
-    return dict(ZoneOutlier(CONFIG).examine(FleetView(fleet_of(hosts), CONFIG), asked))
 
 
 def test_a_gray_host_is_found_and_confirmed_with_all_its_numbers() -> None:
@@ -123,70 +116,8 @@ def test_in_a_fleet_event_nobody_is_confirmed() -> None:
     )
 
 
-def test_a_bad_zone_is_named_and_no_host() -> None:
-    hosts = [*peers(40, "az1", 9.0), *peers(40, "az2", 0.1), *peers(40, "az3", 0.1)]
-    assert {} == hosts_found(hosts)
-    ((contributor, finding),) = zones_found(hosts).items()
-    evidence = finding.evidence
-    assert (("az1",), True, True) == (contributor, finding.met, evidence.confirmed)
-    assert Target("checkout", "az1", "az1", "name-of-az1") == finding.target
-    assert (368.0, 360.0, ("az2",)) == (
-        round(evidence.total, 6),
-        evidence.value,
-        evidence.runner_up,
-    )
-    assert (40_000.0, 120_000.0, 2, 120, 40, 3) == (
-        evidence.requests,
-        evidence.sample_count,
-        evidence.peers,
-        evidence.fleet_hosts,
-        evidence.zone_hosts,
-        evidence.zones,
-    )
-    assert 356.0 == round(evidence.excess_faults, 6)
-    assert 0.333 == round(evidence.threshold, 3)
-    assert "zone az1 has 97.8 % of the 368 faults of checkout" in finding.words
-    assert "40 of 40 hosts elevated" in finding.words
-
-
-def test_one_bad_host_is_not_a_bad_zone() -> None:
-    hosts = [GRAY, *peers(39, "az1"), *peers(40, "az2"), *peers(40, "az3")]
-    assert {} == zones_found(hosts)
-    finding = zones_found(hosts, (("az1",), ("gone",)))["az1",]
-    assert (False, False) == (finding.met, finding.evidence.confirmed)
-    assert "worst_host_explains_it" in finding.evidence.failed_gates
-    assert () == finding.evidence.runner_up
-    assert "not flagged" in finding.words
-
-
-def test_two_bad_zones_are_a_wider_event() -> None:
-    hosts = [*peers(40, "az1", 9.0), *peers(40, "az2", 9.0), *peers(40, "az3", 0.1)]
-    assert {} == zones_found(hosts)
-    assert zones_found(hosts, (("az1",),))["az1",].evidence.fleet_event
-
-
-def test_few_faults_are_not_looked_at_unless_asked() -> None:
-    hosts = [*peers(10, "az1", 1.0), *peers(10, "az2")]
-    assert {} == zones_found(hosts)
-    assert [("az2",)] == list(zones_found(hosts, (("az2",),)))
-
-
-def test_a_single_zone_has_no_peer() -> None:
-    hosts = peers(40, "az1", 9.0)
-    assert {} == zones_found(hosts)
-    finding = zones_found(hosts, (("az1",),))["az1",]
-    assert "no_peer_zone" in finding.evidence.failed_gates
-    assert finding.evidence.excess_faults == 360.0
-
-
-def test_a_zone_asked_about_in_a_window_without_faults_has_a_share_of_zero() -> None:
-    finding = zones_found([*peers(3, "az1"), *peers(3, "az2")], (("az1",),))["az1",]
-    assert 0.0 == finding.evidence.share
-
-
-def test_modes_change_the_hosts_persistence_and_not_the_zones() -> None:
+def test_modes_change_the_persistence_of_a_subject() -> None:
     config = EvaluateConfig(modes={"fleet:a": AlarmMode.CLASSIC, "fleet:b": AlarmMode.OFF})
-    host, zone = HostShare(config), ZoneOutlier(config)
+    host = HostShare(config)
     assert (Persistence(1, 1), None) == (host.persistence("fleet:a"), host.persistence("fleet:b"))
-    assert {Persistence(3, 5)} == {zone.persistence("fleet:a"), zone.persistence("fleet:b")}
-    assert (ActionKind.REPLACE_HOST, ActionKind.SHIFT_AWAY) == (host.action, zone.action)
+    assert ("r66", ActionKind.REPLACE_HOST) == (host.name, host.action)

@@ -1,8 +1,14 @@
 """The 66 % rule on contributor rules tells people and asks for nothing."""
 
+import dataclasses
+
+import numpy as np
+
 from detector.domain.alarm_config import EvaluateConfig
 from detector.domain.detectors.rule_dominance import ContributorShare
 from detector.domain.findings import Contributor, Finding
+from detector.domain.reports import WindowMeasure
+from detector.domain.tallies import MeasureKind
 from tests.support.windows import rule_of
 
 DETECTOR = ContributorShare(EvaluateConfig())
@@ -52,3 +58,22 @@ def test_a_sum_of_nothing_has_no_shares() -> None:
         finding.evidence.runner_up_share,
     )
     assert {} == found({})
+
+
+def test_nobody_dominates_ratios_or_percentiles() -> None:
+    plain = rule_of({("a",): 90.0, ("b",): 1.0})
+    measure = WindowMeasure(
+        kind=MeasureKind.PERCENTILES,
+        minimum=1.0,
+        at=(99.0,),
+        denominators=np.ones(2),
+        numerators=None,
+        percentiles=np.array([[90.0], [1.0]]),
+        below_minimum=0,
+        unheld=0.0,
+        numerator=0.0,
+        denominator=2.0,
+        relative_error=0.01,
+    )
+    assert DETECTOR.examine(plain, ())
+    assert not DETECTOR.examine(dataclasses.replace(plain, measure=measure), [("a",)])

@@ -1,0 +1,1 @@
+"""The quality benchmark: how well the detectors find what is sick and leave the healthy alone."""

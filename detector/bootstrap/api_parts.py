@@ -1,0 +1,187 @@
+"""What the API's handlers are built from, and which handler answers which operation.
+
+Whoever writes a new handler adds it in ``operations``; what nobody handles is answered with 501.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from detector.adapters.clock import Clock
+from detector.adapters.report_store import ReportStore, StoreConfig
+from detector.adapters.report_store.batch import HOUR_MS
+from detector.adapters.report_store.ranges import read_range
+from detector.domain.metrics.fleets import FLEET_NAMESPACE, SERVICE_DIMENSION, FleetColumn
+from detector.domain.metrics.ranges import RangeReport, RangeRequest
+from detector.domain.rule_troubles import RuleBounds
+from detector.services.cloudwatch.alarm_tags import AlarmTags
+from detector.services.cloudwatch.alarms import handlers as alarm_operations
+from detector.services.cloudwatch.contract import Handler, Members, MetricSource
+from detector.services.cloudwatch.insight_rules import handlers as rule_operations
+from detector.services.cloudwatch.metric_data import MetricData
+from detector.services.cloudwatch.metric_listing import (
+    ListedMetric,
+    MetricListing,
+    MetricStatistics,
+)
+from detector.services.cloudwatch.rule_reports import KnownRule, ReportLimits, RuleReports
+from detector.services.metric_alarms import MetricAlarms
+from detector.services.ports import RecordPublisher
+from detector.services.rule_admin import RuleAdmin
+from detector.services.rule_sources import FollowedRules
+from detector.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What handlers are built from; ``now`` gives epoch seconds."""
+
+    settings: Settings
+    store: ReportStore
+    metrics: MetricSource
+    rules: FollowedRules
+    admin: RuleAdmin
+    alarms: MetricAlarms
+    now: Callable[[], float]
+
+
+class StoredReports:
+    """The history, asked on a thread so that nobody else waits for the database."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    async def report(self, request: RangeRequest) -> RangeReport | None:
+        """Answer ``request``; ``None`` when nothing was ever heard of the subject."""
+        return await asyncio.to_thread(read_range, self._store, request)
+
+
+def store_config(settings: Settings) -> StoreConfig:
+    """Return what the history of reports holds."""
+    section, times = settings.history, settings.windows.times()
+    return StoreConfig(
+        path=section.path,
+        topic=settings.topic_names().reports,
+        pane_ms=times.pane_ms,
+        window_ms=times.window_ms,
+        retention_ms=section.retention_days * 24 * HOUR_MS,
+        most_reports=section.most_reports,
+        most_subjects=section.most_subjects,
+        contributors=section.contributors,
+        memory_mebibytes=section.memory_mebibytes,
+        threads=section.threads,
+        read_seconds=section.read_seconds,
+    )
+
+
+def operations(parts: ApiParts) -> dict[str, Handler]:
+    """Return the handlers by operation."""
+    of_alarms = alarm_operations(parts.alarms, parts.now)
+    alarm_tags = AlarmTagOwner(AlarmTags(parts.alarms).owns, of_alarms)
+    return {
+        **of_alarms,
+        **rule_operations(parts.admin, tag_owners=[alarm_tags]),
+        **_of_reports(parts),
+        **_of_metrics(parts),
+    }
+
+
+class AlarmTagOwner:
+    """Answers the tag operations for the ARNs that ``owns`` knows, with alarms' handlers."""
+
+    def __init__(self, owns: Callable[[str], bool], given: Mapping[str, Handler]) -> None:
+        self._owns = owns
+        self._given = given
+
+    def owns(self, arn: str) -> bool:
+        """Say whether an ARN is one of an alarm or a mute rule."""
+        return self._owns(arn)
+
+    async def tag_resource(self, members: Members) -> Members:
+        """Add tags or replace their values."""
+        return await self._given["TagResource"](members)
+
+    async def untag_resource(self, members: Members) -> Members:
+        """Remove tags."""
+        return await self._given["UntagResource"](members)
+
+    async def list_tags_for_resource(self, members: Members) -> Members:
+        """Show the tags."""
+        return await self._given["ListTagsForResource"](members)
+
+
+def rule_admin(settings: Settings, publisher: RecordPublisher, rules: FollowedRules) -> RuleAdmin:
+    """Return who changes rules, as strict as CloudWatch."""
+    section = settings.rules
+    return RuleAdmin(
+        settings.topic_names().control,
+        publisher=publisher,
+        rules=rules,
+        now=Clock().now,
+        bounds=RuleBounds(
+            most_rules=section.most,
+            most_records=section.most_records,
+            history_ms=round(section.history_hours * 3_600_000),
+        ),
+        fields=settings.fields.mapping(),
+    )
+
+
+def _of_reports(parts: ApiParts) -> dict[str, Handler]:
+    limits = ReportLimits(
+        pane_ms=parts.store.config.pane_ms, retention_days=parts.settings.history.retention_days
+    )
+    reports = RuleReports(
+        StoredReports(parts.store), lambda name: _known(parts.rules, name), limits, parts.now
+    )
+    return {"GetInsightRuleReport": reports}
+
+
+def _of_metrics(parts: ApiParts) -> dict[str, Handler]:
+    pane_seconds = max(1, round(parts.store.config.pane_ms / 1000))
+    data = MetricData(parts.metrics, now=parts.now, pane_seconds=pane_seconds)
+    statistics = MetricStatistics(parts.metrics, now=parts.now, pane_seconds=pane_seconds)
+    return {
+        "GetMetricData": on_a_thread(data.get_metric_data),
+        "GetMetricStatistics": on_a_thread(statistics.get_metric_statistics),
+        "ListMetrics": MetricListing(StoredFleets(parts.store)).list_metrics,
+    }
+
+
+def on_a_thread(reads: Handler) -> Handler:
+    """Return a handler that reads the history as it goes, so that nobody else waits for it."""
+
+    async def answer(members: Members) -> Members:
+        return await asyncio.to_thread(lambda: asyncio.run(_awaited(reads(members))))
+
+    return answer
+
+
+async def _awaited(answer: Awaitable[Members]) -> Members:
+    return await answer
+
+
+class StoredFleets:
+    """The metrics of the fleets that the history knows."""
+
+    def __init__(self, store: ReportStore) -> None:
+        self._store = store
+
+    def listed(self) -> list[ListedMetric]:
+        """Return every column of every fleet."""
+        services = [name for name in self._store.subjects if name.startswith(_FLEET)]
+        return [
+            ListedMetric(
+                FLEET_NAMESPACE, column.value, ((SERVICE_DIMENSION, name.removeprefix(_FLEET)),)
+            )
+            for name in services
+            for column in FleetColumn
+        ]
+
+
+_FLEET = "fleet:"
+
+
+def _known(rules: FollowedRules, name: str) -> KnownRule | None:
+    entry = rules.timeline.entry(name)
+    return None if entry is None else KnownRule(entry.rule.key_labels, entry.rule.aggregate_on)

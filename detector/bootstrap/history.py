@@ -1,0 +1,129 @@
+"""The history of reports put together from the settings: kept by a process, or read once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from detector.adapters.kafka_security import aiokafka_client
+from detector.adapters.report_store import (
+    FollowerSettings,
+    HistoryReader,
+    ReportFollower,
+    ReportMetrics,
+    ReportStore,
+    StoreConfig,
+    StoreError,
+    load_range,
+    read_range,
+)
+from detector.bootstrap.common import security_of
+from detector.domain.metrics.closed_windows import ClosedWindow
+from detector.domain.metrics.ranges import RangeReport, RangeRequest
+from detector.domain.notices import HistoryTroubled, NoticeListener
+from detector.domain.vocabulary import HistoryTrouble
+from detector.settings import Settings
+
+_DAY_MS = 24 * 3_600_000
+
+
+class History:
+    """The history that one process keeps: ``start``, ``reader`` and ``metrics``, ``stop``.
+
+    Raises ``StoreInUseError`` when another process keeps the same file. ``on_window`` hears every
+    window that ended after ``tell_from_ms``, as ``ReportFollower`` tells it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        notify: NoticeListener,
+        now: Callable[[], float],
+        on_window: Callable[[ClosedWindow], None] = lambda _window: None,
+        tell_from_ms: int = 0,
+    ) -> None:
+        self.store = ReportStore(
+            store_config(settings, settings.history.path),
+            on_set_aside=lambda why: notify(HistoryTroubled(HistoryTrouble.FILE_SET_ASIDE, why)),
+        )
+        self._follower = ReportFollower(
+            self.store,
+            _follower_settings(settings, tell_from_ms),
+            now=now,
+            notify=notify,
+            on_window=on_window,
+        )
+        self.reader = HistoryReader(self.store)
+        self.metrics = ReportMetrics(self.store, self._follower.through_ms)
+
+    async def start(self) -> None:
+        """Begin to follow the reports topic; returns at once."""
+        await self._follower.start()
+
+    async def wait_caught_up(self, timeout_seconds: float) -> bool:
+        """Wait until all reports that were there at the start are kept; tell whether they are."""
+        return await self._follower.wait_caught_up(timeout_seconds)
+
+    async def stop(self) -> None:
+        """Stop following and close the file."""
+        await self._follower.stop()
+        self.store.close()
+
+
+async def report_once(
+    settings: Settings, request: RangeRequest, *, now: float, tell: Callable[[str], None]
+) -> RangeReport | None:
+    """Answer ``request`` from the file of the history, or from the topic where there is none.
+
+    ``tell`` hears why the topic is read. Raises what reading the topic raises.
+    """
+    path = settings.history.path
+    if not path.is_file():
+        tell(f"no history at {path}: reading the reports topic")
+    else:
+        try:
+            store = ReportStore(store_config(settings, path), read_only=True)
+        except StoreError as error:
+            tell(f"{error}: reading the reports topic")
+        else:
+            try:
+                return read_range(store, request)
+            finally:
+                store.close()
+    store = ReportStore(store_config(settings, None))
+    try:
+        await load_range(
+            store,
+            _follower_settings(settings, 0),
+            key=request.subject.encode(),
+            start_ms=request.start_ms,
+            now=now,
+        )
+        return read_range(store, request)
+    finally:
+        store.close()
+
+
+def store_config(settings: Settings, path: Path | None) -> StoreConfig:
+    """Return what the history holds; in memory when ``path`` is ``None``."""
+    section, times = settings.history, settings.windows.times()
+    return StoreConfig(
+        path=path,
+        topic=settings.topic_names().reports,
+        pane_ms=times.pane_ms,
+        window_ms=times.window_ms,
+        retention_ms=section.retention_days * _DAY_MS,
+        most_reports=section.most_reports,
+        most_subjects=section.most_subjects,
+        contributors=section.contributors,
+        memory_mebibytes=section.memory_mebibytes,
+        threads=section.threads,
+        read_seconds=section.read_seconds,
+    )
+
+
+def _follower_settings(settings: Settings, tell_from_ms: int) -> FollowerSettings:
+    return FollowerSettings(
+        topic=settings.topic_names().reports,
+        client=aiokafka_client(settings.broker, security_of(settings)),
+        tell_from_ms=tell_from_ms,
+    )

@@ -1,0 +1,67 @@
+"""Whoever changes contributor rules, put together: reads the control topic and writes to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from detector.adapters.clock import Clock
+from detector.adapters.control_log import ControlLog
+from detector.adapters.kafka_security import aiokafka_client, librdkafka_client
+from detector.adapters.publisher import KafkaPublisher
+from detector.adapters.topic_admin import TopicAdmin
+from detector.bootstrap.common import security_of, steady
+from detector.bootstrap.live_rules import followed_rules
+from detector.domain.errors import DetectorError
+from detector.domain.notices import Notice, NoticeListener
+from detector.domain.rule_troubles import RuleBounds
+from detector.services.rule_admin import RuleAdmin
+from detector.settings import Settings
+
+
+def _nobody(_notice: Notice) -> None:
+    """Hear nothing."""
+
+
+@asynccontextmanager
+async def open_rule_admin(
+    settings: Settings, *, lenient: bool = False, listener: NoticeListener = _nobody
+) -> AsyncIterator[RuleAdmin]:
+    """Give a ``RuleAdmin`` that has read all changes so far and follows the ones to come.
+
+    ``lenient`` lets definitions through that CloudWatch would refuse for a mere number.
+    ``DetectorError`` when the control topic does not exist or cannot be read to its end.
+    """
+    security, topic, clock = security_of(settings), settings.topic_names().control, Clock()
+    patience = settings.kafka.request_timeout_seconds
+    admin = TopicAdmin(librdkafka_client(settings.broker, security), timeout_seconds=patience)
+    if not await asyncio.to_thread(admin.show, [topic]):
+        raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
+    client = aiokafka_client(settings.broker, security)
+    rules = followed_rules(settings, lambda: steady(clock), listener)
+    log = ControlLog(topic, client=client, clock=lambda: steady(clock), listener=rules)
+    publisher = KafkaPublisher(client, client_id=f"{settings.topic_names().app_id}-rules")
+    await publisher.start()
+    await log.start()
+    try:
+        try:
+            async with asyncio.timeout(patience):
+                await rules.settled()
+        except TimeoutError:
+            message = f"topic {topic!r} was not read to its end within {patience:g} s"
+            raise DetectorError(f"{message}: see `detector kill-switch status`") from None
+        yield RuleAdmin(
+            topic,
+            publisher=publisher,
+            rules=rules,
+            now=clock.now,
+            bounds=RuleBounds(
+                most_rules=settings.rules.most,
+                most_records=settings.rules.most_records,
+                history_ms=round(settings.rules.history_hours * 3_600_000),
+            ),
+            fields=settings.fields.mapping(),
+            lenient=lenient,
+        )
+    finally:
+        await log.stop()
+        await publisher.stop()

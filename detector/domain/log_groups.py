@@ -1,0 +1,63 @@
+"""How rules name log groups: by name, by prefix, or by ARN.
+
+What an ARN means here: an event's log group is what its record calls it (``_aws.LogGroupName``), or
+its topic. Where that is itself the ARN of a log group, partition, region, account and name must all
+fit. A plain name has no account, and a cluster of brokers is one account, so of the rule's ARN the
+name alone is compared.
+
+Source: CloudWatch User Guide, "Contributor Insights rule syntax": ``*`` stands for a whole account
+id, never for a part of one, or at the end of a name for any rest.
+"""
+
+import re
+from dataclasses import dataclass
+
+A_LOG_GROUP_ARN = (
+    "arn:aws:logs:REGION:ACCOUNT:log-group:NAME with an account of 12 digits or *, "
+    "and * in the name at its end or not at all"
+)
+_ARN = re.compile(
+    r"arn:(aws[a-z-]*):logs:([a-z0-9-]+):([0-9]{12}|\*):log-group:([^:*]+\*?|\*)(?::\*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroupArn:
+    """The ARN of log groups: ``place`` as ``us-east-1``.
+
+    ``account`` may be ``*``, and ``name`` may end with it.
+    """
+
+    partition: str
+    place: str
+    account: str
+    name: str
+
+    def covers(self, log_group: str) -> bool:
+        """Say whether a log group, named by name or by ARN, is one of these."""
+        found = _ARN.fullmatch(log_group)
+        if found is None:
+            return fits(log_group, self.name)
+        partition, place, account, name = found.groups()
+        same = (partition, place) == (self.partition, self.place)
+        return same and self.account in {"*", account} and fits(name, self.name)
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:logs:{self.place}:{self.account}:log-group:{self.name}"
+
+
+def parse_arn(text: str) -> LogGroupArn | None:
+    """Read a log group's ARN, ``None`` for anything else.
+
+    The ``:*`` that CloudWatch Logs puts behind some ARNs stands for the group's streams and is
+    left out.
+    """
+    found = _ARN.fullmatch(text)
+    return None if found is None else LogGroupArn(*found.groups())
+
+
+def fits(log_group: str, name: str) -> bool:
+    """Say whether ``name``, of which a trailing ``*`` stands for any rest, means ``log_group``."""
+    if name.endswith("*"):
+        return log_group.startswith(name[:-1])
+    return log_group == name

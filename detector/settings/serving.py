@@ -1,0 +1,112 @@
+"""Settings of the API: where it listens, whom it answers, how much it takes at once."""
+
+import re
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from detector.domain.errors import Fault, SettingsError
+from detector.settings.base import OptionalFile, Relation, Section, refuse
+
+_KEY_ID = r"^[A-Za-z0-9_]{3,128}$"
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_LEAST_SECRET = 16
+
+
+class ApiSection(Section):
+    """CloudWatch's API: where it listens and who may ask."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    """Address that the API listens on; one other than loopback needs keys."""
+    port: int = Field(default=9470, ge=0, le=65_535)
+    """TCP port of the same; 0 takes any free one."""
+    aws_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,64}$")
+    """Region that clients sign for and that stands in ARNs."""
+    account_id: str = Field(default="000000000000", pattern=r"^[0-9]{12}$")
+    """Account that stands in ARNs: twelve digits."""
+    access_key_id: str = Field(default="", pattern=rf"{_KEY_ID}|^$")
+    """Id of the key that requests must be signed with; empty means that nobody signs."""
+    secret_access_key: SecretStr = SecretStr("")
+    """Secret of that key; better in `secret_access_key_file` or the environment than in a file."""
+    secret_access_key_file: OptionalFile = None
+    """File that holds the secret, instead of `secret_access_key`."""
+    keys_file: OptionalFile = None
+    """File of more keys, one a line: the id, white space, the secret."""
+    request_kibibytes: int = Field(default=1024, ge=16, le=65_536)
+    """Longest body of a request in kibibytes."""
+    request_seconds: float = Field(default=30.0, ge=0.1, le=600)
+    """Seconds after which a request that has no answer yet is given up."""
+    requests_at_once: int = Field(default=64, ge=1, le=10_000)
+    """Most requests that are answered beside each other; one more is told to come again."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        secret, file = self.secret_access_key.get_secret_value(), self.secret_access_key_file
+        broken = []
+        if self.access_key_id and not secret and file is None:
+            expected = "the path of a file (or secret_access_key), because access_key_id is given"
+            broken.append(Relation("secret_access_key_file", "", expected))
+        if secret and file is not None:
+            expected = "nothing, because secret_access_key is given as well"
+            broken.append(Relation("secret_access_key_file", str(file), expected))
+        if (secret or file is not None) and not self.access_key_id:
+            broken.append(Relation("access_key_id", "", "the id that the secret belongs to"))
+        if not self.asks_for_keys and not _LOOPBACK.fullmatch(self.host):
+            expected = "a loopback address, because no keys are given"
+            broken.append(Relation("host", self.host, expected))
+        refuse(broken)
+        return self
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether requests must be signed."""
+        return bool(self.access_key_id) or self.keys_file is not None
+
+    def secrets(self) -> dict[str, str]:
+        """Return the secrets by key id, read from their files.
+
+        Raises ``SettingsError`` when a file cannot be read or is not as it must be.
+        """
+        found: dict[str, str] = {}
+        if self.access_key_id:
+            secret = self.secret_access_key.get_secret_value()
+            if self.secret_access_key_file is not None:
+                text = _text_of("secret_access_key_file", self.secret_access_key_file)
+                secret = text.strip("\r\n")
+            found[self.access_key_id] = secret
+        if self.keys_file is not None:
+            found |= _keys_of(self.keys_file, frozenset(found))
+        short = [key_id for key_id, secret in found.items() if len(secret) < _LEAST_SECRET]
+        if short:
+            expected = f"at least {_LEAST_SECRET} characters"
+            raise _refused(0, "", f"a shorter secret for {', '.join(short)}", expected)
+        return found
+
+
+def _keys_of(file: Path, taken: frozenset[str]) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for number, line in enumerate(_text_of("keys_file", file).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        words = line.split()
+        if len(words) != 2 or not re.match(_KEY_ID, words[0]):  # noqa: PLR2004  (id and secret)
+            raise _refused(number, str(file), "another line", "an id, white space and a secret")
+        if words[0] in keys or words[0] in taken:
+            raise _refused(number, str(file), f"{words[0]!r} again", "every id once")
+        keys[words[0]] = words[1]
+    if not keys:
+        raise _refused(0, str(file), "no key", "at least one")
+    return keys
+
+
+def _text_of(setting: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        expected = "a file of UTF-8 text that can be read"
+        raise SettingsError([Fault(0, f"api.{setting}", repr(str(file)), expected)]) from error
+
+
+def _refused(line: int, file: str, found: str, expected: str) -> SettingsError:
+    return SettingsError([Fault(line, "api.keys_file" if file else "api", found, expected, file)])

@@ -1,0 +1,113 @@
+"""What moves the metric alarms on, and what they read of a rule's contributors."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.adapters.report_store import Fetched, ReportStore, StoreConfig
+from detector.bootstrap import alarm_engine
+from detector.bootstrap.alarm_engine import AlarmEngine, StoredContributors
+from detector.domain.metrics.closed_windows import ClosedWindow
+
+
+class Alarms:
+    """Stands for the service: keeps what it was told, and fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.told: list[tuple[str, int]] = []
+        self.came = asyncio.Event()
+        self._failures = failures
+
+    async def start(self, now: float) -> None:
+        self.told.append(("start", int(now)))
+
+    async def stop(self) -> None:
+        self.told.append(("stop", 0))
+
+    async def on_window(self, end_ms: int, now: float) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise RuntimeError("a round that fails")
+        self.told.append(("window", end_ms))
+        self.came.set()
+
+    async def tick(self, now: float) -> None:
+        self.told.append(("tick", int(now)))
+        self.came.set()
+
+
+class Recent:
+    """Stands for the datapoints in memory."""
+
+    def __init__(self) -> None:
+        self.taken: list[ClosedWindow] = []
+
+    def take(self, window: ClosedWindow) -> None:
+        self.taken.append(window)
+
+
+def window(end_ms: int) -> ClosedWindow:
+    return ClosedWindow(0, end_ms - 60_000, end_ms, end_ms - 10_000, {}, {})
+
+
+def new_engine(alarms: Any, recent: Any, through_ms: Callable[[int], int]) -> AlarmEngine:
+    return AlarmEngine(alarms, recent, partitions=range(2), through_ms=through_ms, now=lambda: 9.0)
+
+
+async def test_alarms_are_moved_to_where_all_partitions_are_whole() -> None:
+    alarms, recent, through = Alarms(), Recent(), {0: 20_000, 1: 10_000}
+    engine = new_engine(alarms, recent, through.__getitem__)
+    await engine.start()
+    engine.on_window(window(20_000))
+    await alarms.came.wait()
+    await engine.stop()
+    assert [("start", 9), ("window", 10_000), ("stop", 0)] == alarms.told
+    assert [window(20_000)] == recent.taken
+
+
+async def test_a_partition_without_any_report_holds_nobody_up() -> None:
+    alarms = Alarms()
+    engine = new_engine(alarms, Recent(), {0: 20_000, 1: 0}.__getitem__)
+    await engine.start()
+    engine.on_window(window(20_000))
+    await alarms.came.wait()
+    await engine.stop()
+    assert ("window", 20_000) in alarms.told
+
+
+async def test_where_nothing_comes_the_clock_moves_them_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarm_engine, "TICK_SECONDS", 0.01)
+    alarms = Alarms()
+    engine = new_engine(alarms, Recent(), lambda _: 0)
+    await engine.start()
+    await alarms.came.wait()
+    await engine.stop()
+    assert ("tick", 9) in alarms.told
+
+
+async def test_a_round_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarm_engine, "_RETRY_SECONDS", 0.01)
+    alarms = Alarms(failures=2)
+    engine = new_engine(alarms, Recent(), lambda _: 20_000)
+    await engine.start()
+    engine.on_window(window(20_000))
+    await alarms.came.wait()
+    await engine.stop()
+    assert [("start", 9), ("window", 20_000), ("stop", 0)] == alarms.told
+
+
+async def test_an_engine_that_was_not_started_can_be_stopped() -> None:
+    alarms = Alarms()
+    await new_engine(alarms, Recent(), lambda _: 0).stop()
+    assert [("stop", 0)] == alarms.told
+
+
+def test_a_rule_that_was_never_heard_of_has_no_window(tmp_path: Path) -> None:
+    config = StoreConfig(path=None, topic="t", pane_ms=10_000, window_ms=60_000)
+    with contextlib.closing(ReportStore(config)) as store:
+        store.apply([Fetched(0, 0, b"no report")], 0)
+        assert StoredContributors(store).contributors("nobody", 60_000) is None

@@ -1,0 +1,18 @@
+"""Configurations in which only some detectors take part, for tests of one of them."""
+
+from typing import Any
+
+from detector.domain.vocabulary import Switch
+from detector.settings.detectors import DetectorsSection
+from detector.stages.evaluate import EvaluateConfig
+
+
+def only(*names: str, **constants: Any) -> EvaluateConfig:
+    """Switch every detector off but those named."""
+    others = set(DetectorsSection.model_fields) - set(names)
+    return EvaluateConfig(switches=dict.fromkeys(sorted(others), Switch.OFF), **constants)
+
+
+def basic(**constants: Any) -> EvaluateConfig:
+    """Leave the 66 % rule and the zone test of faults, which remember nothing."""
+    return only("r66", "zone", **constants)
