@@ -25,7 +25,7 @@ from detector.domain.limits import DecideConfig
 from detector.services.backtest_results import Result, Scorer
 from detector.services.detection import Detection
 from detector.services.recordings import RecordedMessage, Recording
-from detector.services.tallying import TallySettings
+from detector.services.tallying import SLICE_RECORDS, TallySettings
 from detector.stages.evaluate import EvaluateConfig
 
 STEP_MS = 1_000
@@ -58,10 +58,11 @@ class _Contestant:
         """Take the records of one step, a batch for each partition, and rule at its end."""
         now = end_ms / 1000
         for partition, batch in enumerate(batches):
-            if batch:
-                self.scorer.hear_intake(self._detection.feed(partition, batch, now))
-            else:
+            if not batch:
                 self._detection.close_idle(partition, now)
+            for at in range(0, len(batch), SLICE_RECORDS):
+                part = batch[at : at + SLICE_RECORDS]
+                self.scorer.hear_intake(self._detection.feed(partition, part, now))
         control = ControlView(known=True, engaged=False, reason="backtest", read_at=now)
         rulings = self._detection.tick(SteadyTime(now, now), control)
         self.scorer.hear(self._detection.changes, self._detection.reports, rulings)
@@ -78,15 +79,20 @@ class _VirtualTime:
         self._batches: list[list[RecordedMessage]] = [[] for _ in range(partitions)]
         self._end_ms = 0
         self.first_ms: int | None = None
-        self.last_ms = 0
+        self.last_ms = -1
         self.records = 0
 
     def take(self, chunk: Sequence[RecordedMessage]) -> None:
         """Take records in their order; an older one belongs to the step that is open."""
+        newest = self.last_ms
         for message in chunk:
-            if message.time_ms >= self._end_ms:
-                self._reach(message.time_ms)
+            time_ms = message.time_ms
+            if time_ms > newest:
+                newest = time_ms
+                if time_ms >= self._end_ms:
+                    self._reach(time_ms)
             self._batches[message.partition].append(message)
+        self.last_ms = newest
         self.records += len(chunk)
 
     def finish(self) -> None:
@@ -107,9 +113,6 @@ class _VirtualTime:
         self._end_ms = begin + STEP_MS
 
     def _close_step(self) -> None:
-        self.last_ms = max(
-            [self.last_ms, *(message.time_ms for batch in self._batches for message in batch)]
-        )
         for contestant in self._contestants:
             contestant.step(self._batches, self._end_ms)
         self._batches = [[] for _ in self._batches]

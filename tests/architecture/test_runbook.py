@@ -30,6 +30,7 @@ def commands() -> set[tuple[str, ...]]:
     words = {
         "actuate",
         "api",
+        "backtest",
         "check",
         "decode",
         "demo",

@@ -20,6 +20,7 @@ from detector.services.backtest_results import Result, differences
 from detector.services.detection import Detection
 from detector.services.recordings import RecordedMessage
 from detector.services.tallying import TallySettings
+from detector.settings.detectors import DetectorsSection
 from detector.stages.evaluate import EvaluateConfig
 from detector.stages.tally import TallyLimits
 from tests.builders import SHORT, START, TOPIC, emf, rule
@@ -206,22 +207,26 @@ def test_what_is_refused_is_counted_by_refusal() -> None:
 def test_two_configurations_are_told_apart() -> None:
     quick = configuration("b", windows_required=1, windows_seen=1)
     a, b = backtest(InMemory(story()), [configuration(), quick])
-    found = differences(a, b)
-    assert ["fleet:checkout", "rule:faults-by-host"] == [each.subject for each in found]
-    for each in found:
+    found = {(each.subject, each.contributor): each for each in differences(a, b)}
+    host = found["fleet:checkout", ("az2", "h5")]
+    assert (host.granted_a, host.granted_b) == (a.rulings[0].at, b.rulings[0].at)
+    for each in (host, found["rule:faults-by-host", ("h5",)]):
         assert each.first_raised_a is not None
         assert each.first_raised_b is not None
         assert each.first_raised_b < each.first_raised_a
-    assert [a.rulings[0].at, None] == [each.granted_a for each in found]
     assert [] == differences(a, a)
 
 
 def test_what_only_one_configuration_raises_is_never_for_the_other() -> None:
-    blind = configuration("b", share=1.0)
+    others = dict.fromkeys(DetectorsSection.model_fields, Switch.OFF)
+    blind = configuration("b", share=1.0, switches=others)
     a, b = backtest(InMemory(story()), [configuration(), blind])
-    assert 0 == b.alarms
-    assert all(each.first_raised_b is None for each in differences(a, b))
-    assert a.alarms == len(differences(a, b))
+    assert (0, 0) == (b.alarms, b.granted)
+    found = differences(a, b)
+    assert {(each.subject, each.contributor) for each in a.fired} == {
+        (each.subject, each.contributor) for each in found
+    }
+    assert all(each.first_raised_b is None and each.granted_b is None for each in found)
 
 
 def test_the_share_that_was_read_is_told() -> None:

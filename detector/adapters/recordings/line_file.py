@@ -43,16 +43,19 @@ class LineRecording:
 
     def _read(self, lines: BinaryIO) -> Iterator[Sequence[RecordedMessage]]:
         find, holds, newest = _TIME.search, self._span.holds, 0
+        whole = self._span == TimeRange()
         chunk: list[RecordedMessage] = []
         for line in lines:
-            value = line.rstrip(b"\r\n")
-            if not value:
+            found = find(line)
+            if found is not None:
+                time_ms = int(found[1])
+                newest = max(newest, time_ms)
+            elif line.strip():
+                time_ms = newest
+            else:
                 continue
-            found = find(value)
-            time_ms = int(found[1]) if found else newest
-            newest = max(newest, time_ms)
-            if holds(time_ms):
-                chunk.append(RecordedMessage(value, time_ms))
+            if whole or holds(time_ms):
+                chunk.append(RecordedMessage(line.rstrip(b"\r\n"), time_ms))
                 if len(chunk) == _CHUNK:
                     yield chunk
                     chunk = []

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from detector.domain.metrics.errors import MetricMathError
 from detector.domain.metrics.program import Program, Result, compile_queries
 from detector.domain.metrics.queries import Query
-from detector.domain.metrics.series import FleetMetric, Metric, Series
+from detector.domain.metrics.series import Metric, Series
 from detector.domain.sentences import plain_name
 from detector.services.cloudwatch.contract import ApiError, Members, MetricSource
 from detector.services.cloudwatch.metric_pages import cut, position_of, request_digest, token_of
@@ -28,6 +28,7 @@ from detector.services.cloudwatch.metric_requests import (
     check_statistic,
     first_period,
     fleet_metric,
+    read_series,
 )
 
 MAX_DATAPOINTS = 100_800
@@ -120,8 +121,9 @@ class MetricData:
                     f"expected at most {MAX_COMPUTED:,}: increase Period, or ask for less."
                 )
                 raise ApiError(INVALID, message)
+            span = (first, end, period_ms)
             results |= program.evaluate(
-                {metric: self._read(metric, first, end, period_ms) for metric in program.metrics},
+                {metric: read_series(self._source, metric, span) for metric in program.metrics},
                 start_ms=first,
                 end_ms=end,
                 period_ms=period_ms,
@@ -131,11 +133,6 @@ class MetricData:
             if query.return_data:
                 lines += _lines_of(query, results[query.id])
         return lines
-
-    def _read(self, metric: Metric, start: int, end: int, period_ms: int) -> Series:
-        if isinstance(metric, FleetMetric) and metric.namespace != NAMESPACE:
-            return Series.empty()
-        return self._source.read(metric, start, end, period_ms)
 
 
 def _by_period(queries: Sequence[Query]) -> list[tuple[int, Program]]:

@@ -10,17 +10,16 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from detector.domain.metrics.series import Series
 from detector.services.cloudwatch.contract import ApiError, Members, MetricSource
 from detector.services.cloudwatch.metric_requests import (
     INVALID,
-    NAMESPACE,
     at,
     check_period,
     check_range,
     check_statistic,
     first_period,
     fleet_metric,
+    read_series,
 )
 
 MAX_LISTED = 500
@@ -99,7 +98,8 @@ class MetricStatistics:
             raise ApiError("InvalidParameterCombination", message)
         told_by_time: dict[int, dict[str, Any]] = {}
         for statistic in _statistics(members):
-            series = self._read(members, statistic, (first, end, period_ms))
+            metric = fleet_metric(members, statistic, "")
+            series = read_series(self._source, metric, (first, end, period_ms))
             for time, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
                 told = told_by_time.setdefault(time, {"Timestamp": at(time), "Unit": "None"})
                 if statistic in _STATISTICS:
@@ -110,10 +110,6 @@ class MetricStatistics:
             "Label": members["MetricName"],
             "Datapoints": [told_by_time[time] for time in sorted(told_by_time)],
         }
-
-    def _read(self, members: Members, statistic: str, span: tuple[int, int, int]) -> Series:
-        metric = fleet_metric(members, statistic, "")
-        return self._source.read(metric, *span) if metric.namespace == NAMESPACE else Series.empty()
 
 
 def _statistics(members: Members) -> list[str]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from detector.domain.metrics.series import FleetMetric
+from detector.domain.metrics.ranges import RangeTooCostlyError
+from detector.domain.metrics.series import FleetMetric, Metric, Series
 from detector.domain.sentences import plain_name
-from detector.services.cloudwatch.contract import ApiError
+from detector.services.cloudwatch.contract import ApiError, MetricSource
 
 NAMESPACE = "Detector/Fleet"
 """Under which the columns of the fleet tables are metrics."""
@@ -82,6 +83,20 @@ def check_statistic(statistic: str, place: str) -> str:
     expected = "SampleCount, Average, Sum, Minimum, Maximum or an extended statistic such as p99"
     message = f"The parameter {place} is {plain_name(statistic)}, expected {expected}."
     raise ApiError(INVALID, message)
+
+
+def read_series(source: MetricSource, metric: Metric, span: tuple[int, int, int]) -> Series:
+    """Read a metric over ``span``: start, end and period in milliseconds.
+
+    A namespace of others has no datapoints. Raise ``ApiError`` when the range costs too much.
+    """
+    if isinstance(metric, FleetMetric) and metric.namespace != NAMESPACE:
+        return Series.empty()
+    try:
+        return source.read(metric, *span)
+    except RangeTooCostlyError as error:
+        message = f"The range is too costly: {error}; increase Period, or shorten the time range."
+        raise ApiError(INVALID, message) from None
 
 
 def fleet_metric(metric: Mapping[str, Any], statistic: str, place: str) -> FleetMetric:

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from detector.domain.metrics.series import FleetMetric, InsightRuleMetric, Metric, RuleMetric
+from detector.domain.metrics.ranges import RangeTooCostlyError
+from detector.domain.metrics.series import (
+    FleetMetric,
+    InsightRuleMetric,
+    Metric,
+    RuleMetric,
+    Series,
+)
 from detector.services.cloudwatch.contract import ApiError
 from detector.services.cloudwatch.metric_data import MAX_COMPUTED, MetricData
 from tests.support.cloudwatch import MetricsInMemory, at, check_answer, check_request
@@ -350,3 +357,18 @@ async def test_what_cannot_be_answered_is_refused_in_clear_words(
     asked: list[Mapping[str, Any]], members: dict[str, Any], code: str, message: str
 ) -> None:
     assert (code, message) == await refusal(*asked, **members)
+
+
+class Costly(MetricsInMemory):
+    """A source that gives up."""
+
+    def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
+        raise RangeTooCostlyError("reading took longer than 5 s")
+
+
+async def test_a_range_that_costs_too_much_is_refused() -> None:
+    told = (
+        "The range is too costly: reading took longer than 5 s; increase Period, or shorten the "
+        "time range."
+    )
+    assert ("InvalidParameterValue", told) == await refusal(M1, source=Costly({}))
