@@ -96,7 +96,7 @@ def test_a_host_that_four_detectors_name_costs_one_token_and_one_decision() -> N
 
 
 def test_evidence_from_before_the_action_asks_for_no_second_one() -> None:
-    """Another detector tells two minutes later, of a window that ended before the host was replaced."""
+    """Another detector tells two minutes later, of a window that ended before the replacement."""
     made = decider(repeat_after_seconds=60.0, evidence_max_age_seconds=600.0)
     made.observe(told("r66"))
     assert [Verdict.GRANTED] == [r.decision.verdict for r in made.decide(at(5), OFF)]

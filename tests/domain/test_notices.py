@@ -21,7 +21,7 @@ def test_every_notice_is_in_the_closed_list_that_listeners_must_know() -> None:
 
 @pytest.mark.parametrize("notice", TOLD)
 def test_a_notice_says_with_a_verb_in_the_past_what_happened(notice: type) -> None:
-    past = ("ed", "ost", "ead", "Level")
+    past = ("ed", "ost", "ead", "eld", "ept", "Level")
     assert notice.__name__.endswith(past), notice.__name__
     assert notice.__doc__
 

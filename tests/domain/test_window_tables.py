@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import pytest
+
 from detector.domain.reports import WindowMeta, ZoneRef
 from detector.domain.rule_tables import RuleTable
 from detector.domain.tally_columns import fleet_panes, rule_pane
@@ -74,6 +76,19 @@ def test_the_top_caller_of_a_host_is_summed_over_panes_and_sources() -> None:
         table.close(number * PANE)
     window = table.window(META)
     assert (("y",), [4.0]) == (window.caller_names, window.caller_faults.tolist())
+
+
+@pytest.mark.parametrize("callers", [{"x": 3.0, "y": 2.0}, {"x": 2.0, "y": 3.0}])
+def test_the_caller_with_most_faults_is_named_whoever_is_told_first(
+    callers: dict[str, float],
+) -> None:
+    key = ("checkout", "az1", "h")
+    cells: Cells = {key: [9.0, 5.0, 0.0, 0.0, 1.0, "az1", ""]}
+    window = fleet_of(cells, {key: callers}).window(META)
+    assert ((max(callers, key=lambda name: callers[name]),), [3.0]) == (
+        window.caller_names,
+        window.caller_faults.tolist(),
+    )
 
 
 def test_top_callers_are_worked_out_for_the_hosts_with_most_excess_only() -> None:
