@@ -1,7 +1,6 @@
 """Tables of hosts and contributors: who is in a window, with what, and how sure that is."""
 
 import numpy as np
-
 import pytest
 
 from detector.domain.reports import WindowMeta, ZoneRef
