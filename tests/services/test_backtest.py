@@ -60,7 +60,7 @@ def configuration(name: str = "a", **evaluate: Any) -> Configuration:
             tally_limits=TallyLimits(),
             topics=Topics(),
         ),
-        evaluate=EvaluateConfig(switches=ONLY_R66, **evaluate),
+        evaluate=EvaluateConfig(**{"switches": ONLY_R66, **evaluate}),
         decide=DecideConfig(mode=Mode.ENFORCE, healthy_floor=0.5),
     )
 
