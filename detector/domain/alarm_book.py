@@ -21,8 +21,8 @@ _VERDICT_BY_LETTER: Final = {verdict.value[0]: verdict for verdict in WindowVerd
 class Followed:
     """One standing, whether the confirming test agreed last, its target and its rule's version.
 
-    ``told_ms``: end of the window with which its alarm was told last. ``frozen``: the cause was
-    found to be shared in the last window that said anything.
+    ``told_ms``: end of the window with which its alarm was told last. ``frozen``: a wider cause
+    held it back in the last window that said anything.
     """
 
     standing: Standing = field(default_factory=Standing)

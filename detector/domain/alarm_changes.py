@@ -17,6 +17,7 @@ from detector.domain.scenes import Hearing, Scene
 from detector.domain.sentences import change_sentence, plain_name, silent_words
 from detector.domain.standing import Persistence, WindowVerdict
 from detector.domain.switched import Switched
+from detector.domain.vocabulary import Culprit
 
 
 def followed_after(
@@ -40,8 +41,16 @@ def followed_after(
         standing=before.standing.after(_verdict_of(finding), persistence),
         confirmed=finding.evidence.confirmed,
         target=finding.target,
-        frozen=finding.evidence.fleet_event,
+        frozen=_is_frozen(finding),
     )
+
+
+def _is_frozen(finding: Finding) -> bool:
+    """Say whether a wider cause than the finding's own holds it back."""
+    verdict, target = finding.verdict, finding.target
+    is_host = target is not None and bool(target.host)
+    of_zone = verdict is not None and verdict.kind is Culprit.ZONE
+    return finding.evidence.fleet_event or (is_host and of_zone)
 
 
 def _verdict_of(finding: Finding) -> WindowVerdict:

@@ -13,7 +13,7 @@ from detector.domain.alarms import AlarmChange, Target
 from detector.domain.budgets import at_least_one, healthy_needed
 from detector.domain.control import ControlView
 from detector.domain.limits import DecideConfig
-from detector.domain.vocabulary import ActionKind, Refusal
+from detector.domain.vocabulary import ActionKind, Culprit, Refusal
 from detector.domain.zones import ShiftsInForce, hosts_left, zones_left
 
 MAX_NAME_CHARACTERS = 255
@@ -132,15 +132,17 @@ def _host_checks(situation: Situation, config: DecideConfig) -> list[Check]:
     hosts, removed = evidence.fleet_hosts, situation.removed_fleet
     zone = target.zone if target else ""
     away = situation.shifts.is_away(zone)
+    verdict = situation.change.verdict
+    stands_out = verdict is not None and verdict.kind is Culprit.ZONE
     most_sick = max(config.too_many_sick_hosts, at_least_one(config.too_many_sick_fraction, hosts))
     left, needed = hosts - removed - 1, healthy_needed(config.healthy_floor, hosts)
     fleet_limit, zone_limit = config.capacity.fleet_limit(hosts), config.capacity.zone_limit(hosts)
     return [
         _check(
             Refusal.ZONE_IMPAIRED,
-            not (away or situation.zone_alarm),
-            f"zone away {away}, zone alarm {situation.zone_alarm}",
-            "neither",
+            not (away or situation.zone_alarm or stands_out),
+            f"zone away {away}, zone alarm {situation.zone_alarm}, verdict zone {stands_out}",
+            "none of them",
         ),
         _fleet_known(situation),
         _check(

@@ -65,7 +65,7 @@ SEQUENTIAL_PANE_PART: Final = 0.75
 # about 2,000 have any. In all services of a partition, so that the state record stays below its
 # limit. What is beyond is forgotten, which speaks for the host.
 SEQUENTIAL_REMEMBERED: Final = 4_096
-SEQUENTIAL_REMEMBERED_IN_ALL: Final = 16_384
+SEQUENTIAL_REMEMBERED_IN_ALL: Final = 8_192
 # Fewer hosts have no peers whose rate could be known.
 SEQUENTIAL_LEAST_HOSTS: Final = 3
 # Without its worst caller a host must still be this improbable to be blamed itself. Less than what
@@ -138,7 +138,7 @@ SILENT_FORGET_MS: Final = 3_600_000
 # once in a year of 20,000 hosts.
 SILENT_LEAST_EXPECTED: Final = 25.0
 # Silent hosts that are remembered for one partition, the latest to fall silent first.
-SILENT_REMEMBERED: Final = 4_096
+SILENT_REMEMBERED: Final = 2_048
 # Silent hosts that get an alarm of their own: no more at once than a part of the fleet (two in a
 # small one), or it is a zone, a deployment or the collector, and twenty at the most.
 SILENT_NAMED: Final = 20
@@ -178,8 +178,8 @@ GUARD_LEAST_HOSTS: Final = 10
 # How long it must have been calm before actions may be taken again.
 GUARD_REST_MS: Final = 120_000
 # Services that a guard knows the usual level of, and zones of each: below 100 kB in the record.
-GUARD_REMEMBERED: Final = 1_000
-GUARD_ZONES: Final = 20
+GUARD_REMEMBERED: Final = 500
+GUARD_ZONES: Final = 12
 
 # Z1, zones. ---------------------------------------------------------------------------------------
 

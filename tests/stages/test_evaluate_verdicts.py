@@ -128,3 +128,29 @@ def test_a_hint_is_told_as_pending_and_fades() -> None:
         fleets.append(paned(fleet_of(quiet, meta_of(number)), faults.tolist(), 100.0))
     states = [c.state for fleet in fleets for c in evaluator.see(slide_of(fleets=[fleet])).changes]
     assert [AlarmState.PENDING, AlarmState.OK] == states
+
+
+def test_a_host_in_a_zone_that_stands_out_is_told_and_left_alone() -> None:
+    """The host is far worse than the rest of its sick zone; the zone alarm does not stand yet."""
+    zone = [*peers(40, "az1", 9.0), *peers(40, "az2", 0.1), *peers(40, "az3", 0.1)]
+    evaluator, made = (
+        Evaluator(only("share", "zone", windows_required=1, windows_seen=3)),
+        decider(),
+    )
+    changes = evaluator.see(slide(0, [Host("worst", 900.0, zone="az1"), *zone])).changes
+    hosts = [c for c in changes if c.contributor == ("az1", "worst")]
+    assert [Culprit.ZONE] == [c.verdict.kind for c in hosts if c.verdict]
+    made.observe(hosts[0])
+    wall = hosts[0].changed_at / 1000
+    [ruling] = made.decide(SteadyTime(wall, wall), OFF)
+    assert Refusal.ZONE_IMPAIRED is ruling.decision.refusal
+    well_again = [Host("worst", 900.0, zone="az1"), *well(0.1)]
+    [again] = [
+        c for c in evaluator.see(slide(1, well_again)).changes if c.contributor == ("az1", "worst")
+    ]
+    assert again.verdict is not None
+    assert (AlarmState.ALARM, AlarmState.ALARM, Culprit.HOST) == (
+        again.previous,
+        again.state,
+        again.verdict.kind,
+    )

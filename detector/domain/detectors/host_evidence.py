@@ -1,8 +1,8 @@
 """Evidence that hosts carry from window to window: one number for each, kept by the host's name.
 
 Law: of a service the ``limit`` hosts with most evidence keep theirs, a tie by the place of the row;
-whoever is not in the next window loses it. So what is kept, what is saved and what is restored are
-the same.
+whoever is not in the next window loses it. Evidence is kept in thousandths, which take a third of
+the room. So what is kept, what is saved and what is restored are the same.
 
 Theory of operation: the rows of a service seldom change, and then a window has the very same tuple
 of hosts as the one before; the numbers are kept by row until it has another.
@@ -18,6 +18,7 @@ from detector.domain.reports import FleetWindow, ZoneRef
 from detector.domain.statistics import FloatArray, IntArray
 
 HostKey = tuple[str, str]
+THOUSAND = 1000.0
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class HostEvidence:
 
     def keep(self, window: FleetWindow, values: FloatArray, limit: int) -> FloatArray:
         """Remember the largest ``limit`` of ``values`` and return them, the others 0."""
+        values = np.rint(values * THOUSAND) / THOUSAND
         rows = np.flatnonzero(values > 0.0)
         kept = np.zeros_like(values)
         if rows.size > limit:
@@ -69,7 +71,7 @@ class HostEvidence:
         """Return plain data."""
         zones: dict[str, list[list[Any]]] = {}
         for (zone, host), value in self._by_host().items():
-            zones.setdefault(zone, []).append([host, value])
+            zones.setdefault(zone, []).append([host, round(value * THOUSAND)])
         return [self.end_ms, [[zone, rows] for zone, rows in zones.items()]]
 
     @staticmethod
@@ -77,7 +79,8 @@ class HostEvidence:
         """Return what ``snapshot`` gave."""
         end_ms, zones = plain
         return HostEvidence(
-            end_ms, {(zone, host): value for zone, rows in zones for host, value in rows}
+            end_ms,
+            {(zone, host): value / THOUSAND for zone, rows in zones for host, value in rows},
         )
 
     def _by_host(self) -> dict[HostKey, float]:

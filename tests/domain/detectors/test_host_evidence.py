@@ -1,6 +1,9 @@
 """Evidence follows a host by its name, through other rows, restarts and departures."""
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.domain.detectors.host_evidence import HostEvidence
 from tests.support.windows import Host, fleet_of, meta_of
@@ -21,7 +24,7 @@ def test_other_rows_are_found_by_zone_and_host() -> None:
     evidence = HostEvidence()
     evidence.keep(FIRST, np.array([1.0, 2.0, 3.0]), 9)
     assert [0.0, 2.0, 0.0, 3.0] == evidence.of(SECOND).tolist()
-    assert [["az1", [["a", 1.0], ["b", 2.0]]], ["az2", [["c", 3.0]]]] == evidence.snapshot()[1]
+    assert [["az1", [["a", 1000], ["b", 2000]]], ["az2", [["c", 3000]]]] == evidence.snapshot()[1]
 
 
 def test_the_largest_are_kept_the_first_on_a_tie_and_none_without_room() -> None:
@@ -36,3 +39,12 @@ def test_what_was_restored_is_counted_and_found() -> None:
     restored = HostEvidence.restored(evidence.snapshot())
     assert (2, evidence.snapshot()) == (len(restored), restored.snapshot())
     assert [1.0, 0.0, 3.0] == restored.of(FIRST).tolist()
+
+
+@given(st.lists(st.floats(0.0, 100.0), min_size=3, max_size=3))
+def test_a_restart_changes_no_bit_of_what_is_kept(values: list[float]) -> None:
+    evidence = HostEvidence()
+    kept = evidence.keep(FIRST, np.array(values), 9)
+    restored = HostEvidence.restored(evidence.snapshot())
+    assert kept.tolist() == restored.of(FIRST).tolist()
+    assert values == pytest.approx(kept.tolist(), abs=0.0005 + 1e-9)
