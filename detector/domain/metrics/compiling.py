@@ -22,7 +22,6 @@ MAX_SERIES = 500
 """How many series one array may hold: as many as CloudWatch returns to one request."""
 
 _RULE_NAME_CHARACTERS = 128
-_DYNAMIC = frozenset({"SORT", "SLICE", "REMOVE_EMPTY"})
 _SPELT = {"&&": "AND", "||": "OR"}
 _ARITHMETIC = frozenset("+-*/^")
 
@@ -186,8 +185,7 @@ class ExpressionCompiler:
         self, operation: str, kind: Kind, run: Run, arguments: Sequence[Compiled], width: int = 1
     ) -> Compiled:
         places = [argument.step for argument in arguments]
-        row_wise = operation.split(" ", 1)[0] not in _DYNAMIC
-        step = self._builder.add(operation, kind, run, places, width=width, row_wise=row_wise)
+        step = self._builder.add(operation, kind, run, places, width=width)
         return Compiled(step, kind)
 
 

@@ -31,17 +31,14 @@ class Kind(StrEnum):
 class Step:
     """One computation: ``run`` over the values of the steps ``arguments``, or a metric to read.
 
-    ``width`` is how many series it makes at most. ``row_wise``: ``run`` may be given many rows at
-    once, because it never looks from one series to another to decide how many come out.
+    ``width`` is how many series it makes at most.
     """
 
     key: bytes
-    operation: str
     kind: Kind
     run: Run | None
     arguments: tuple[int, ...]
     width: int = 1
-    row_wise: bool = True
     metric: Metric | None = None
 
 
@@ -54,7 +51,7 @@ class PlanBuilder:
 
     def read(self, metric: Metric) -> int:
         """Add the reading of a metric; return its place."""
-        return self._add(Step(_key(repr(metric), ()), "read", Kind.SERIES, None, (), metric=metric))
+        return self._add(Step(_key(repr(metric), ()), Kind.SERIES, None, (), metric=metric))
 
     def add(
         self,
@@ -64,21 +61,11 @@ class PlanBuilder:
         arguments: Sequence[int],
         *,
         width: int = 1,
-        row_wise: bool = True,
     ) -> int:
         """Add a computation; ``operation`` names all that decides what ``run`` does."""
         keys = tuple(self.steps[place].key for place in arguments)
-        return self._add(
-            Step(
-                _key(operation, keys),
-                operation,
-                kind,
-                run,
-                tuple(arguments),
-                width=width,
-                row_wise=row_wise,
-            )
-        )
+        key = _key(operation, keys)
+        return self._add(Step(key, kind, run, tuple(arguments), width=width))
 
     def _add(self, step: Step) -> int:
         place = self._place_by_key.setdefault(step.key, len(self.steps))
@@ -118,25 +105,11 @@ class Evaluation:
                 values.append(value)
         return values
 
-    def run_rows(self, steps: Sequence[Step], grids: Sequence[Value]) -> list[Value]:
-        """Do a plan of ``row_wise`` steps once for many rows: a grid for each metric, in order."""
-        values, reading = list[Value](), iter(grids)
-        with np.errstate(all="ignore"):
-            for step in steps:
-                values.append(next(reading) if step.run is None else self._done(step, values))
-        return values
-
     def _done(self, step: Step, values: Sequence[Value]) -> Value:
         if step.run is not None:
             return step.run(self.axis, [values[place] for place in step.arguments])
         series = self._series_by_metric.get(step.metric) if step.metric is not None else None
         return self.axis.empty() if series is None else self.axis.grid(series)
-
-
-def shape_of(steps: Sequence[Step], result: int) -> bytes:
-    """Return what two plans share when they differ in nothing but the metrics that they read."""
-    told = [f"{step.operation}{step.arguments}" for step in steps]
-    return _key(f"{told} {result}", ())
 
 
 def _key(operation: str, keys: tuple[bytes, ...]) -> bytes:
