@@ -13,7 +13,8 @@ from tests.support import neighbours, tansu
 from tests.support.kafka import RealKafka
 from tests.support.tansu import EmbeddedBroker
 
-# Examples are drawn anew each run; the blob that a failure prints repeats it anywhere.
+# Examples are drawn anew each run; the blob that a failure prints repeats it anywhere. CI draws more,
+# and the same for the same code, as Hypothesis does by default there: a change is judged by itself.
 settings.register_profile(
     "dev",
     max_examples=50,
@@ -21,7 +22,9 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=200)
+settings.register_profile(
+    "ci", settings.get_profile("dev"), max_examples=200, derandomize=True, database=None
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if neighbours.on_ci() else "dev"))
 
 

@@ -197,8 +197,10 @@ class RuleFold:
     def obsolete(self, before_ms: int) -> list[bytes]:
         """Return the records that no pane from ``before_ms`` on needs, to be removed in order.
 
-        First those that were passed over: the room that others leave must not revive them.
+        First those that were passed over: the room that others leave must not revive them. While
+        there are more names than rules allowed, deletions stay: others may live in their room.
         """
+        has_room = len(self.lives) <= self._terms.most_rules
         passed_over, held = [], set()
         for key, fate in self.fates.items():
             if fate.objection is not None:
@@ -210,7 +212,8 @@ class RuleFold:
         deletions: list[bytes] = []
         for name, life in self.lives.items():
             place = life.place_at(before_ms)
-            replaced += [key for key in life.keys[: max(place, 0)] if key]
+            past = zip(life.keys[: max(place, 0)], life.entries, strict=False)
+            replaced += [key for key, entry in past if key and (entry is not None or has_room)]
             # A deletion goes when nothing is left that it keeps away: no file, no conflict.
             is_gone = life.newest is None and place == len(life.starts) - 1
             if is_gone and name not in held | self._in_files:

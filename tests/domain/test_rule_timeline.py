@@ -320,3 +320,18 @@ def test_definitions_are_parsed_once_and_not_remembered_for_ever() -> None:
     reader.forget_beyond(0)
     assert first is not reader.rule("a", "v1")
     assert ["v1", "v1"] == parsed
+
+
+def test_a_deletion_stays_as_long_as_another_rule_may_live_in_its_room() -> None:
+    """Two rules of files, a third, one deleted and a fourth in its place; three are allowed."""
+    log = [
+        record("c", 1, 1_000_000),
+        record("a", 2, 1_000_000, kind="delete"),
+        record("d", 3, 1_000_000),
+        record("a", 4, 1_000_000, kind="delete"),
+    ]
+    timeline = feed(new_timeline(), *log)
+    assert [] == timeline.obsolete(2_000_000)
+    assert {"b": "file", "c": "v1", "d": "v1"} == told(timeline, 2_000_000)
+    roomy = feed(new_timeline(replace(TERMS, most_rules=4)), *log)
+    assert [rule_key("a", "2")] == roomy.obsolete(2_000_000)
