@@ -13,8 +13,9 @@ from tests.support import neighbours, tansu
 from tests.support.kafka import RealKafka
 from tests.support.tansu import EmbeddedBroker
 
-# Examples are drawn anew each run; the blob that a failure prints repeats it anywhere. CI draws more,
-# and the same for the same code, as Hypothesis does by default there: a change is judged by itself.
+# Examples are drawn anew each run; the blob that a failure prints repeats it anywhere. CI draws
+# more, and the same for the same code, as Hypothesis does there by default: a change is judged by
+# itself.
 settings.register_profile(
     "dev",
     max_examples=50,
