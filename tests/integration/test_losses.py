@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from confluent_kafka import Message
 
 from detector.domain.vocabulary import DeadLetterReason
 from detector.gameday.emf import bench_bodies, bench_event
+from detector.settings.model import shipped_rules
 from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
 from tests.support.probing import Probe
@@ -26,7 +28,16 @@ WARM_UP = 2_000
 LATE_MS, FUTURE_MS = 20_000, 120_000
 RECORD_BYTES, NESTING, EVENTS_PER_RECORD = 16_384, 16, 10
 COPIES = 20
-"""Records of each reason: with ten reasons 1 % of all events."""
+"""Records of each reason: with eleven reasons about 1 % of all events."""
+CLF_RULE = {
+    "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+    "LogGroupNames": ["*"],
+    "LogFormat": "CLF",
+    "Fields": {"1": "address"},
+    "Contribution": {"Keys": ["address"]},
+    "AggregateOn": "Count",
+}
+"""Only where a rule reads lines can a line be a bad one."""
 MARKER = "secret-of-a-customer"
 """Stands in every unreadable record, and so nowhere in our logs."""
 
@@ -46,10 +57,11 @@ def poison(event: bytes) -> dict[DeadLetterReason, bytes]:
         reason.TOO_MANY_EVENTS: b"[%b]" % b",".join([changed(Msg="")] * (EVENTS_PER_RECORD + 1)),
         reason.BAD_UTF8: event.replace(b'"Msg":"', b'"Msg":"' + MARKER.encode() + b"\xff\xfe"),
         reason.BAD_JSON: changed()[:-9],
-        reason.NOT_AN_OBJECT: json.dumps(MARKER).encode(),
+        reason.NOT_AN_OBJECT: json.dumps([MARKER]).encode(),
         reason.NO_KNOWN_FIELD: json.dumps({MARKER: MARKER}).encode(),
         reason.BAD_VALUE: changed(Faults=True),
         reason.BAD_TIME: changed(_aws={"Timestamp": MARKER, "CloudWatchMetrics": []}),
+        reason.BAD_LINE: f"10.0.0.1 - - [no end of {MARKER}".encode(),
         reason.UNSUPPORTED_ENCODING: json.dumps({"resourceLogs": [MARKER]}).encode(),
     }
 
@@ -139,7 +151,11 @@ def test_every_loss_is_counted_as_it_was_sent(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
     """5 % late, 1 % future, 1 % unreadable, 2 % repeated: told exactly, and nothing else lost."""
+    rules = tmp_path / "rules"
+    shutil.copytree(shipped_rules(), rules)
+    (rules / "lines-by-address.json").write_text(json.dumps(CLF_RULE))
     env = {
+        "DETECTOR_RULES_DIR": str(rules),
         "DETECTOR_FIELDS__EVENT_ID": "RequestId",
         "DETECTOR_INPUT__RECORD_BYTES": str(RECORD_BYTES),
         "DETECTOR_INPUT__NESTING": str(NESTING),
