@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import structlog
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from detector.adapters.actuator_app import ActuatorConfig, run_actuator
 from detector.adapters.clock import Clock
@@ -29,6 +29,9 @@ from detector.domain.budgets import BucketLimits
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.actuator")
+
+START_ATTEMPTS = 3
+START_PAUSE_SECONDS = 1.0
 
 
 class Actuator:
@@ -100,15 +103,30 @@ class Actuator:
             await self._health.start()
             stack.push_async_callback(self._health.stop)
             log.info("started", metrics_port=self._health.port, role="actuator")
-            await run_actuator(
-                self._config,
-                executor=await self._executor(stack),
-                control=self._control,
-                clock=lambda: steady(self._clock),
-                stop=stop,
-                notify=self._telemetry,
-                on_ready=self._become_ready,
-            )
+            await self._act(await self._executor(stack), stop)
+
+    async def _act(self, executor: DryRunExecutor | WebhookExecutor, stop: asyncio.Event) -> None:
+        for left in reversed(range(START_ATTEMPTS)):
+            try:
+                await run_actuator(
+                    self._config,
+                    executor=executor,
+                    control=self._control,
+                    clock=lambda: steady(self._clock),
+                    stop=stop,
+                    notify=self._telemetry,
+                    on_ready=self._become_ready,
+                )
+            except KafkaConnectionError:
+                raise
+            except KafkaError as error:
+                # aiokafka may lose its first metadata on a loaded machine, and gives up for good.
+                if self._ready or not left:
+                    raise
+                log.warning("start failed", error=repr(error), attempts_left=left)
+                await asyncio.sleep(START_PAUSE_SECONDS)
+            else:
+                return
 
 
 def run_actuator_process(settings: Settings) -> int:

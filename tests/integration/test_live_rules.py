@@ -168,6 +168,11 @@ async def test_two_writers_at_once_end_in_one_order_and_lose_nothing(
     async with open_rule_admin(settings) as one, open_rule_admin(settings) as other:
         await one.put("shared", definition("Caller"), TEST, tags={"made": "first"})
 
+        async with asyncio.timeout(10):
+            # Who did not write it hears of it a moment later, and until then knows no such rule.
+            while other.rules() != one.rules():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
         async def work(admin: RuleAdmin, who: str) -> None:
             for number in range(4):
                 await admin.tag("shared", {f"{who}-{number}": "x"}, TEST)
