@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import structlog
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 
 from detector.adapters.actuator_app import ActuatorConfig, run_actuator
 from detector.adapters.clock import Clock
@@ -22,16 +22,13 @@ from detector.adapters.executors import (
     load_secret,
 )
 from detector.adapters.health_server import HealthServer
-from detector.adapters.kafka_security import aiokafka_client
 from detector.adapters.logs import configure_logging
-from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
+from detector.bootstrap.brokers import aiokafka_of
+from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.domain.budgets import BucketLimits
 from detector.settings import Settings
 
 log = structlog.get_logger("detector.actuator")
-
-START_ATTEMPTS = 3
-START_PAUSE_SECONDS = 1.0
 
 
 class Actuator:
@@ -43,7 +40,7 @@ class Actuator:
         self._ready = False
         section = settings.actuator
         self._telemetry = Telemetry(settings, self._clock, dry_run=section.executor == "dry-run")
-        client = aiokafka_client(settings.broker, security_of(settings))
+        client = aiokafka_of(settings)
         topics = settings.topic_names()
         self._control = ControlLog(topics.control, client=client, clock=lambda: steady(self._clock))
         self._config = ActuatorConfig(
@@ -103,30 +100,15 @@ class Actuator:
             await self._health.start()
             stack.push_async_callback(self._health.stop)
             log.info("started", metrics_port=self._health.port, role="actuator")
-            await self._act(await self._executor(stack), stop)
-
-    async def _act(self, executor: DryRunExecutor | WebhookExecutor, stop: asyncio.Event) -> None:
-        for left in reversed(range(START_ATTEMPTS)):
-            try:
-                await run_actuator(
-                    self._config,
-                    executor=executor,
-                    control=self._control,
-                    clock=lambda: steady(self._clock),
-                    stop=stop,
-                    notify=self._telemetry,
-                    on_ready=self._become_ready,
-                )
-            except KafkaConnectionError:
-                raise
-            except KafkaError as error:
-                # aiokafka may lose its first metadata on a loaded machine, and gives up for good.
-                if self._ready or not left:
-                    raise
-                log.warning("start failed", error=repr(error), attempts_left=left)
-                await asyncio.sleep(START_PAUSE_SECONDS)
-            else:
-                return
+            await run_actuator(
+                self._config,
+                executor=await self._executor(stack),
+                control=self._control,
+                clock=lambda: steady(self._clock),
+                stop=stop,
+                notify=self._telemetry,
+                on_ready=self._become_ready,
+            )
 
 
 def run_actuator_process(settings: Settings) -> int:

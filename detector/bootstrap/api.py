@@ -21,14 +21,14 @@ from detector.adapters.clock import Clock
 from detector.adapters.cloudwatch_api import Access, Api, ApiMetrics, ApiServer, KeyRing
 from detector.adapters.control_log import ControlLog
 from detector.adapters.health_server import HealthServer
-from detector.adapters.kafka_security import aiokafka_client
 from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
 from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms, recent_metrics
 from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store_config
-from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
+from detector.bootstrap.brokers import aiokafka_of
+from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.budgets import SteadyTime
 from detector.domain.metrics.closed_windows import ClosedWindow
@@ -49,7 +49,7 @@ class ApiProcess:
         self._settings = settings
         self._clock = Clock()
         self._telemetry = Telemetry(settings, self._clock)
-        self._client = aiokafka_client(settings.broker, security_of(settings))
+        self._client = aiokafka_of(settings)
         self._topics = settings.topic_names()
         self._rules = followed_rules(settings, self._steady, self._notify)
         self._control = ControlLog(

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.adapters.kafka_security import librdkafka_client
 from detector.adapters.recordings import LineRecording, ParquetRecording, TopicRecording
 from detector.adapters.rule_files import load_rules
-from detector.bootstrap.common import security_of
+from detector.bootstrap.brokers import librdkafka_of
 from detector.bootstrap.live_rules import tally_settings
 from detector.domain.vocabulary import Mode
 from detector.services.backtest import Configuration, backtest
@@ -42,7 +41,7 @@ def run_backtest(
 def _recording(source: str, span: TimeRange, settings: Settings) -> Recording:
     if source.startswith(TOPIC_PREFIX):
         return TopicRecording(
-            librdkafka_client(settings.broker, security_of(settings)),
+            librdkafka_of(settings),
             source.removeprefix(TOPIC_PREFIX),
             span,
             timeout_seconds=settings.kafka.request_timeout_seconds,

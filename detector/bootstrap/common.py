@@ -1,4 +1,4 @@
-"""What both processes are built from: versions, connection security, times, telemetry."""
+"""What both processes are built from: versions, times, telemetry."""
 
 import hashlib
 import platform
@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from detector.adapters.clock import Clock
-from detector.adapters.kafka_security import Security
 from detector.adapters.logs import LogListener
 from detector.adapters.metrics import Metrics
 from detector.domain.budgets import SteadyTime
@@ -15,11 +14,6 @@ from detector.settings import Settings
 
 EXIT_UNREACHABLE = 4
 """Exit status when no broker answers."""
-
-
-def security_of(settings: Settings) -> Security:
-    """Return how to talk to the brokers, with the password read from its file."""
-    return Security(**settings.security.values())
 
 
 def steady(clock: Clock) -> SteadyTime:

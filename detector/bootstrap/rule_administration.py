@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import ControlLog
-from detector.adapters.kafka_security import aiokafka_client, librdkafka_client
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.topic_admin import TopicAdmin
-from detector.bootstrap.common import security_of, steady
+from detector.bootstrap.brokers import aiokafka_of, librdkafka_of
+from detector.bootstrap.common import steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.errors import DetectorError
 from detector.domain.notices import Notice, NoticeListener
@@ -31,12 +31,12 @@ async def open_rule_admin(
     ``lenient`` lets definitions through that CloudWatch would refuse for a mere number.
     ``DetectorError`` when the control topic does not exist or cannot be read to its end.
     """
-    security, topic, clock = security_of(settings), settings.topic_names().control, Clock()
+    topic, clock = settings.topic_names().control, Clock()
     patience = settings.kafka.request_timeout_seconds
-    admin = TopicAdmin(librdkafka_client(settings.broker, security), timeout_seconds=patience)
+    admin = TopicAdmin(librdkafka_of(settings), timeout_seconds=patience)
     if not await asyncio.to_thread(admin.show, [topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
-    client = aiokafka_client(settings.broker, security)
+    client = aiokafka_of(settings)
     rules = followed_rules(settings, lambda: steady(clock), listener)
     log = ControlLog(topic, client=client, clock=lambda: steady(clock), listener=rules)
     publisher = KafkaPublisher(client, client_id=f"{settings.topic_names().app_id}-rules")

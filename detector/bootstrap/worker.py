@@ -22,11 +22,12 @@ from detector.adapters.control_log import ControlLog
 from detector.adapters.faust_app import Agents
 from detector.adapters.faust_settings import FaustSettings, create_app
 from detector.adapters.health_server import HealthServer
-from detector.adapters.kafka_security import aiokafka_client, faust_credentials, librdkafka_client
+from detector.adapters.kafka_security import faust_credentials
 from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.rule_files import load_rules
-from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, security_of, steady
+from detector.bootstrap.brokers import aiokafka_of, librdkafka_of, security_of
+from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules, tally_settings
 from detector.domain.budgets import SteadyTime
 from detector.domain.errors import PublishError
@@ -56,8 +57,7 @@ class Worker:
         self._sources: dict[str, int] = {}
         book = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
         self._telemetry = Telemetry(settings, self._clock)
-        self._security = security_of(settings)
-        client = aiokafka_client(settings.broker, self._security)
+        client = aiokafka_of(settings)
         self._publisher = KafkaPublisher(client, client_id=f"{self._topics.app_id}-publisher")
         self._live = followed_rules(settings, self._steady, self._telemetry, book)
         self._control = ControlLog(
@@ -91,7 +91,7 @@ class Worker:
             app_id=self._topics.app_id,
             worker_id=settings.worker_id,
             data_dir=tempfile.mkdtemp(prefix="detector-"),
-            security=faust_credentials(self._security),
+            security=faust_credentials(security_of(settings)),
             session_timeout_seconds=settings.kafka.session_timeout_seconds,
             heartbeat_seconds=settings.kafka.heartbeat_seconds,
             commit_interval_seconds=settings.kafka.commit_interval_seconds,
@@ -150,7 +150,7 @@ class Worker:
         return install(
             self._app,
             BulkConfig(
-                client=librdkafka_client(settings.broker, self._security),
+                client=librdkafka_of(settings),
                 bulk_topics=frozenset(settings.input_topics),
                 start=settings.input.start,
                 start_ms=lambda: int(self._clock.now() * 1000) - window_ms,

@@ -4,8 +4,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from detector.adapters.kafka_security import Security, aiokafka_client
 from detector.adapters.rule_files import read_rules
+from detector.bootstrap.brokers import aiokafka_of
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json, warning_line
@@ -58,7 +58,7 @@ def check(config: Path | None, output: Output) -> int:
 def _security_faults(settings: Settings) -> list[Fault]:
     """Open every file and import the callback that a worker would."""
     try:
-        aiokafka_client(settings.broker, Security(**settings.security.values()))
+        aiokafka_of(settings)
     except OperatorError as error:
         return list(error.faults)
     return []

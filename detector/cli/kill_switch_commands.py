@@ -5,8 +5,8 @@ import getpass
 
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import ControlLog, write_kill_switch
-from detector.adapters.kafka_security import Security, aiokafka_client, librdkafka_client
 from detector.adapters.topic_admin import TopicAdmin
+from detector.bootstrap.brokers import aiokafka_of, librdkafka_of
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json
@@ -20,11 +20,10 @@ from detector.settings import Settings
 
 def switch(settings: Settings, *, engaged: bool, reason: str, by: str | None) -> int:
     """Write the record and wait until the broker has it."""
-    security = Security(**settings.security.values())
     asyncio.run(
         write_kill_switch(
-            _control_topic(settings, security),
-            client=aiokafka_client(settings.broker, security),
+            _control_topic(settings),
+            client=aiokafka_of(settings),
             engaged=engaged,
             reason=reason,
             by=by or _user(),
@@ -59,9 +58,7 @@ async def _read(settings: Settings) -> ControlView:
     def steady() -> SteadyTime:
         return SteadyTime(wall=clock.now(), monotonic=clock.monotonic())
 
-    security = Security(**settings.security.values())
-    client = aiokafka_client(settings.broker, security)
-    log = ControlLog(_control_topic(settings, security), client=client, clock=steady)
+    log = ControlLog(_control_topic(settings), client=aiokafka_of(settings), clock=steady)
     await log.start()
     try:
         await log.wait_known(settings.kafka.request_timeout_seconds)
@@ -70,11 +67,11 @@ async def _read(settings: Settings) -> ControlView:
         await log.stop()
 
 
-def _control_topic(settings: Settings, security: Security) -> str:
+def _control_topic(settings: Settings) -> str:
     """Return its name once it is there: a client would wait for it in vain."""
     topic = settings.topic_names().control
-    client = librdkafka_client(settings.broker, security)
-    if not TopicAdmin(client, timeout_seconds=settings.kafka.request_timeout_seconds).show([topic]):
+    patience = settings.kafka.request_timeout_seconds
+    if not TopicAdmin(librdkafka_of(settings), timeout_seconds=patience).show([topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
     return topic
 

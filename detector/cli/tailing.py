@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from detector.adapters.kafka_security import Security, librdkafka_client
 from detector.adapters.tailing import Tail, TailedRecord
+from detector.bootstrap.brokers import librdkafka_of
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import console, safe
@@ -44,7 +44,7 @@ def tail(
     limit: int,
 ) -> int:
     """Print records until Ctrl-C, the limit, or the end when not following."""
-    client = librdkafka_client(settings.broker, Security(**settings.security.values()))
+    client = librdkafka_of(settings)
     name = f"{settings.topic_prefix}{topic}"
     screen = console()
     try:

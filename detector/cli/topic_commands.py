@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import write_kill_switch
-from detector.adapters.kafka_security import Security, aiokafka_client, librdkafka_client
 from detector.adapters.topic_admin import TopicAdmin
+from detector.bootstrap.brokers import aiokafka_of, librdkafka_of
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
@@ -48,7 +48,7 @@ def create(settings: Settings, output: Output) -> int:
         asyncio.run(
             write_kill_switch(
                 topics.control,
-                client=aiokafka_client(settings.broker, _security(settings)),
+                client=aiokafka_of(settings),
                 engaged=False,
                 reason="topics created",
                 by="detector topics create",
@@ -112,9 +112,5 @@ def show(settings: Settings, output: Output) -> int:
 
 
 def _admin(settings: Settings) -> TopicAdmin:
-    client = librdkafka_client(settings.broker, _security(settings))
-    return TopicAdmin(client, timeout_seconds=settings.kafka.request_timeout_seconds)
-
-
-def _security(settings: Settings) -> Security:
-    return Security(**settings.security.values())
+    patience = settings.kafka.request_timeout_seconds
+    return TopicAdmin(librdkafka_of(settings), timeout_seconds=patience)

@@ -185,6 +185,13 @@ def test_a_rebalance_is_announced_on_the_loop_before_the_next_generation_is_know
     assert "app.consumer_generation_id = generation" in assigned
 
 
+def test_who_waits_for_an_assignment_is_not_told_why_the_group_refuses() -> None:
+    """Errors are kept for whoever asks; Faust asks only by fetching."""
+    assert ["self"] == list(inspect.signature(GroupCoordinator.check_errors).parameters)
+    assert "self._coordinator = GroupCoordinator(" in source(AIOKafkaConsumer.start)
+    assert "check_errors" not in source(driver)
+
+
 def test_a_gap_is_booked_by_one_method_and_what_is_committed_found_by_another() -> None:
     """Both are replaced: the book counts the record behind a gap as acknowledged, unread."""
     assert ["tp", "offset_from", "offset_to"] == parameters(Consumer._add_gap)

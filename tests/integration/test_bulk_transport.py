@@ -451,6 +451,19 @@ def test_a_topic_that_does_not_exist_stops_the_worker_with_a_clear_message(
 
 
 @pytest.mark.kafka
+def test_a_group_that_refuses_the_worker_stops_it_with_a_clear_message(
+    kafka: RealKafka, unique_prefix: str
+) -> None:
+    """Kafka wants sessions of at least 6 s here; aiokafka keeps such an answer to itself."""
+    topic = f"{unique_prefix}logs"
+    kafka.create_topic(topic)
+    settings = {"instance": "a", "session_seconds": 2.0}
+    with WorkerProcess(kafka.bootstrap, unique_prefix, [topic], **settings) as worker:
+        assert 0 != worker.process.wait(30)
+        assert re.search("cannot be read any more.*InvalidSessionTimeout", worker.errors())
+
+
+@pytest.mark.kafka
 def test_what_retention_removed_is_counted_and_reading_goes_on(
     kafka: RealKafka, unique_prefix: str
 ) -> None:

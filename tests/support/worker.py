@@ -83,7 +83,10 @@ class DetectorProcess:
             assert self.running, f"ended with {self.exit_code} before {name!r}: {self.tail()}"
             return None
 
-        found: dict[str, Any] = wait_for(look, seconds=seconds, what=f"log event {name!r}")
+        try:
+            found: dict[str, Any] = wait_for(look, seconds=seconds, what=f"log event {name!r}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the log ends with: {self.tail()}") from error
         return found
 
     def tail(self) -> str:

@@ -19,7 +19,7 @@ pinned exactly.
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -27,11 +27,12 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
 from detector.adapters.bulk_transport.batch import Batch, Partition
-from detector.adapters.bulk_transport.client import BulkReadError, properties
+from detector.adapters.bulk_transport.client import properties
 from detector.adapters.bulk_transport.config import BulkConfig
 from detector.adapters.bulk_transport.hand_off import HandOff
 from detector.adapters.bulk_transport.places import EndOfLog, NothingRead, Reading
 from detector.adapters.bulk_transport.reader import BulkReader
+from detector.adapters.bulk_transport.starts import Start, ask_starts
 
 STOP_SECONDS = 5.0
 """Longest wait for the reader thread; it asks the broker at most one question of half a second."""
@@ -39,16 +40,12 @@ STOP_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 """Pause before committed offsets are asked for again while the broker is away."""
 
+GROUP_CHECK_SECONDS = 1.0
+"""How often the group is asked whether it lives. Faust looks only while it fetches, and aiokafka
+fetches nothing before the first assignment: a worker refused by the group would wait in silence."""
 
 FRESH_SECONDS = 1.0
 """Age beyond which a proof that a busy event loop kept waiting proves nothing any more."""
-
-
-class Start(NamedTuple):
-    """Where a partition begins, and whether the group had committed there."""
-
-    offset: int
-    had_commit: bool
 
 
 class BulkRebalanceListener(driver.ConsumerRebalanceListener):
@@ -74,6 +71,25 @@ class BulkConsumer(driver.Consumer):
         self._plan: dict[Partition, int] | None = None
         self._hand_off: HandOff | None = None
         self._reader: BulkReader | None = None
+
+    async def on_start(self) -> None:
+        """Start, and watch over the group."""
+        await super().on_start()
+        self.add_future(self._watch_group())
+
+    async def _watch_group(self) -> None:
+        while not self.should_stop:
+            await self.sleep(GROUP_CHECK_SECONDS)
+            try:
+                await self._thread.call_thread(self._check_group)
+            except KafkaError as error:
+                self._fail(error)
+                return
+
+    async def _check_group(self) -> None:
+        """Raise what ended the coordination of the group; runs on aiokafka's thread."""
+        if (coordinator := self._client()._coordinator) is not None:  # noqa: SLF001 - pinned
+            coordinator.check_errors()
 
     def is_bulk(self, tp: TP | TopicPartition) -> bool:
         """Say whether the partition is read by the reader thread."""
@@ -157,7 +173,7 @@ class BulkConsumer(driver.Consumer):
             self._config.on_end_of_log(end.topic, end.partition, end.next_offset, end.seen_at)
 
     def _fail(self, error: BaseException) -> None:
-        self.log.error("bulk reader stopped, and so must the worker: %s", error)
+        self.log.error("kafka cannot be read any more, and the worker must stop: %s", error)
         self.add_future(self.crash(error))
 
     async def _pump(self, hand_off: HandOff) -> None:
@@ -198,42 +214,7 @@ class BulkConsumer(driver.Consumer):
 
     async def _ask_starts(self, tps: list[TP]) -> dict[TP, Start]:
         """Ask the broker; runs on aiokafka's thread."""
-        client = self._client()
-        await self._refuse_missing_topics(client)
-        asked = [TopicPartition(*tp) for tp in tps]
-        committed = dict(
-            zip(asked, await asyncio.gather(*map(client.committed, asked)), strict=True)
-        )
-        fresh = await self._ask_fresh_starts([tp for tp in asked if committed[tp] is None])
-        return {
-            TP(*tp): Start(fresh[tp], False) if offset is None else Start(offset, True)
-            for tp, offset in committed.items()
-        }
-
-    async def _refuse_missing_topics(self, client: AIOKafkaConsumer) -> None:
-        """Raise for a bulk topic that does not exist; the group would wait for it in silence."""
-        topics = self._config.bulk_topics
-        if all(map(client.partitions_for_topic, topics)):
-            return
-        if missing := topics - await client.topics():
-            raise BulkReadError(
-                f"kafka has no topic {', '.join(map(repr, sorted(missing)))}, or this user may not "
-                "see it: create it, or name another one to read"
-            )
-
-    async def _ask_fresh_starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        client, config = self._client(), self._config
-        if not tps:
-            return {}
-        if config.start == "earliest":
-            return cast("dict[TopicPartition, int]", await client.beginning_offsets(tps))
-        # Asked first: what arrives between the two answers must be read, not skipped.
-        ends = cast("dict[TopicPartition, int]", await client.end_offsets(tps))
-        if config.start == "latest" or config.start_ms is None:
-            return ends
-        since_ms = max(0, config.start_ms())
-        found = await client.offsets_for_times(dict.fromkeys(tps, since_ms))
-        return {tp: ends[tp] if found[tp] is None else found[tp].offset for tp in tps}
+        return await ask_starts(self._client(), tps, self._config)
 
     def ack(self, message: Message) -> bool:
         """Note an ack; one of an assignment that is over, or is ending, is ignored."""
