@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 30.0
 
 PAUSE_SECONDS = 0.2
 
-_bootstrap_once = AIOKafkaClient.bootstrap
+_LIBRARY_BOOTSTRAP = AIOKafkaClient.bootstrap
 
 
 async def _bootstrap(client: Any) -> None:
@@ -30,7 +30,7 @@ async def _bootstrap(client: Any) -> None:
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE_SECONDS
-    await _bootstrap_once(client)
+    await _LIBRARY_BOOTSTRAP(client)
     while not client.cluster.brokers():
         if loop.time() >= deadline:
             await client.close()
@@ -40,7 +40,7 @@ async def _bootstrap(client: Any) -> None:
             )
         await asyncio.sleep(PAUSE_SECONDS)
         await _leave(client)
-        await _bootstrap_once(client)
+        await _LIBRARY_BOOTSTRAP(client)
 
 
 async def _leave(client: Any) -> None:

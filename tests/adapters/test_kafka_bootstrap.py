@@ -34,7 +34,7 @@ async def first_contact(broker: RealKafka) -> AIOKafkaClient:
 @pytest.fixture
 async def nameless(flapping: RealKafka, monkeypatch: pytest.MonkeyPatch) -> RealKafka:
     """Wait until aiokafka by itself takes an answer without a broker for a success."""
-    monkeypatch.setattr(AIOKafkaClient, "bootstrap", kafka_bootstrap._bootstrap_once)
+    monkeypatch.setattr(AIOKafkaClient, "bootstrap", kafka_bootstrap._LIBRARY_BOOTSTRAP)
     deadline = time.monotonic() + 30
     while True:
         client = await first_contact(flapping)
