@@ -267,24 +267,26 @@ async def _clients(
     config: ActuatorConfig, stop: asyncio.Event
 ) -> AsyncIterator[tuple[AIOKafkaConsumer, KafkaJournal]]:
     session_ms = round(config.session_timeout_seconds * 1000)
-    actions = AIOKafkaConsumer(
-        group_id=f"{config.topics.app_id}-actuator",
-        group_instance_id=config.member_id,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        session_timeout_ms=session_ms,
-        heartbeat_interval_ms=max(1, session_ms // 4),
-        metadata_max_age_ms=_METADATA_MS,
-        **config.client,
-    )
-    tail = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **config.client)
-    producer = AIOKafkaProducer(acks="all", **config.client)
+    group = {
+        "group_id": f"{config.topics.app_id}-actuator",
+        "group_instance_id": config.member_id,
+        "session_timeout_ms": session_ms,
+        "heartbeat_interval_ms": max(1, session_ms // 4),
+        "metadata_max_age_ms": _METADATA_MS,
+    }
     async with contextlib.AsyncExitStack() as open_clients:
+        producer = AIOKafkaProducer(acks="all", **config.client)
         open_clients.push_async_callback(producer.stop)
         await _unless(stop, producer.start())
-        for consumer in (tail, actions):
+        consumers = []
+        for settings in ({}, group):
+            consumer = AIOKafkaConsumer(
+                enable_auto_commit=False, auto_offset_reset="earliest", **config.client, **settings
+            )
             open_clients.push_async_callback(_close, consumer)
             await _unless(stop, consumer.start())
+            consumers.append(consumer)
+        tail, actions = consumers
         yield actions, KafkaJournal(config.topics.outcomes, producer, tail)
 
 

@@ -6,10 +6,10 @@ from detector.settings import Settings
 def run_worker(settings: Settings) -> int:
     """Run a worker until it is told to stop; return the exit status."""
     # What one role needs is slow to load for the others.
-    from detector.bootstrap import required_topics, worker  # noqa: PLC0415
+    from detector.bootstrap import required_topics, worker_process  # noqa: PLC0415
 
     required_topics.require_for_worker(settings)
-    return worker.run_worker(settings)
+    return worker_process.run_worker(settings)
 
 
 def run_actuator(settings: Settings) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from detector.adapters import kafka_bootstrap
+from detector.adapters import aiokafka_repairs
 from detector.adapters.kafka_security import Security, aiokafka_client, librdkafka_client
 from detector.settings import Settings
 
@@ -14,7 +14,7 @@ def security_of(settings: Settings) -> Security:
 
 def aiokafka_of(settings: Settings) -> dict[str, Any]:
     """Return the arguments of aiokafka's clients, all of which wait for a broker to be named."""
-    kafka_bootstrap.install()
+    aiokafka_repairs.install()
     return aiokafka_client(settings.broker, security_of(settings))
 
 

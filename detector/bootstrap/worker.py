@@ -6,14 +6,11 @@ running. What stops: Faust first, so that nothing is published into a closed cli
 
 import asyncio
 import gc
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import faust
 import structlog
-from aiokafka.errors import KafkaConnectionError
 
 from detector.adapters.bulk_transport import BulkConfig, BulkTransport, bulk_topic, install
 from detector.adapters.changelog_tables import EpochStore, TableStore, raw_table
@@ -23,14 +20,12 @@ from detector.adapters.faust_app import Agents
 from detector.adapters.faust_settings import FaustSettings, create_app
 from detector.adapters.health_server import HealthServer
 from detector.adapters.kafka_security import faust_credentials
-from detector.adapters.logs import configure_logging
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.rule_files import load_rules
 from detector.bootstrap.brokers import aiokafka_of, librdkafka_of, security_of
-from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
+from detector.bootstrap.common import Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules, tally_settings
 from detector.domain.budgets import SteadyTime
-from detector.domain.errors import PublishError
 from detector.domain.notices import BudgetLevel, KillSwitchRead, WatermarkMoved
 from detector.services.decisions import DecisionService
 from detector.services.evaluating import EvaluationService, EvaluationSettings
@@ -45,7 +40,10 @@ STATUS_SECONDS = 1.0
 
 
 class Worker:
-    """One worker process: build, then ``run``. ``crash_point`` hears which points were passed."""
+    """All parts of one worker: build, then hand to ``worker_process.run``.
+
+    ``crash_point`` hears which points were passed.
+    """
 
     def __init__(
         self, settings: Settings, *, crash_point: Callable[[str], None] = lambda _: None
@@ -63,7 +61,7 @@ class Worker:
         self._control = ControlLog(
             self._topics.control, client=client, clock=self._steady, listener=self._live
         )
-        self._app = create_app(self._faust_settings())
+        self.app = create_app(self._faust_settings())
         self._tally: TallyService[Any] = TallyService(
             tally_settings(settings, book),
             self._publisher,
@@ -73,7 +71,7 @@ class Worker:
         )
         self._agents = self._make_agents()
         self._transport = self._install_transport()
-        self._agents.declare([bulk_topic(self._app, list(settings.input_topics))])
+        self._agents.declare([bulk_topic(self.app, list(settings.input_topics))])
         self._status: asyncio.Task[None] | None = None
         self._health = HealthServer(
             host=settings.telemetry.metrics_host,
@@ -101,7 +99,7 @@ class Worker:
         settings, topics = self._settings, self._topics
         partitions = topics.tally_partitions
         tables = {
-            name: TableStore(raw_table(self._app, name, topics.changelog(name), count))
+            name: TableStore(raw_table(self.app, name, topics.changelog(name), count))
             for name, count in (
                 ("contributors", partitions),
                 ("alarms", partitions),
@@ -123,7 +121,7 @@ class Worker:
             self._live,
         )
         return Agents(
-            self._app,
+            self.app,
             topics,
             tally=self._tally,
             evaluation=self._evaluation,
@@ -148,7 +146,7 @@ class Worker:
         settings = self._settings
         window_ms = settings.windows.times().window_ms
         return install(
-            self._app,
+            self.app,
             BulkConfig(
                 client=librdkafka_of(settings),
                 bulk_topics=frozenset(settings.input_topics),
@@ -177,7 +175,7 @@ class Worker:
             self._tally.revoked(topic, partition)
 
     def _on_end_of_log(self, topic: str, partition: int, next_offset: int, _: float) -> None:
-        self._app.add_future(self._agents.end_of_log(topic, partition, next_offset))
+        self.app.add_future(self._agents.end_of_log(topic, partition, next_offset))
 
     def _readiness(self) -> Mapping[str, tuple[bool, str]]:
         control = self._control.view(self._steady())
@@ -234,55 +232,3 @@ class Worker:
             # The budget is the decider's to tell; what this worker once knew of it is void.
             for scope in ("global", "fleet"):
                 self._telemetry(BudgetLevel(scope, 0.0, 0.0))
-
-    def run(self) -> int:
-        """Run until a signal; return the exit status."""
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        process = _Process(self._app, self, loop=loop)
-        try:
-            process.execute_from_commandline()
-        except SystemExit as stopped:
-            if not (error := process.unreachable):
-                return int(stopped.code or 0)
-        log.critical("broker unreachable", broker=self._settings.broker, error=error)
-        return EXIT_UNREACHABLE
-
-
-class _Process(faust.Worker):
-    """Faust's process life cycle with our parts started before the app and stopped after it."""
-
-    def __init__(self, app: faust.App, worker: Worker, **kwargs: Any) -> None:
-        super().__init__(
-            app,
-            quiet=True,
-            override_logging=False,
-            redirect_stdouts=False,
-            stdout=sys.stderr,
-            **kwargs,
-        )
-        # It writes terminal escapes between the log lines.
-        self.spinner = None
-        self._worker = worker
-        self.unreachable = ""
-
-    async def on_first_start(self) -> None:
-        """Start our parts; the app is started by Faust after this."""
-        await super().on_first_start()
-        try:
-            await self._worker.start()
-        except (KafkaConnectionError, PublishError) as error:
-            self.unreachable = str(error)
-            # Faust ends quietly only where the start was cancelled, else with status 1.
-            raise asyncio.CancelledError from error
-
-    async def on_shutdown(self) -> None:
-        """Stop our parts; the app has stopped."""
-        await super().on_shutdown()
-        await self._worker.stop()
-
-
-def run_worker(settings: Settings) -> int:
-    """Run one worker until it is told to stop; return the exit status."""
-    configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
-    return Worker(settings).run()

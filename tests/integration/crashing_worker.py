@@ -7,6 +7,7 @@ passed. This file is started by tests and is no part of the product.
 import os
 
 from detector.adapters.logs import configure_logging
+from detector.bootstrap import worker_process
 from detector.bootstrap.worker import Worker
 from detector.settings import load
 
@@ -25,7 +26,7 @@ def main() -> int:
 
     settings = load(None, os.environ)
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
-    return Worker(settings, crash_point=crash_point).run()
+    return worker_process.run(Worker(settings, crash_point=crash_point), settings.broker)
 
 
 if __name__ == "__main__":

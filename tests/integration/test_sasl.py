@@ -41,13 +41,21 @@ JAAS = {
 """Kafka's own modules; the last one accepts unsigned tokens, which is enough to see them sent."""
 
 
-def token() -> tuple[str, float]:
-    """Return an unsigned token, as the setting ``oauth_callback`` is to do, and when it expires."""
-    now = time.time()
+def token(*, age_seconds: float = 1.0) -> tuple[str, float]:
+    """Return an unsigned token, as the setting ``oauth_callback`` is to do, and when it expires.
+
+    The broker rounds and would refuse one that is younger than half a millisecond.
+    """
+    now = time.time() - age_seconds
     claims = {"sub": USER, "iat": now, "exp": now + 300}
     parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
     encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
     return f"{'.'.join(encoded)}.", now + 300
+
+
+def early_token() -> tuple[str, float]:
+    """Return a token that only the broker refuses: it is from a future hour."""
+    return token(age_seconds=-3_600)
 
 
 def openssl(*arguments: str) -> None:
@@ -225,3 +233,20 @@ def test_a_wrong_password_ends_with_a_clear_line_and_never_shows_itself(
         last = worker.events()[-1]
         assert ("broker unreachable", "critical") == (last["event"], last["level"])
     assert wrong not in done.stdout + done.stderr + (tmp_path / "worker-0.log").read_text()
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(120)
+def test_a_refused_token_ends_with_a_line_that_tells_the_refusal(
+    guarded: GuardedKafka, unique_prefix: str, tmp_path: Path
+) -> None:
+    env = settings_of(guarded, "SASL_PLAINTEXT OAUTHBEARER", tmp_path)
+    assert 0 == create_topics({**env, "DETECTOR_TOPIC_PREFIX": unique_prefix}).returncode
+    env["DETECTOR_SECURITY__OAUTH_CALLBACK"] = f"{Path(__file__).stem}:early_token"
+    deployment = Deployment(guarded.bootstrap, unique_prefix, tmp_path, env)
+    for role in ("run", "actuate"):
+        with deployment.process(role, role) as process:
+            assert 4 == process.wait(seconds=60)
+            last = process.events()[-1]
+            assert ("broker unreachable", "critical") == (last["event"], last["level"])
+            assert "the broker refused the token" in process.tail()

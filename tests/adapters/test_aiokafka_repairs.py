@@ -8,7 +8,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
-from detector.adapters import kafka_bootstrap
+from detector.adapters import aiokafka_repairs
 from tests.support import kafka as real_kafka
 from tests.support import neighbours
 from tests.support.kafka import RealKafka
@@ -34,7 +34,7 @@ async def first_contact(broker: RealKafka) -> AIOKafkaClient:
 @pytest.fixture
 async def nameless(flapping: RealKafka, monkeypatch: pytest.MonkeyPatch) -> RealKafka:
     """Wait until aiokafka by itself takes an answer without a broker for a success."""
-    monkeypatch.setattr(AIOKafkaClient, "bootstrap", kafka_bootstrap._LIBRARY_BOOTSTRAP)
+    monkeypatch.setattr(AIOKafkaClient, "bootstrap", aiokafka_repairs._LIBRARY_BOOTSTRAP)
     deadline = time.monotonic() + 30
     while True:
         client = await first_contact(flapping)
@@ -44,7 +44,7 @@ async def nameless(flapping: RealKafka, monkeypatch: pytest.MonkeyPatch) -> Real
             break
         assert time.monotonic() < deadline, "the broker was never fenced"
         await asyncio.sleep(0.1)
-    kafka_bootstrap.install()
+    aiokafka_repairs.install()
     return flapping
 
 
@@ -62,6 +62,6 @@ async def test_it_lasts_until_a_broker_is_named(nameless: RealKafka) -> None:
 async def test_a_cluster_that_names_nobody_in_time_is_an_error_that_says_so(
     nameless: RealKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_bootstrap, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(aiokafka_repairs, "PATIENCE_SECONDS", 0.0)
     with pytest.raises(KafkaConnectionError, match="without naming a broker"):
         await first_contact(nameless)

@@ -1,0 +1,89 @@
+"""The life of a worker process: our parts around Faust's, and an end that is sure to come."""
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.errors import KafkaConnectionError
+
+from detector.adapters.faust_app import fatal
+from detector.adapters.logs import configure_logging
+from detector.bootstrap.common import EXIT_UNREACHABLE
+from detector.bootstrap.worker import Worker
+from detector.domain.errors import PublishError
+from detector.settings import Settings
+
+log = structlog.get_logger("detector.worker")
+
+CRASH_CHECK_SECONDS = 1.0
+
+CRASH_SECONDS = 5.0
+"""How long Faust may take to stop after a crash. It waits for its threads without a limit: one
+worker in 14 that its group had refused hung in there, and no supervisor restarts what still runs.
+"""
+
+
+def run_worker(settings: Settings) -> int:
+    """Run one worker until it is told to stop; return the exit status."""
+    configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
+    return run(Worker(settings), settings.broker)
+
+
+def run(worker: Worker, broker: str) -> int:
+    """Run until a signal; return the exit status. ``broker`` is for the message when it is away."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    process = _Process(worker, loop=loop)
+    threading.Thread(target=end_after_crash, args=(worker.app,), daemon=True).start()
+    try:
+        process.execute_from_commandline()
+    except SystemExit as stopped:
+        if not (error := process.unreachable):
+            return int(stopped.code or 0)
+    log.critical("broker unreachable", broker=broker, error=error)
+    return EXIT_UNREACHABLE
+
+
+def end_after_crash(app: faust.App) -> None:
+    """End the process ``CRASH_SECONDS`` after ``app`` has crashed; for a thread of its own."""
+    pause = threading.Event()
+    while not app.crashed:
+        pause.wait(CRASH_CHECK_SECONDS)
+    pause.wait(CRASH_SECONDS)
+    fatal("faust did not stop after its crash", app.crash_reason or RuntimeError("crashed"))
+
+
+class _Process(faust.Worker):
+    """Faust's process life cycle with our parts started before the app and stopped after it."""
+
+    def __init__(self, worker: Worker, **kwargs: Any) -> None:
+        super().__init__(
+            worker.app,
+            quiet=True,
+            override_logging=False,
+            redirect_stdouts=False,
+            stdout=sys.stderr,
+            **kwargs,
+        )
+        # It writes terminal escapes between the log lines.
+        self.spinner = None
+        self._worker = worker
+        self.unreachable = ""
+
+    async def on_first_start(self) -> None:
+        """Start our parts; the app is started by Faust after this."""
+        await super().on_first_start()
+        try:
+            await self._worker.start()
+        except (KafkaConnectionError, PublishError) as error:
+            self.unreachable = str(error)
+            # Faust ends quietly only where the start was cancelled, else with status 1.
+            raise asyncio.CancelledError from error
+
+    async def on_shutdown(self) -> None:
+        """Stop our parts; the app has stopped."""
+        await super().on_shutdown()
+        await self._worker.stop()
