@@ -74,6 +74,7 @@ class AlarmEngine:
     """Moves ``alarms`` on from ``start`` to ``stop``.
 
     ``through_ms`` gives until when a partition of the reports is whole, 0 for one without any.
+    ``on_round`` is told after each round whether it went well.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class AlarmEngine:
         partitions: Iterable[int],
         through_ms: Callable[[int], int],
         now: Callable[[], float],
+        on_round: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._alarms = alarms
         self._recent = recent
         self._partitions = tuple(partitions)
         self._through_ms = through_ms
         self._now = now
+        self._on_round = on_round
         self._came = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -115,8 +118,10 @@ class AlarmEngine:
         while True:
             try:
                 await self._round()
+                self._on_round(True)
             except Exception as error:  # the alarms must go on, whatever one round met
                 log.exception("metric_alarms_failed", error=type(error).__name__)
+                self._on_round(False)
                 self._came.set()
                 await asyncio.sleep(_RETRY_SECONDS)
 

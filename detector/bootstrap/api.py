@@ -22,6 +22,7 @@ from detector.adapters.cloudwatch_api import Access, Api, ApiMetrics, ApiServer,
 from detector.adapters.control_log import ControlLog
 from detector.adapters.health_server import HealthServer
 from detector.adapters.logs import configure_logging
+from detector.adapters.metrics import MetricAlarmMetrics
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
 from detector.adapters.report_store.follower import FollowerSettings
@@ -34,6 +35,7 @@ from detector.domain.budgets import SteadyTime
 from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.notices import HistoryTroubled, Notice, TallyingHeld
 from detector.domain.vocabulary import HistoryTrouble
+from detector.services.metric_alarm_counts import counts_of
 from detector.services.metric_alarms import MetricAlarms
 from detector.settings import Settings
 
@@ -111,12 +113,14 @@ class ApiProcess:
     ) -> tuple[MetricAlarms, AlarmEngine]:
         recent = recent_metrics(metrics, store)
         alarms = metric_alarms(self._settings, self._client, recent, store)
+        show = MetricAlarmMetrics(self._telemetry.metrics.registry)
         self._alarms = AlarmEngine(
             alarms,
             recent,
             partitions=range(self._topics.tally_partitions),
             through_ms=follower.through_ms,
             now=self._clock.now,
+            on_round=lambda well: show(counts_of(alarms) if well else None),
         )
         return alarms, self._alarms
 

@@ -61,6 +61,8 @@ class Worker:
         self._control = ControlLog(
             self._topics.control, client=client, clock=self._steady, listener=self._live
         )
+        # Faust wants a folder, and with tables in memory puts nothing into it.
+        self._folder = tempfile.TemporaryDirectory(prefix="detector-")
         self.app = create_app(self._faust_settings())
         self._tally: TallyService[Any] = TallyService(
             tally_settings(settings, book),
@@ -88,7 +90,7 @@ class Worker:
             broker=settings.broker,
             app_id=self._topics.app_id,
             worker_id=settings.worker_id,
-            data_dir=tempfile.mkdtemp(prefix="detector-"),
+            data_dir=self._folder.name,
             security=faust_credentials(security_of(settings)),
             session_timeout_seconds=settings.kafka.session_timeout_seconds,
             heartbeat_seconds=settings.kafka.heartbeat_seconds,
@@ -206,6 +208,7 @@ class Worker:
         await self._control.stop()
         await self._publisher.stop()
         self._telemetry.logs.flush()
+        self._folder.cleanup()
 
     async def _count_partitions(self) -> None:
         for topic in self._settings.input_topics:

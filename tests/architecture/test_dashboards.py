@@ -17,7 +17,8 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from detector.adapters.metrics import Metrics
+from detector.adapters.cloudwatch_api import ApiMetrics
+from detector.adapters.metrics import MetricAlarmMetrics, Metrics
 from tests.support import neighbours
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -62,8 +63,10 @@ def _holds(found: str, operator: str, value: str) -> bool:
 
 
 def exported() -> list[Series]:
-    """Every series of a fresh exporter, and ``up``, which Prometheus adds."""
+    """Every series of a fresh exporter of any role, and ``up``, which Prometheus adds."""
     metrics = Metrics(topics=["detector.logs"], build={"version": "1"}, config_hash="0")
+    ApiMetrics(metrics.registry)
+    MetricAlarmMetrics(metrics.registry)
     text = generate_latest(metrics.registry).decode()
     return [Series("up", "gauge", {})] + [
         Series(sample.name, family.type, dict(sample.labels))

@@ -15,7 +15,7 @@ from prometheus_client import Metric
 
 from detector.adapters.cloudwatch_api import ApiMetrics
 from detector.adapters.cloudwatch_api.messages import ApiOutcome
-from detector.adapters.metrics import Metrics
+from detector.adapters.metrics import MetricAlarmMetrics, Metrics
 from detector.domain.acceptance import Objection
 from detector.domain.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
 from detector.domain.detectors.roster import detector_names
@@ -115,6 +115,7 @@ def families() -> list[Metric]:
     """Metrics of a fresh exporter that are our own."""
     metrics = Metrics(topics=["detector.logs"], build={"version": "1"}, config_hash="0")
     ApiMetrics(metrics.registry, ["DescribeAlarms"])
+    MetricAlarmMetrics(metrics.registry)
     found = metrics.registry.collect()
     return [family for family in found if family.name.startswith("detector")]
 

@@ -54,8 +54,20 @@ def window(end_ms: int) -> ClosedWindow:
     return ClosedWindow(0, end_ms - 60_000, end_ms, end_ms - 10_000, {}, {})
 
 
-def new_engine(alarms: Any, recent: Any, through_ms: Callable[[int], int]) -> AlarmEngine:
-    return AlarmEngine(alarms, recent, partitions=range(2), through_ms=through_ms, now=lambda: 9.0)
+def new_engine(
+    alarms: Any,
+    recent: Any,
+    through_ms: Callable[[int], int],
+    on_round: Callable[[bool], None] = lambda _: None,
+) -> AlarmEngine:
+    return AlarmEngine(
+        alarms,
+        recent,
+        partitions=range(2),
+        through_ms=through_ms,
+        now=lambda: 9.0,
+        on_round=on_round,
+    )
 
 
 async def test_alarms_are_moved_to_where_all_partitions_are_whole() -> None:
@@ -91,13 +103,20 @@ async def test_where_nothing_comes_the_clock_moves_them_on(monkeypatch: pytest.M
 
 async def test_a_round_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alarm_engine, "_RETRY_SECONDS", 0.01)
-    alarms = Alarms(failures=2)
-    engine = new_engine(alarms, Recent(), lambda _: 20_000)
+    alarms, rounds, well = Alarms(failures=2), list[bool](), asyncio.Event()
+
+    def on_round(went_well: bool) -> None:
+        rounds.append(went_well)
+        if went_well:
+            well.set()
+
+    engine = new_engine(alarms, Recent(), lambda _: 20_000, on_round)
     await engine.start()
     engine.on_window(window(20_000))
-    await alarms.came.wait()
+    await well.wait()
     await engine.stop()
     assert [("start", 9), ("window", 20_000), ("stop", 0)] == alarms.told
+    assert [False, False, True] == rounds
 
 
 async def test_an_engine_that_was_not_started_can_be_stopped() -> None:

@@ -1,5 +1,6 @@
 """Notices as Prometheus metrics."""
 
 from detector.adapters.metrics.catalogue import Metrics
+from detector.adapters.metrics.metric_alarms import MetricAlarmMetrics
 
-__all__ = ["Metrics"]
+__all__ = ["MetricAlarmMetrics", "Metrics"]
