@@ -66,7 +66,19 @@ def metric_alarms(
         KafkaRecordLog(topics.metric_alarm_history, client=client, client_id=name),
         metrics,
         StoredContributors(store),
-        MetricAlarmSettings(rounds=RoundSettings(arn_prefix=prefix)),
+        _limits(settings, RoundSettings(prefix, settings.metric_alarms.contributors_in_alarm)),
+    )
+
+
+def _limits(settings: Settings, rounds: RoundSettings) -> MetricAlarmSettings:
+    section = settings.metric_alarms
+    return MetricAlarmSettings(
+        rounds=rounds,
+        alarms=section.most_alarms,
+        mute_rules=section.most_mute_rules,
+        history_items=section.most_history_items,
+        patience_ms=round(section.patience_seconds * 1000),
+        catch_up_ms=section.catch_up_minutes * 60_000,
     )
 
 

@@ -25,6 +25,7 @@ from detector.settings.detecting import (
 from detector.settings.detectors import DetectorsSection
 from detector.settings.history import HistorySection
 from detector.settings.live_rules import RulesSection
+from detector.settings.metric_alarms import MetricAlarmsSection
 from detector.settings.running import (
     KafkaSection,
     SecuritySection,
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     security: SecuritySection = SecuritySection()
     telemetry: TelemetrySection = TelemetrySection()
     api: ApiSection = ApiSection()
+    metric_alarms: MetricAlarmsSection = MetricAlarmsSection()
 
     @field_validator("broker")
     @classmethod

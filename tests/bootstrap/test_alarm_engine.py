@@ -12,6 +12,7 @@ from detector.adapters.report_store import Fetched, ReportStore, StoreConfig
 from detector.bootstrap import alarm_engine
 from detector.bootstrap.alarm_engine import AlarmEngine, StoredContributors
 from detector.domain.metrics.closed_windows import ClosedWindow
+from detector.settings import load
 
 
 class Alarms:
@@ -130,3 +131,27 @@ def test_a_rule_that_was_never_heard_of_has_no_window(tmp_path: Path) -> None:
     with contextlib.closing(ReportStore(config)) as store:
         store.apply([Fetched(0, 0, b"no report")], 0)
         assert StoredContributors(store).contributors("nobody", 60_000) is None
+
+
+async def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
+    section = {
+        "MOST_ALARMS": "7",
+        "MOST_MUTE_RULES": "8",
+        "MOST_HISTORY_ITEMS": "900",
+        "CONTRIBUTORS_IN_ALARM": "10",
+        "PATIENCE_SECONDS": "11.5",
+        "CATCH_UP_MINUTES": "12",
+    }
+    environment = {f"DETECTOR_METRIC_ALARMS__{name}": value for name, value in section.items()}
+    config = StoreConfig(path=None, topic="t", pane_ms=10_000, window_ms=60_000)
+    nothing: Any = None
+    with contextlib.closing(ReportStore(config)) as store:
+        found = alarm_engine.metric_alarms(load(None, environment), {}, nothing, store).settings
+    assert (7, 8, 900, 11_500, 720_000) == (
+        found.alarms,
+        found.mute_rules,
+        found.history_items,
+        found.patience_ms,
+        found.catch_up_ms,
+    )
+    assert 10 == found.rounds.contributors_in_alarm
