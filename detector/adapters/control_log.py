@@ -28,6 +28,7 @@ from detector.domain.control import (
     decode_kill_switch,
     encode_kill_switch,
 )
+from detector.services.finishing import finish
 
 MAX_AGE_SECONDS = 5.0
 _PROOF_MS = 1_000
@@ -132,7 +133,7 @@ class ControlLog:
             except Exception as error:  # noqa: BLE001 - whatever ends the reading, the law holds
                 self._lose(f"control topic cannot be read: {type(error).__name__}")
             finally:
-                await _close(consumer)
+                await finish(_close(consumer))
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
@@ -197,16 +198,6 @@ def _same(one: ConsumerRecord, other: ConsumerRecord) -> bool:
 
 
 async def _close(consumer: AIOKafkaConsumer) -> None:
-    """Close to the end, also when the waiting for it is cancelled."""
-    closing = asyncio.ensure_future(_stop(consumer))
-    try:
-        await asyncio.wait({closing})
-    except asyncio.CancelledError:
-        await asyncio.wait({closing})
-        raise
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
     # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
     # with the connection still open; paused fetches end by themselves first.
     consumer.pause(*consumer.assignment())

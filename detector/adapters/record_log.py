@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from detector.domain.errors import PublishError
+from detector.services.finishing import finish
 
 HEARD_SECONDS = 15.0
 """How long a write waits to be heard back."""
@@ -131,7 +132,7 @@ class KafkaRecordLog:
             except KafkaError as error:
                 log.warning("record_log_unread", topic=self._only.topic, error=str(error))
             finally:
-                await asyncio.wait({asyncio.ensure_future(consumer.stop())})
+                await finish(consumer.stop())
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:

@@ -22,6 +22,7 @@ from detector.adapters.report_store.store import ReportStore
 from detector.domain.metrics.closed_windows import ClosedWindow, SlideGatherer
 from detector.domain.notices import HistoryTroubled, NoticeListener, ReportsKept
 from detector.domain.vocabulary import HistoryTrouble
+from detector.services.finishing import finish
 
 _RECORDS_AT_ONCE: Final = 2_000
 _WAIT_MS: Final = 100
@@ -177,7 +178,7 @@ async def _consumer(settings: FollowerSettings) -> AsyncIterator[AIOKafkaConsume
         await consumer.start()
         yield consumer
     finally:
-        await asyncio.wait({asyncio.ensure_future(consumer.stop())})
+        await finish(consumer.stop())
 
 
 async def _seek(
