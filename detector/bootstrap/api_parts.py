@@ -16,7 +16,7 @@ from detector.domain.metrics.ranges import RangeReport, RangeRequest
 from detector.domain.rule_troubles import RuleBounds
 from detector.services.cloudwatch.alarm_tags import AlarmTags
 from detector.services.cloudwatch.alarms import handlers as alarm_operations
-from detector.services.cloudwatch.contract import Handler, Members, MetricSource
+from detector.services.cloudwatch.contract import Handler, Members, WholeMetricSource
 from detector.services.cloudwatch.insight_rules import handlers as rule_operations
 from detector.services.cloudwatch.metric_data import MetricData
 from detector.services.cloudwatch.metric_listing import (
@@ -38,7 +38,7 @@ class ApiParts:
 
     settings: Settings
     store: ReportStore
-    metrics: MetricSource
+    metrics: WholeMetricSource
     rules: FollowedRules
     admin: RuleAdmin
     alarms: MetricAlarms

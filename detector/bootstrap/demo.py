@@ -140,22 +140,28 @@ class _Demo:
 
     def _set_up(self, stack: ExitStack) -> None:
         self._step(0)
-        stack.enter_context(self._broker)
+        with _interruptions_later():
+            stack.enter_context(self._broker)
         (self._folder / "kcat.conf").write_text(KCAT_CONFIG.format(broker=self._broker.bootstrap))
         stack.enter_context(self._children)
         self._step(1)
-        topics = self._child("topics", "topics", "create")
-        stack.callback(topics.stop)
+        with _interruptions_later():
+            topics = self._child("topics", "topics", "create")
+            stack.callback(topics.stop)
         self._await("the topics", lambda: topics.returncode is not None)
         if topics.returncode:
             raise DemoError(f"the topics could not be created:\n{topics.last_words()}")
         self._step(2)
-        worker = self._children.add(self._child("worker", "run"))
+        worker = self._start("worker", "run")
         self._await("the worker", lambda: worker.is_ready)
         # The embedded broker takes seconds over a join, and longer over two at a time. Nobody waits
         # for this one: the actuator has joined its group long before the first action.
-        self._children.add(self._child("actuator", "actuate"))
+        self._start("actuator", "actuate")
         self._step(3)
+
+    def _start(self, name: str, *arguments: str) -> Child:
+        with _interruptions_later():
+            return self._children.add(self._child(name, *arguments))
 
     def _child(self, name: str, *arguments: str) -> Child:
         own = {
@@ -250,6 +256,26 @@ def _stopped_by_signals() -> Iterator[None]:
     finally:
         for number, reaction in before.items():
             signal.signal(number, reaction)
+
+
+@contextlib.contextmanager
+def _interruptions_later() -> Iterator[None]:
+    """Hold signals up while a process is started, until somebody knows that it must be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda which, _: came.append(which))
+        for number in _END_SIGNALS
+    }
+    try:
+        yield
+    finally:
+        for number, reaction in before.items():
+            signal.signal(number, reaction)
+        for which in came[:1]:
+            signal.raise_signal(which)
 
 
 def _interrupt(*_: object) -> None:

@@ -113,6 +113,22 @@ def test_an_interrupted_demo_leaves_no_process_and_no_file(
     assert [] == processes_with(str(tmp_path))
 
 
+def test_a_signal_that_comes_while_a_process_is_started_waits_until_it_is_known() -> None:
+    passed: list[str] = []
+
+    def start() -> None:
+        with demo._stopped_by_signals():
+            with demo._interruptions_later():
+                signal.raise_signal(signal.SIGTERM)
+                signal.raise_signal(signal.SIGINT)
+                passed.append("known")
+            passed.append("lost")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert ["known"] == passed
+
+
 def processes_with(text: str) -> list[str]:
     """Command lines of running processes whose environment holds ``text`` (Linux alone)."""
     found = []

@@ -1,6 +1,6 @@
 """A fleet's metrics in memory, and CloudWatch's own model to hold answers to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -14,11 +14,16 @@ from detector.domain.metrics.series import Metric, Series
 
 
 class MetricsInMemory:
-    """A ``MetricSource`` over points that the test gives: value by time in milliseconds."""
+    """A ``WholeMetricSource`` over points that the test gives: value by time in milliseconds."""
 
     def __init__(self, points: Mapping[Metric, Mapping[int, float]]) -> None:
         self.points = {metric: dict(values) for metric, values in points.items()}
         self.asked: list[tuple[Metric, int, int, int]] = []
+        self.whole: int | None = None
+
+    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
+        """Return what the test said, once any of ``metrics`` is known."""
+        return self.whole if any(metric in self.points for metric in metrics) else None
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
         """Return the points of periods that begin in the range; each is on a period already."""

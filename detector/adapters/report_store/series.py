@@ -8,7 +8,7 @@ Known limit: a pane of which nothing was told, because no log event came or beca
 was away for longer than its inputs are kept, looks the same in the history: nothing was observed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +38,13 @@ class ReportMetrics:
         self._store = store
         self._through_ms = through_ms
 
+    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
+        """Return until when all that are known of ``metrics`` are whole; ``None`` for none."""
+        names = {name for metric in metrics if (name := _subject_of(metric)) is not None}
+        subjects = map(self._store.subject, names)
+        parts = {subject.part for subject in subjects if subject is not None}
+        return min(map(self._through_ms, parts), default=None)
+
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
         """Return the datapoints of periods that begin at ``start_ms`` and on until ``end_ms``.
 
@@ -47,15 +54,9 @@ class ReportMetrics:
         pane_ms = self._store.config.pane_ms
         if period_ms <= 0 or period_ms % pane_ms:
             raise ValueError(f"period of {period_ms} ms, expected a multiple of {pane_ms} ms")
-        parts = None
-        if isinstance(metric, InsightRuleMetric):
-            name = f"rule:{metric.rule}"
-        elif (parts := fleet_parts(metric)) is not None:
-            name = f"fleet:{parts[0]}"
-        else:
-            return _EMPTY
-        subject = self._store.subject(name)
-        if subject is None:
+        name = _subject_of(metric)
+        subject = None if name is None else self._store.subject(name)
+        if name is None or subject is None:
             return _EMPTY
         oldest = self._store.oldest_ms - pane_ms
         through = self._through_ms(subject.part)
@@ -73,11 +74,19 @@ class ReportMetrics:
                 merge = metric.metric in _OF_CONTRIBUTORS and period_ms != pane_ms
                 points = read_points(cursor, given, merge=merge)
                 return _known(points.times, points.metrics[metric.metric], points.complete)
+            parts = fleet_parts(metric)
             column, statistic = parts[1:] if parts else (FleetColumn.HOSTS, Statistic.SUM)
             statement = FLEET_COLUMNS[column]
             found = cursor.execute(statement, used(statement, given)).fetchnumpy()
         arrays = {key: np.ma.getdata(array) for key, array in found.items()}
         return _known(arrays["period"], _statistic(arrays, statistic), arrays["complete"])
+
+
+def _subject_of(metric: Metric) -> str | None:
+    if isinstance(metric, InsightRuleMetric):
+        return f"rule:{metric.rule}"
+    parts = fleet_parts(metric)
+    return None if parts is None else f"fleet:{parts[0]}"
 
 
 def _statistic(arrays: Arrays, statistic: Statistic) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ A handler takes the request's members as botocore's model types them (timestamps
 both against the model, so that a handler never sees the wire.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from detector.domain.errors import DetectorError
@@ -31,4 +31,12 @@ class MetricSource(Protocol):
 
         ``start_ms`` is a multiple of a pane and ``period_ms`` too; nothing else is aligned.
         """
+        ...
+
+
+class WholeMetricSource(MetricSource, Protocol):
+    """A source that knows until when metrics are whole; it may grow between two readings."""
+
+    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
+        """Return until when all that are known of ``metrics`` are whole; ``None`` for none."""
         ...

@@ -17,7 +17,7 @@ from detector.domain.metrics.program import Program, Result, compile_queries
 from detector.domain.metrics.queries import Query
 from detector.domain.metrics.series import Metric, Series
 from detector.domain.sentences import plain_name
-from detector.services.cloudwatch.contract import ApiError, Members, MetricSource
+from detector.services.cloudwatch.contract import ApiError, Members, WholeMetricSource
 from detector.services.cloudwatch.metric_pages import cut, position_of, request_digest, token_of
 from detector.services.cloudwatch.metric_requests import (
     INVALID,
@@ -37,6 +37,9 @@ MAX_DATAPOINTS = 100_800
 MAX_COMPUTED = 20_000_000
 """Ours: how many datapoints all steps of one request may make, so that none fills the memory."""
 
+PATIENCE_MS = 60_000
+"""How long a metric that comes late is waited for, so that all are read to the same instant."""
+
 _TIME_ZONE = re.compile(r"[+-]\d{4}", re.ASCII)
 _MS = 1_000
 
@@ -53,7 +56,7 @@ class MetricData:
     """Answers GetMetricData from ``source``; ``now`` gives seconds since the epoch."""
 
     def __init__(
-        self, source: MetricSource, *, now: Callable[[], float], pane_seconds: int
+        self, source: WholeMetricSource, *, now: Callable[[], float], pane_seconds: int
     ) -> None:
         self._source = source
         self._now = now
@@ -121,7 +124,7 @@ class MetricData:
                     f"expected at most {MAX_COMPUTED:,}: increase Period, or ask for less."
                 )
                 raise ApiError(INVALID, message)
-            span = (first, end, period_ms)
+            span = (first, self._end_of_reading(program, first, end, period_ms), period_ms)
             results |= program.evaluate(
                 {metric: read_series(self._source, metric, span) for metric in program.metrics},
                 start_ms=first,
@@ -133,6 +136,19 @@ class MetricData:
             if query.return_data:
                 lines += _lines_of(query, results[query.id])
         return lines
+
+    def _end_of_reading(self, program: Program, first: int, end: int, period_ms: int) -> int:
+        """Return where all metrics stop being read, the same for each.
+
+        A report that comes between two readings would be in one of them alone, and metric math
+        takes what is missing beside a datapoint for 0.
+        """
+        whole = self._source.whole_ms(program.metrics)
+        if whole is None:
+            return end
+        # A partition that brings nothing any more must not hold up the others for good.
+        whole = max(whole, int(self._now() * _MS) - PATIENCE_MS)
+        return min(end, first + max(0, (whole - first) // period_ms) * period_ms)
 
 
 def _by_period(queries: Sequence[Query]) -> list[tuple[int, Program]]:

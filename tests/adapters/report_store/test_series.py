@@ -229,3 +229,16 @@ def test_a_silent_fleet_is_missing() -> None:
             metric = fleet_metric("checkout", column, statistic)
             assert {} == plain(metrics.read(metric, START, FOREVER, PANE))
     store.close()
+
+
+def test_metrics_together_are_whole_until_the_first_of_their_partitions_is_not() -> None:
+    store = filled(reports_of([{("a",): [1.0]}] * 2, rule="early"))
+    store.apply(fetched(reports_of([{("a",): [1.0]}] * 2, rule="late"), part=1), NOW)
+    whole = ReportMetrics(store, {0: START + WINDOW, 1: START + PANE}.__getitem__).whole_ms
+    early, late, never = (
+        InsightRuleMetric(name, RuleMetric.SUM) for name in ("early", "late", "never")
+    )
+    nowhere = FleetMetric("Detector/Fleet", "Unheard", (), "Sum")
+    assert START + WINDOW == whole([early, never, nowhere])
+    assert START + PANE == whole([early, late])
+    assert whole([never, nowhere]) is None

@@ -359,6 +359,42 @@ async def test_what_cannot_be_answered_is_refused_in_clear_words(
     assert (code, message) == await refusal(*asked, **members)
 
 
+class Growing(MetricsInMemory):
+    """A source that gets another minute of everything between two readings."""
+
+    def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
+        found = super().read(metric, start_ms, end_ms, period_ms)
+        for values in self.points.values():
+            values[max(values) + PERIOD] = 9.0
+        return found
+
+
+@pytest.mark.parametrize(
+    ("minutes_later", "expected"), [(0.5, [2.0]), (1.0, [2.0]), (5.0, [2.0, 0.0])]
+)
+async def test_all_metrics_of_a_request_are_read_to_the_same_instant(
+    minutes_later: float, expected: list[float]
+) -> None:
+    """Else the newest minute would be 0 / 9: missing beside a datapoint is 0 in metric math.
+
+    One that brings nothing for a minute by the clock is not waited for any longer.
+    """
+    known = Growing({FAULTS: {START: 2.0}, REQUESTS: {START: 1.0}})
+    known.whole = START + PERIOD
+    now = START / 1000 + 60 + 60 * minutes_later
+    data = MetricData(known, now=lambda: now, pane_seconds=10)
+    answered = await data.get_metric_data(
+        {
+            "MetricDataQueries": [{**M1, "ReturnData": False}, M2, RATIO],
+            "StartTime": at(START),
+            "EndTime": at(START + 10 * PERIOD),
+            "ScanBy": "TimestampAscending",
+        }
+    )
+    [ratio] = answered["MetricDataResults"]
+    assert expected == ratio["Values"]
+
+
 class Costly(MetricsInMemory):
     """A source that gives up."""
 
