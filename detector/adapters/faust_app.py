@@ -270,9 +270,14 @@ class Agents:
     async def _begin_at_the_beginning(self) -> None:
         # Without a commit Faust goes on where it last fetched, and drops what that fetch brought.
         consumer: Any = self._app.consumer
-        for tp, committed in (await consumer.seek_to_committed()).items():
-            if tp.topic in {self._topics.tallies, self._topics.alarms}:
-                begin = committed or (await consumer.earliest_offsets(tp)).get(tp) or 0
-                self._order.begin((tp.topic, tp.partition), begin)
-                if not committed:
-                    await consumer.seek(tp, begin)
+        ours = {self._topics.tallies, self._topics.alarms}
+        found = await consumer.seek_to_committed()
+        committed = {tp: offset for tp, offset in found.items() if tp.topic in ours}
+        fresh = [tp for tp, offset in committed.items() if not offset]
+        # One question for all: each waits behind the fetch that is under way, up to 1.5 s.
+        earliest = await consumer.earliest_offsets(*fresh) if fresh else {}
+        for tp, offset in committed.items():
+            begin = offset or earliest.get(tp) or 0
+            self._order.begin((tp.topic, tp.partition), begin)
+            if not offset:
+                await consumer.seek(tp, begin)

@@ -192,6 +192,17 @@ def test_who_waits_for_an_assignment_is_not_told_why_the_group_refuses() -> None
     assert "check_errors" not in source(driver)
 
 
+def test_how_long_a_fetch_waits_is_told_to_the_client_before_it_starts() -> None:
+    assert "fetch_max_wait_ms=1500" in source(driver.AIOKafkaConsumerThread._create_worker_consumer)
+    assert "self._create_worker_consumer(transport)" in source(
+        driver.AIOKafkaConsumerThread._create_consumer
+    )
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source(AIOKafkaConsumer.start)
+    assert "AIOKafkaConsumerThread(self, loop=self.loop, beacon=self.beacon)" in source(
+        driver.Consumer._new_consumer_thread
+    )
+
+
 def test_a_gap_is_booked_by_one_method_and_what_is_committed_found_by_another() -> None:
     """Both are replaced: the book counts the record behind a gap as acknowledged, unread."""
     assert ["tp", "offset_from", "offset_to"] == parameters(Consumer._add_gap)

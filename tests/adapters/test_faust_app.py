@@ -141,8 +141,9 @@ class World:
     async def _seek_to_committed(self) -> dict[Any, int | None]:
         return {TP(topic, partition): None for topic, partition in (TALLIES, ALARMS, ("logs", 0))}
 
-    async def _earliest_offsets(self, tp: TP) -> dict[TP, int]:
-        return {tp: BEGIN}
+    async def _earliest_offsets(self, *tps: TP) -> dict[TP, int]:
+        assert TP("logs", 0) not in tps
+        return dict.fromkeys(tps, BEGIN)
 
     async def _seek(self, tp: TP, offset: int) -> None:
         self.sought.append((tp.topic, offset))
