@@ -34,16 +34,24 @@ class Expressions:
         self._attribute_by_name = attribute_by_name
         self.kind_by_name = dict(layout.members)
         self._constants = constants
+        self._variables: dict[str, str] = {}
+
+    def assign(self, variable: str, expression: str) -> str:
+        """Return the assignment; from then on ``variable`` is read instead of ``expression``."""
+        self._variables[expression] = variable
+        return f"{variable} = {expression}"
 
     def value(self, name: str) -> str:
         """Return the value of a member that is there."""
         expression = f"r.{self._attribute_by_name[name]}"
-        return f"{expression}[0]" if self.kind_by_name[name] is Kind.LONE else expression
+        expression = f"{expression}[0]" if self.kind_by_name[name] is Kind.LONE else expression
+        return self._variables.get(expression, expression)
 
     def amount(self, name: str) -> str:
         """Return the value as a float."""
         value = self.value(name)
-        return f"float({value})" if self.kind_by_name[name] is Kind.INTEGER else value
+        expression = f"float({value})" if self.kind_by_name[name] is Kind.INTEGER else value
+        return self._variables.get(expression, expression)
 
     def key(self, name: str) -> str:
         """Return the value as a contributor's key."""

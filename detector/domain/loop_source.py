@@ -150,8 +150,10 @@ class LoopSource:
             yield "   tally.duplicates += 1"
             yield "   continue"
         service = self._write.value(layout.service) if layout.service else "DEFAULT_SERVICE"
-        yield f"  host = {self._write.value(layout.host)}; service = {service}"
-        yield f"  zone = {self._write.value(layout.zone_id or layout.zone_name or '')}"
+        zone = self._write.value(layout.zone_id or layout.zone_name or "")
+        yield f"  {self._write.assign('host', self._write.value(layout.host))}"
+        yield f"  {self._write.assign('service', service)}"
+        yield f"  {self._write.assign('zone', zone)}"
         yield "  try:"
         yield "   row = rows[host]"
         yield f"   if row[{ZONE}] != zone or row[{SERVICE}] != service: raise KeyError"
@@ -166,7 +168,7 @@ class LoopSource:
         requests = self._write.amount(layout.requests) if layout.requests else "1.0"
         yield f"  row[{REQUESTS}] += {requests}"
         if layout.fault:
-            yield f"  faults = {self._write.amount(layout.fault)}"
+            yield f"  {self._write.assign('faults', self._write.amount(layout.fault))}"
         elif layout.status:
             yield f"  faults = {requests} if {self._write.value(layout.status)} >= 500 else 0"
         if layout.fault or layout.status:
@@ -181,7 +183,7 @@ class LoopSource:
             if self._mapping.slow_threshold_ms_by_service:
                 threshold = f"SLOW_BY_SERVICE.get(service, {threshold})"
             microseconds = US_BY_UNIT[self._mapping.latency_unit]
-            yield f"  latency = {self._write.value(layout.latency)}"
+            yield f"  {self._write.assign('latency', self._write.value(layout.latency))}"
             yield f"  row[{LATENCY_US}] += latency * {microseconds!r}"
             if layout.requests:
                 yield f"  row[{UNTIMED}] += {requests} - 1.0"
@@ -189,7 +191,8 @@ class LoopSource:
         else:
             yield f"  row[{UNTIMED}] += {requests}"
         if layout.connection_failure:
-            yield f"  failures = {self._write.amount(layout.connection_failure)}"
+            failures = self._write.amount(layout.connection_failure)
+            yield f"  {self._write.assign('failures', failures)}"
             yield f"  if failures: row[{CONNECTION_FAILURES}] += failures"
 
     def _contributions(self) -> Iterator[str]:

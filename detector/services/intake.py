@@ -112,9 +112,20 @@ class Intake:
     def take(self, messages: Sequence[Message], tally: PartitionTally) -> IntakeResult:
         """Count ``messages``, in offset order, into ``tally``."""
         result = IntakeResult()
+        begin = 0
+        while begin < len(messages):
+            begin += self._take_some(messages[begin:], tally, result)
+        return result
+
+    def _take_some(
+        self, messages: Sequence[Message], tally: PartitionTally, result: IntakeResult
+    ) -> int:
+        """Count all of ``messages``, or as many as teach the first loop; return how many."""
         books = tally.books()
         self._prepare(books)
         loops = [loop for loop in self._loops if any(loop.book is book for book in books)]
+        if not loops:
+            return self._read_until_taught(messages, tally, result)
         refused = [0] * len(loops)
 
         def read(batch: Sequence[Message], at: int) -> None:
@@ -130,12 +141,22 @@ class Intake:
             loops[at].run(batch, tally, pass_on)
 
         read(messages, 0)
-        typed = len(messages) - refused[-1] if loops else 0
+        typed = len(messages) - refused[-1]
         if typed:
             result.envelopes[Envelope.EMF, "event"] += typed
             result.times[TimeSource.EMF] += typed
         self._favour(loops, len(messages), refused)
-        return result
+        return len(messages)
+
+    def _read_until_taught(
+        self, messages: Sequence[Message], tally: PartitionTally, result: IntakeResult
+    ) -> int:
+        known = len(self._loops)
+        for count, message in enumerate(messages, start=1):
+            self._read_tolerantly(message, tally, result)
+            if len(self._loops) > known:
+                return count
+        return len(messages)
 
     def _favour(self, loops: list[_Loop], count: int, refused: list[int]) -> None:
         """Try first the loop that read most of the last batch.
