@@ -80,8 +80,7 @@ def unique_prefix() -> str:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[RealKafka]:
     """One real Kafka for the whole run; tests keep apart by ``unique_prefix``."""
-    if parts := real_kafka.missing_parts():
-        neighbours.give_up(parts)
+    real_kafka.require()
     with RealKafka() as broker:
         yield broker
 
@@ -89,8 +88,7 @@ def kafka() -> Iterator[RealKafka]:
 @pytest.fixture
 def private_kafka() -> Iterator[RealKafka]:
     """A real Kafka for one test alone, which may stop, kill and restart it."""
-    if parts := real_kafka.missing_parts():
-        neighbours.give_up(parts)
+    real_kafka.require()
     with RealKafka() as broker:
         yield broker
 

@@ -23,7 +23,7 @@ from detector.adapters.executors import (
 )
 from detector.adapters.health_server import HealthServer
 from detector.adapters.logs import configure_logging
-from detector.bootstrap.brokers import aiokafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.domain.budgets import BucketLimits
 from detector.settings import Settings
@@ -40,7 +40,7 @@ class Actuator:
         self._ready = False
         section = settings.actuator
         self._telemetry = Telemetry(settings, self._clock, dry_run=section.executor == "dry-run")
-        client = aiokafka_of(settings)
+        client = Brokers(settings).aiokafka()
         topics = settings.topic_names()
         self._control = ControlLog(topics.control, client=client, clock=lambda: steady(self._clock))
         self._config = ActuatorConfig(

@@ -28,7 +28,7 @@ from detector.adapters.report_store import ReportFollower, ReportMetrics, Report
 from detector.adapters.report_store.follower import FollowerSettings
 from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms, recent_metrics
 from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store_config
-from detector.bootstrap.brokers import aiokafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.budgets import SteadyTime
@@ -51,7 +51,7 @@ class ApiProcess:
         self._settings = settings
         self._clock = Clock()
         self._telemetry = Telemetry(settings, self._clock)
-        self._client = aiokafka_of(settings)
+        self._client = Brokers(settings).aiokafka()
         self._topics = settings.topic_names()
         self._rules = followed_rules(settings, self._steady, self._notify)
         self._control = ControlLog(

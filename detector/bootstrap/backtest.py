@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from detector.adapters.recordings import LineRecording, ParquetRecording, TopicRecording
 from detector.adapters.rule_files import load_rules
-from detector.bootstrap.brokers import librdkafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.live_rules import tally_settings
 from detector.domain.vocabulary import Mode
 from detector.services.backtest import Configuration, backtest
@@ -41,7 +41,7 @@ def run_backtest(
 def _recording(source: str, span: TimeRange, settings: Settings) -> Recording:
     if source.startswith(TOPIC_PREFIX):
         return TopicRecording(
-            librdkafka_of(settings),
+            Brokers(settings).librdkafka(),
             source.removeprefix(TOPIC_PREFIX),
             span,
             timeout_seconds=settings.kafka.request_timeout_seconds,

@@ -2,22 +2,34 @@
 
 from typing import Any
 
+import faust.auth
+
 from detector.adapters import aiokafka_repairs
-from detector.adapters.kafka_security import Security, aiokafka_client, librdkafka_client
+from detector.adapters.kafka_security import (
+    Security,
+    aiokafka_client,
+    faust_credentials,
+    librdkafka_client,
+)
 from detector.settings import Settings
 
 
-def security_of(settings: Settings) -> Security:
-    """Return how to talk to the brokers, with the password read from its file."""
-    return Security(**settings.security.values())
+class Brokers:
+    """Where the brokers are and how to talk to them; a password is read from its file once."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._address = settings.broker
+        self._security = Security(**settings.security.values())
 
-def aiokafka_of(settings: Settings) -> dict[str, Any]:
-    """Return the arguments of aiokafka's clients, all of which wait for a broker to be named."""
-    aiokafka_repairs.install()
-    return aiokafka_client(settings.broker, security_of(settings))
+    def aiokafka(self) -> dict[str, Any]:
+        """Return the arguments of aiokafka's clients, all of which wait for a broker's name."""
+        aiokafka_repairs.install()
+        return aiokafka_client(self._address, self._security)
 
+    def librdkafka(self) -> dict[str, Any]:
+        """Return the connection properties of confluent-kafka's clients."""
+        return librdkafka_client(self._address, self._security)
 
-def librdkafka_of(settings: Settings) -> dict[str, Any]:
-    """Return the connection properties of confluent-kafka's clients."""
-    return librdkafka_client(settings.broker, security_of(settings))
+    def faust_credentials(self) -> faust.auth.Credentials | None:
+        """Return Faust's ``broker_credentials``; ``None`` for a broker that asks for nothing."""
+        return faust_credentials(self._security)

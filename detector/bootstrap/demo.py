@@ -245,37 +245,34 @@ class _Demo:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let every signal to end act as Ctrl-C does, once: nothing must cut the taking down short."""
+def _signals_to(react: Callable[[int, object], object]) -> Iterator[None]:
+    """Let ``react`` hear of every signal to end; only the main thread can, others hear of none."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _interrupt) for number in _END_SIGNALS}
+    before = {number: signal.signal(number, react) for number in _END_SIGNALS}
     try:
         yield
     finally:
         for number, reaction in before.items():
             signal.signal(number, reaction)
+
+
+def _stopped_by_signals() -> contextlib.AbstractContextManager[None]:
+    """Let every signal to end act as Ctrl-C does, once: nothing must cut the taking down short."""
+    return _signals_to(_interrupt)
 
 
 @contextlib.contextmanager
 def _interruptions_later() -> Iterator[None]:
     """Hold signals up while a process is started, until somebody knows that it must be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda which, _: came.append(which))
-        for number in _END_SIGNALS
-    }
     try:
-        yield
+        with _signals_to(lambda number, _: came.append(number)):
+            yield
     finally:
-        for number, reaction in before.items():
-            signal.signal(number, reaction)
-        for which in came[:1]:
-            signal.raise_signal(which)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def _interrupt(*_: object) -> None:

@@ -14,7 +14,7 @@ from detector.adapters.report_store import (
     load_range,
     read_range,
 )
-from detector.bootstrap.brokers import aiokafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.domain.metrics.closed_windows import ClosedWindow
 from detector.domain.metrics.ranges import RangeReport, RangeRequest
 from detector.domain.notices import HistoryTroubled, NoticeListener
@@ -123,6 +123,6 @@ def store_config(settings: Settings, path: Path | None) -> StoreConfig:
 def _follower_settings(settings: Settings, tell_from_ms: int) -> FollowerSettings:
     return FollowerSettings(
         topic=settings.topic_names().reports,
-        client=aiokafka_of(settings),
+        client=Brokers(settings).aiokafka(),
         tell_from_ms=tell_from_ms,
     )

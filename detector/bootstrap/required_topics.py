@@ -11,7 +11,7 @@ from collections.abc import Collection
 from confluent_kafka import KafkaException
 
 from detector.adapters.topic_admin import TopicAdmin, TopicAdminError
-from detector.bootstrap.brokers import librdkafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.settings import Settings
 
 _ASK_SECONDS = 5.0
@@ -43,7 +43,7 @@ def _require(settings: Settings, needed: Collection[str], inputs: Collection[str
     topics = settings.topic_names()
     read_by_others = {topics.decisions, topics.dead_letters}
     wanted = {spec.name: spec.partitions for spec in topics.specs() if spec.name in needed}
-    admin = TopicAdmin(librdkafka_of(settings), timeout_seconds=_ASK_SECONDS)
+    admin = TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=_ASK_SECONDS)
     try:
         found = admin.partitions([*wanted, *inputs])
     except KafkaException:

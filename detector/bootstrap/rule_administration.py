@@ -8,7 +8,7 @@ from detector.adapters.clock import Clock
 from detector.adapters.control_log import ControlLog
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.topic_admin import TopicAdmin
-from detector.bootstrap.brokers import aiokafka_of, librdkafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.domain.errors import DetectorError
@@ -31,12 +31,12 @@ async def open_rule_admin(
     ``lenient`` lets definitions through that CloudWatch would refuse for a mere number.
     ``DetectorError`` when the control topic does not exist or cannot be read to its end.
     """
-    topic, clock = settings.topic_names().control, Clock()
+    brokers, topic, clock = Brokers(settings), settings.topic_names().control, Clock()
     patience = settings.kafka.request_timeout_seconds
-    admin = TopicAdmin(librdkafka_of(settings), timeout_seconds=patience)
+    admin = TopicAdmin(brokers.librdkafka(), timeout_seconds=patience)
     if not await asyncio.to_thread(admin.show, [topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
-    client = aiokafka_of(settings)
+    client = brokers.aiokafka()
     rules = followed_rules(settings, lambda: steady(clock), listener)
     log = ControlLog(topic, client=client, clock=lambda: steady(clock), listener=rules)
     publisher = KafkaPublisher(client, client_id=f"{settings.topic_names().app_id}-rules")

@@ -19,10 +19,9 @@ from detector.adapters.control_log import ControlLog
 from detector.adapters.faust_app import Agents
 from detector.adapters.faust_settings import FaustSettings, create_app
 from detector.adapters.health_server import HealthServer
-from detector.adapters.kafka_security import faust_credentials
 from detector.adapters.publisher import KafkaPublisher
 from detector.adapters.rule_files import load_rules
-from detector.bootstrap.brokers import aiokafka_of, librdkafka_of, security_of
+from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules, tally_settings
 from detector.domain.budgets import SteadyTime
@@ -55,7 +54,8 @@ class Worker:
         self._sources: dict[str, int] = {}
         book = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
         self._telemetry = Telemetry(settings, self._clock)
-        client = aiokafka_of(settings)
+        self._brokers = Brokers(settings)
+        client = self._brokers.aiokafka()
         self._publisher = KafkaPublisher(client, client_id=f"{self._topics.app_id}-publisher")
         self._live = followed_rules(settings, self._steady, self._telemetry, book)
         self._control = ControlLog(
@@ -91,7 +91,7 @@ class Worker:
             app_id=self._topics.app_id,
             worker_id=settings.worker_id,
             data_dir=self._folder.name,
-            security=faust_credentials(security_of(settings)),
+            security=self._brokers.faust_credentials(),
             session_timeout_seconds=settings.kafka.session_timeout_seconds,
             heartbeat_seconds=settings.kafka.heartbeat_seconds,
             commit_interval_seconds=settings.kafka.commit_interval_seconds,
@@ -150,7 +150,7 @@ class Worker:
         return install(
             self.app,
             BulkConfig(
-                client=librdkafka_of(settings),
+                client=self._brokers.librdkafka(),
                 bulk_topics=frozenset(settings.input_topics),
                 start=settings.input.start,
                 start_ms=lambda: int(self._clock.now() * 1000) - window_ms,

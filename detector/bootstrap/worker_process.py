@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 from typing import Any
 
 import faust
@@ -49,10 +50,9 @@ def run(worker: Worker, broker: str) -> int:
 
 def end_after_crash(app: faust.App) -> None:
     """End the process ``CRASH_SECONDS`` after ``app`` has crashed; for a thread of its own."""
-    pause = threading.Event()
     while not app.crashed:
-        pause.wait(CRASH_CHECK_SECONDS)
-    pause.wait(CRASH_SECONDS)
+        time.sleep(CRASH_CHECK_SECONDS)
+    time.sleep(CRASH_SECONDS)
     fatal("faust did not stop after its crash", app.crash_reason or RuntimeError("crashed"))
 
 

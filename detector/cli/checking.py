@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from detector.adapters.rule_files import read_rules
-from detector.bootstrap.brokers import aiokafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json, warning_line
@@ -58,7 +58,7 @@ def check(config: Path | None, output: Output) -> int:
 def _security_faults(settings: Settings) -> list[Fault]:
     """Open every file and import the callback that a worker would."""
     try:
-        aiokafka_of(settings)
+        Brokers(settings).aiokafka()
     except OperatorError as error:
         return list(error.faults)
     return []

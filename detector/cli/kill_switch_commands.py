@@ -6,7 +6,7 @@ import getpass
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import ControlLog, write_kill_switch
 from detector.adapters.topic_admin import TopicAdmin
-from detector.bootstrap.brokers import aiokafka_of, librdkafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json
@@ -23,7 +23,7 @@ def switch(settings: Settings, *, engaged: bool, reason: str, by: str | None) ->
     asyncio.run(
         write_kill_switch(
             _control_topic(settings),
-            client=aiokafka_of(settings),
+            client=Brokers(settings).aiokafka(),
             engaged=engaged,
             reason=reason,
             by=by or _user(),
@@ -58,7 +58,7 @@ async def _read(settings: Settings) -> ControlView:
     def steady() -> SteadyTime:
         return SteadyTime(wall=clock.now(), monotonic=clock.monotonic())
 
-    log = ControlLog(_control_topic(settings), client=aiokafka_of(settings), clock=steady)
+    log = ControlLog(_control_topic(settings), client=Brokers(settings).aiokafka(), clock=steady)
     await log.start()
     try:
         await log.wait_known(settings.kafka.request_timeout_seconds)
@@ -71,7 +71,7 @@ def _control_topic(settings: Settings) -> str:
     """Return its name once it is there: a client would wait for it in vain."""
     topic = settings.topic_names().control
     patience = settings.kafka.request_timeout_seconds
-    if not TopicAdmin(librdkafka_of(settings), timeout_seconds=patience).show([topic]):
+    if not TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=patience).show([topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
     return topic
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from detector.adapters.tailing import Tail, TailedRecord
-from detector.bootstrap.brokers import librdkafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import console, safe
@@ -44,7 +44,7 @@ def tail(
     limit: int,
 ) -> int:
     """Print records until Ctrl-C, the limit, or the end when not following."""
-    client = librdkafka_of(settings)
+    client = Brokers(settings).librdkafka()
     name = f"{settings.topic_prefix}{topic}"
     screen = console()
     try:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from detector.adapters.clock import Clock
 from detector.adapters.control_log import write_kill_switch
 from detector.adapters.topic_admin import TopicAdmin
-from detector.bootstrap.brokers import aiokafka_of, librdkafka_of
+from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
@@ -48,7 +48,7 @@ def create(settings: Settings, output: Output) -> int:
         asyncio.run(
             write_kill_switch(
                 topics.control,
-                client=aiokafka_of(settings),
+                client=Brokers(settings).aiokafka(),
                 engaged=False,
                 reason="topics created",
                 by="detector topics create",
@@ -113,4 +113,4 @@ def show(settings: Settings, output: Output) -> int:
 
 def _admin(settings: Settings) -> TopicAdmin:
     patience = settings.kafka.request_timeout_seconds
-    return TopicAdmin(librdkafka_of(settings), timeout_seconds=patience)
+    return TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=patience)

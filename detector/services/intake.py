@@ -112,9 +112,9 @@ class Intake:
     def take(self, messages: Sequence[Message], tally: PartitionTally) -> IntakeResult:
         """Count ``messages``, in offset order, into ``tally``."""
         result = IntakeResult()
-        begin = 0
-        while begin < len(messages):
-            begin += self._take_some(messages[begin:], tally, result)
+        rest = messages
+        while rest:
+            rest = rest[self._take_some(rest, tally, result) :]
         return result
 
     def _take_some(

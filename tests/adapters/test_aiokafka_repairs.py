@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaConnectionError
 
 from detector.adapters import aiokafka_repairs
 from tests.support import kafka as real_kafka
-from tests.support import neighbours
 from tests.support.kafka import RealKafka
 
 FLAPPING = {"broker.session.timeout.ms": 2_000, "broker.heartbeat.interval.ms": 6_000}
@@ -19,8 +18,7 @@ FLAPPING = {"broker.session.timeout.ms": 2_000, "broker.heartbeat.interval.ms": 
 
 @pytest.fixture(scope="module")
 def flapping() -> Iterator[RealKafka]:
-    if parts := real_kafka.missing_parts():
-        neighbours.give_up(parts)
+    real_kafka.require()
     with RealKafka(FLAPPING) as broker:
         yield broker
 

@@ -32,7 +32,6 @@ from detector.domain.errors import SettingsError
 from detector.domain.topics import TopicSpec
 from detector.settings import load
 from tests.support import kafka as real_kafka
-from tests.support import neighbours
 from tests.support.kafka import RealKafka
 from tests.support.ports import free_ports
 
@@ -148,8 +147,7 @@ class SecuredKafka:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    if parts := real_kafka.missing_parts():
-        neighbours.give_up(parts)
+    real_kafka.require()
     folder = tmp_path_factory.mktemp("tls")
     certificates(folder)
     broker = RealKafka()

@@ -11,11 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "deploy" / "requirements.lock"
 DEV = ROOT / "deploy" / "requirements-dev.lock"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
-# Hosts of public package registries; the escapes keep this file itself free of them.
-REGISTRY = re.compile(
-    rb"pypi\.org|pythonhosted\.org|crates\.io|npmjs\.(?:org|com)|proxy\.golang\.org"
-    rb"|repo\d?\.maven|maven\.org|deb\.debian\.org"
-)
+# Hosts of public package registries, their dots left out to keep this file itself free of them.
+_HOSTS = (
+    rb"pypi org", rb"pythonhosted org", rb"crates io", rb"npmjs (?:org|com)", rb"proxy golang org",
+    rb"repo\d? maven", rb"maven org", rb"deb debian org",
+)  # fmt: skip
+REGISTRY = re.compile(b"|".join(host.replace(b" ", rb"\.") for host in _HOSTS))
 
 
 def canonical(name: str) -> str:

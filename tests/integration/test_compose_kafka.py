@@ -15,7 +15,6 @@ import yaml
 from confluent_kafka.admin import AdminClient
 
 from tests.support import kafka as real_kafka
-from tests.support import neighbours
 from tests.support.ports import LOOPBACK, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,8 +40,7 @@ def moved_environment(data: Path) -> tuple[dict[str, str], list[str]]:
 @pytest.mark.slow
 def test_kafka_starts_with_the_variables_of_the_file(tmp_path: Path) -> None:
     """The configuration is rendered into an empty folder, as on the file's tmpfs."""
-    if parts := real_kafka.missing_parts():
-        neighbours.give_up(parts)
+    real_kafka.require()
     environment, clients = moved_environment(tmp_path / "data")
     folders = {name: tmp_path / name for name in ("default", "mounted", "final")}
     for folder in folders.values():

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_sasl import create_topics
 from tests.support import kafka as real_kafka
-from tests.support import neighbours
 from tests.support.deployment import Deployment
 from tests.support.kafka import RealKafka
 
@@ -15,8 +13,7 @@ from tests.support.kafka import RealKafka
 @pytest.fixture
 def strict() -> Iterator[RealKafka]:
     """A broker that wants longer sessions than the default settings ask for."""
-    if parts := real_kafka.missing_parts():
-        neighbours.give_up(parts)
+    real_kafka.require()
     with RealKafka({"group.min.session.timeout.ms": 60_000}) as broker:
         yield broker
 
@@ -25,8 +22,6 @@ def strict() -> Iterator[RealKafka]:
 def test_a_session_that_the_broker_does_not_allow_ends_the_worker_with_the_reason(
     strict: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
-    env = {"DETECTOR_BROKER": strict.bootstrap, "DETECTOR_TOPIC_PREFIX": unique_prefix}
-    assert 0 == create_topics(env).returncode
-    with Deployment(strict.bootstrap, unique_prefix, tmp_path, env).process("run", "w") as worker:
+    with Deployment(strict.bootstrap, unique_prefix, tmp_path).process("run", "w") as worker:
         assert worker.wait(seconds=30) in {1, 70}
         assert "the worker must stop: [Error 26] InvalidSessionTimeout" in worker.tail()

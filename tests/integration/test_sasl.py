@@ -24,6 +24,7 @@ from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
 from tests.support.ports import LOOPBACK, free_ports
 from tests.support.producing import PacedProducer
+from tests.support.worker import DetectorProcess
 
 USER, PASSWORD = "detector", "correct horse 1$ battery"
 EVENTS = 6_000
@@ -216,6 +217,13 @@ def test_topics_are_created_and_events_counted_by_whoever_can_prove_who_they_are
     assert PASSWORD not in (tmp_path / "worker-0.log").read_text()
 
 
+def ends_without_a_broker(process: DetectorProcess, *, seconds: float) -> None:
+    """Assert that the process ends by itself, and that its last line says why."""
+    assert 4 == process.wait(seconds=seconds)
+    last = process.events()[-1]
+    assert ("broker unreachable", "critical") == (last["event"], last["level"])
+
+
 @pytest.mark.kafka
 @pytest.mark.timeout(120)
 def test_a_wrong_password_ends_with_a_clear_line_and_never_shows_itself(
@@ -229,9 +237,7 @@ def test_a_wrong_password_ends_with_a_clear_line_and_never_shows_itself(
     assert 4 == done.returncode
     assert "[security]" in done.stderr
     with deployment.process("run", "worker-0") as worker:
-        assert 4 == worker.wait(seconds=30)
-        last = worker.events()[-1]
-        assert ("broker unreachable", "critical") == (last["event"], last["level"])
+        ends_without_a_broker(worker, seconds=30)
     assert wrong not in done.stdout + done.stderr + (tmp_path / "worker-0.log").read_text()
 
 
@@ -246,7 +252,5 @@ def test_a_refused_token_ends_with_a_line_that_tells_the_refusal(
     deployment = Deployment(guarded.bootstrap, unique_prefix, tmp_path, env)
     for role in ("run", "actuate"):
         with deployment.process(role, role) as process:
-            assert 4 == process.wait(seconds=60)
-            last = process.events()[-1]
-            assert ("broker unreachable", "critical") == (last["event"], last["level"])
+            ends_without_a_broker(process, seconds=60)
             assert "the broker refused the token" in process.tail()

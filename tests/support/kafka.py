@@ -72,6 +72,12 @@ def jars() -> Path:
     return folder
 
 
+def require() -> None:
+    """Give up on the test that asks for a real Kafka where there can be none."""
+    if parts := missing_parts():
+        neighbours.give_up(parts)
+
+
 class RealKafka:
     """One broker; use it as a context manager, or ``start`` ... ``close``.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from detector.adapters.metrics.families import Families
+from detector.adapters.metrics.families import Families, new_registry
 from detector.domain import notices
 from detector.domain.detectors.roster import detector_names
 from detector.domain.rule_log import RuleObjection
@@ -57,7 +57,7 @@ class Metrics(Families):
         build: Mapping[str, str] | None = None,
         config_hash: str = "",
     ) -> None:
-        super().__init__()
+        super().__init__(new_registry())
         self._topics = frozenset(topics)
         known = (*(detector_names() if detectors is None else detectors), OTHER)
         self._active: dict[str, set[str]] = {name: set() for name in known}

@@ -1,4 +1,4 @@
-"""Families of metrics in a registry of their own; every series is there from the start, as 0."""
+"""Families of metrics; every series is there from the start, as 0."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,8 @@ from prometheus_client import (
 class Families:
     """Makes families in ``registry``, which is what an exporter shows."""
 
-    def __init__(self) -> None:
-        # Creation times would double the exposition, and nobody asks a detector for them.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry(auto_describe=True)
-        ProcessCollector(registry=self.registry)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
 
     def _counter(self, name: str, text: str, **labels: Sequence[str]) -> Counter:
         metric = Counter(name, text, list(labels), registry=self.registry)
@@ -42,6 +39,15 @@ class Families:
 
     def _info(self, name: str, text: str, values: Mapping[str, str]) -> None:
         Info(name, text, registry=self.registry).info(dict(values))
+
+
+def new_registry() -> CollectorRegistry:
+    """Return the registry of an exporter, with the figures of the process."""
+    # Creation times would double the exposition, and nobody asks a detector for them.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry(auto_describe=True)
+    ProcessCollector(registry=registry)
+    return registry
 
 
 def _start_at_zero(

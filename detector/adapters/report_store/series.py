@@ -40,8 +40,7 @@ class ReportMetrics:
 
     def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
         """Return until when all that are known of ``metrics`` are whole; ``None`` for none."""
-        names = {name for metric in metrics if (name := _subject_of(metric)) is not None}
-        subjects = map(self._store.subject, names)
+        subjects = [self._store.subject(_name_of(metric)) for metric in metrics]
         parts = {subject.part for subject in subjects if subject is not None}
         return min(map(self._through_ms, parts), default=None)
 
@@ -54,9 +53,9 @@ class ReportMetrics:
         pane_ms = self._store.config.pane_ms
         if period_ms <= 0 or period_ms % pane_ms:
             raise ValueError(f"period of {period_ms} ms, expected a multiple of {pane_ms} ms")
-        name = _subject_of(metric)
-        subject = None if name is None else self._store.subject(name)
-        if name is None or subject is None:
+        name = _name_of(metric)
+        subject = self._store.subject(name)
+        if subject is None:
             return _EMPTY
         oldest = self._store.oldest_ms - pane_ms
         through = self._through_ms(subject.part)
@@ -82,11 +81,12 @@ class ReportMetrics:
         return _known(arrays["period"], _statistic(arrays, statistic), arrays["complete"])
 
 
-def _subject_of(metric: Metric) -> str | None:
+def _name_of(metric: Metric) -> str:
+    """Return the subject's name; that of a metric which no fleet has is empty, and nobody's."""
     if isinstance(metric, InsightRuleMetric):
         return f"rule:{metric.rule}"
     parts = fleet_parts(metric)
-    return None if parts is None else f"fleet:{parts[0]}"
+    return f"fleet:{parts[0]}" if parts else ""
 
 
 def _statistic(arrays: Arrays, statistic: Statistic) -> NDArray[np.float64]:
