@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detector.domain.events import LogEvent
-from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.rules import (
+from detector.core.vocabulary import Envelope, TimeSource
+from detector.ingest.intake import Intake, IntakeResult
+from detector.logs.events import LogEvent
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.rules.rules import (
     Aggregate,
     ContributorRule,
     Filter,
@@ -17,11 +19,9 @@ from detector.domain.rules import (
     Ratio,
     RuleBook,
 )
-from detector.domain.tallies import PaneRecord, encode_pane_record
-from detector.domain.vocabulary import Envelope, TimeSource
-from detector.domain.windows import WindowTimes
-from detector.services.intake import Intake, IntakeResult
-from detector.stages.tally import PartitionTally, TallyLimits
+from detector.tables.pane_records import PaneRecord, encode_pane_record
+from detector.tables.tally import PartitionTally, TallyLimits
+from detector.tables.windows import WindowTimes
 
 START = 1_700_000_000_000
 """A pane boundary of every length of pane that tests use, in epoch milliseconds."""

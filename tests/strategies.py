@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from detector.domain.rules import FieldPath, Filter, Operator, Percentiles, Ratio, RuleBook
+from detector.rules.rules import FieldPath, Filter, Operator, Percentiles, Ratio, RuleBook
 from tests.builders import START, Message, rule
 
 DEEP = "[" * 40 + "]" * 40

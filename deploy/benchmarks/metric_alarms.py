@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from detector.domain.metric_alarms.alarm_model import AlarmKind
-from detector.domain.metric_alarms.alarm_records import ALARM, AlarmRecord, encode_record
-from detector.domain.metric_alarms.contributor_standings import ContributorWindow
-from detector.domain.metrics.closed_windows import ClosedWindow
-from detector.domain.metrics.series import FleetMetric, Metric, Series
-from detector.services.metric_alarms import LogRecord, MetricAlarms, MetricAlarmSettings
-from detector.services.recent_metrics import RecentMetrics
+from detector.cloudwatch.alarms.alarm_model import AlarmKind
+from detector.cloudwatch.alarms.alarm_records import ALARM, AlarmRecord, encode_record
+from detector.cloudwatch.alarms.contributor_standings import ContributorWindow
+from detector.cloudwatch.alarms.recent_datapoints import RecentMetrics
+from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms, MetricAlarmSettings
+from detector.cloudwatch.metrics.closed_windows import ClosedWindow
+from detector.cloudwatch.metrics.series import FleetMetric, Metric, Series
 
 ALARMS = 10_000
 SLIDES = 20

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from detector.domain.tallies import decode_pane_record
+from detector.tables.pane_records import decode_pane_record
 from tests.support.deployment import Deployment
 from tests.support.recount import read_topic
 from tests.support.worker import DetectorProcess, wait_for

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from detector.adapters.report_store import Fetched, ReportMetrics, ReportStore, StoreConfig
-from detector.adapters.report_store.ranges import read_range
-from detector.domain.metrics.ranges import RangeRequest, RankOrder
-from detector.domain.metrics.series import InsightRuleMetric, RuleMetric
-from detector.domain.reports import REPORT_SCHEMA, PaneReport, Report, ReportContributor
+from detector.cloudwatch.history import Fetched, ReportMetrics, ReportStore, StoreConfig
+from detector.cloudwatch.history.ranges import read_range
+from detector.cloudwatch.metrics.ranges import RangeRequest, RankOrder
+from detector.cloudwatch.metrics.series import InsightRuleMetric, RuleMetric
+from detector.tables.reports import REPORT_SCHEMA, PaneReport, Report, ReportContributor
 
 PANE_MS, WINDOW_MS, START_MS = 10_000, 60_000, 1_700_000_040_000 // 60_000 * 60_000
 BATCH = 2_000

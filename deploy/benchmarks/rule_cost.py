@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 from deploy.benchmarks.backlogs import write_rules
-from detector.adapters.rule_files import load_rules
-from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.rules import RuleBook
-from detector.domain.windows import WindowTimes
 from detector.gameday.emf import bench_bodies, bench_events
-from detector.services.intake import Intake
-from detector.stages.tally import PartitionTally, TallyLimits
+from detector.ingest.intake import Intake
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.rules.rule_files import load_rules
+from detector.rules.rules import RuleBook
+from detector.tables.tally import PartitionTally, TallyLimits
+from detector.tables.windows import WindowTimes
 from tests.builders import START, Message
 
 EVENTS = 100_000

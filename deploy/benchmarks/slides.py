@@ -8,12 +8,12 @@ import random
 import time
 from collections.abc import Sequence
 
-from detector.domain.tallies import TALLY_SCHEMA, PaneRecord
-from detector.domain.tally_columns import fleet_panes
-from detector.domain.vocabulary import ClosedBy
-from detector.domain.windows import WindowTimes
-from detector.stages.evaluate import EvaluateConfig, Evaluator
-from detector.stages.merge import Merge
+from detector.core.vocabulary import ClosedBy
+from detector.detection.evaluate import EvaluateConfig, Evaluator
+from detector.tables.merge import Merge
+from detector.tables.pane_encoding import fleet_panes
+from detector.tables.pane_records import TALLY_SCHEMA, PaneRecord
+from detector.tables.windows import WindowTimes
 
 HOSTS = 20_000
 SOURCES = 4

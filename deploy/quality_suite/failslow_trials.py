@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from deploy.quality_suite.failslow_data import Cluster
 from deploy.quality_suite.failslow_score import NEVER, Score, score, shortfalls
-from detector.domain import detector_constants as constants
-from detector.domain.fleet_noise import FleetNoise
-from detector.domain.latency_tuning import SHIPPED, LatencyTuning
-from detector.domain.peer_ratios import log_ratios
-from detector.domain.slow_evidence import SlowEvidence
+from detector.detection import constants
+from detector.detection.fleet_noise import FleetNoise
+from detector.detection.latency_tuning import SHIPPED, LatencyTuning
+from detector.detection.peer_ratios import log_ratios
+from detector.detection.slow_evidence import SlowEvidence
 
 MOVED = (0.75, 1.25)
 CHOICES = (4.0, 5.0, 6.3, 8.0, 10.0, 12.5, 16.0, 20.0, 25.0, 32.0)

@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.quality_suite.failslow_data import Cluster, Message
-from detector.domain.alarm_config import EvaluateConfig
-from detector.domain.budgets import SteadyTime
-from detector.domain.control import ControlView
-from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.limits import DecideConfig
-from detector.domain.rules import RuleBook
-from detector.domain.topics import Topics
-from detector.domain.vocabulary import AlarmState
-from detector.domain.windows import WindowTimes
-from detector.services.detection import Detection
-from detector.services.tallying import TallySettings
-from detector.stages.tally import TallyLimits
+from detector.core.topics import Topics
+from detector.core.vocabulary import AlarmState
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.config import DecideConfig
+from detector.decisions.kill_switch import ControlView
+from detector.detection.config import EvaluateConfig
+from detector.ingest.tallying import TallySettings
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.pipeline import Detection
+from detector.rules.rules import RuleBook
+from detector.tables.tally import TallyLimits
+from detector.tables.windows import WindowTimes
 
 NEVER = -1
 TIMES = WindowTimes(pane_ms=60_000, window_panes=1, lateness_ms=0)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.domain.reports import FleetWindow, NewestPane, WindowMeta, ZoneRef
-from detector.domain.window_tables import Slide
-from detector.domain.windows import Window
+from detector.tables.host_window import Slide
+from detector.tables.reports import FleetWindow, NewestPane, WindowMeta, ZoneRef
+from detector.tables.windows import Window
 
 EPOCH_MS = 1_700_000_000_000
 PANE_MS = 10_000

@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from deploy.quality_suite.baselines.chi_squared import chi_squared_outlier
+from deploy.quality_suite.baselines.dbscan import dbscan_outliers
+from deploy.quality_suite.baselines.envoy import failure_percentage_outliers, success_rate_outliers
+from deploy.quality_suite.baselines.spread import iqr_outliers, mad_outliers, z_score_outliers
 from deploy.quality_suite.fleets import PANE_MS, PANES, Counts, Pane, Simulated, thrown, zones_of
 from deploy.quality_suite.parts import Options, Result
 from deploy.quality_suite.watching import Rule, Seen, compare, watch
-from detector.domain.comparison.chi_squared import chi_squared_outlier
-from detector.domain.comparison.dbscan import dbscan_outliers
-from detector.domain.comparison.envoy import failure_percentage_outliers, success_rate_outliers
-from detector.domain.comparison.spread import iqr_outliers, mad_outliers, z_score_outliers
-from detector.domain.detector_constants import (
+from detector.core.vocabulary import Culprit
+from detector.detection.constants import (
     R66_MIN_HOST_FAULTS,
     R66_MIN_TOTAL_FAULTS,
     R66_SHARE,
 )
-from detector.domain.reports import FleetWindow
-from detector.domain.statistics import BoolArray, divide, r66
-from detector.domain.vocabulary import Culprit
+from detector.detection.statistics import BoolArray, divide, r66
+from detector.tables.reports import FleetWindow
 
 SEEDS = 100
 QUICK_SEEDS = 3

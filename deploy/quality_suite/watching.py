@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from detector.domain.budgets import SteadyTime
-from detector.domain.control import ControlView
-from detector.domain.limits import DecideConfig
-from detector.domain.reports import FleetWindow
-from detector.domain.statistics import BoolArray
-from detector.domain.vocabulary import AlarmState, Culprit, Mode
-from detector.domain.window_tables import Slide
-from detector.stages.decide import Decider
-from detector.stages.evaluate import EvaluateConfig, Evaluator
+from detector.core.vocabulary import AlarmState, Culprit, Mode
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.config import DecideConfig
+from detector.decisions.decide import Decider
+from detector.decisions.kill_switch import ControlView
+from detector.detection.evaluate import EvaluateConfig, Evaluator
+from detector.detection.statistics import BoolArray
+from detector.tables.host_window import Slide
+from detector.tables.reports import FleetWindow
 
 OFF = ControlView(known=True, engaged=False, reason="", read_at=0.0)
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from deploy.quality_suite.fleets import PANE_MS, PANES, Counts, Pane, Simulated, zones_of
 from deploy.quality_suite.parts import Options, Result
 from deploy.quality_suite.watching import Seen, watch
-from detector.domain.vocabulary import Culprit
+from detector.core.vocabulary import Culprit
 
 SEEDS = 1_000
 QUICK_SEEDS = 30

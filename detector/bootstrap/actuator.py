@@ -12,21 +12,21 @@ from contextlib import AsyncExitStack
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
-from detector.adapters.actuator_app import ActuatorConfig, run_actuator
-from detector.adapters.clock import Clock
-from detector.adapters.control_log import ControlLog
-from detector.adapters.executors import (
+from detector.actuation.actuator_app import ActuatorConfig, run_actuator
+from detector.actuation.executors import (
     DryRunExecutor,
     WebhookConfig,
     WebhookExecutor,
     load_secret,
 )
-from detector.adapters.health_server import HealthServer
-from detector.adapters.logs import configure_logging
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
-from detector.domain.budgets import BucketLimits
+from detector.decisions.budgets import BucketLimits
+from detector.kafka.control_log import ControlLog
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
+from detector.telemetry.health_server import HealthServer
+from detector.telemetry.logs import configure_logging
 
 log = structlog.get_logger("detector.actuator")
 

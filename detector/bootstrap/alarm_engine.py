@@ -11,17 +11,17 @@ from typing import Any
 
 import structlog
 
-from detector.adapters.record_log import KafkaRecordLog
-from detector.adapters.report_store import ReportMetrics, ReportStore
-from detector.adapters.report_store.ranges import read_range
-from detector.domain.metric_alarms.contributor_standings import ContributorValue, ContributorWindow
-from detector.domain.metrics.closed_windows import ClosedWindow
-from detector.domain.metrics.ranges import RangeRequest
-from detector.domain.ranking import MOST_LISTED
-from detector.services.metric_alarm_rounds import RoundSettings
-from detector.services.metric_alarms import MetricAlarms, MetricAlarmSettings
-from detector.services.recent_metrics import RecentMetrics
+from detector.cloudwatch.alarms.contributor_standings import ContributorValue, ContributorWindow
+from detector.cloudwatch.alarms.evaluation import RoundSettings
+from detector.cloudwatch.alarms.recent_datapoints import RecentMetrics
+from detector.cloudwatch.alarms.service import MetricAlarms, MetricAlarmSettings
+from detector.cloudwatch.history import ReportMetrics, ReportStore
+from detector.cloudwatch.history.ranges import read_range
+from detector.cloudwatch.metrics.closed_windows import ClosedWindow
+from detector.cloudwatch.metrics.ranges import RangeRequest
+from detector.kafka.record_log import KafkaRecordLog
 from detector.settings import Settings
+from detector.tables.ranking import MOST_LISTED
 
 log = structlog.get_logger("detector.metric_alarms")
 

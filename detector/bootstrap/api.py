@@ -17,27 +17,27 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
-from detector.adapters.clock import Clock
-from detector.adapters.cloudwatch_api import Access, Api, ApiMetrics, ApiServer, KeyRing
-from detector.adapters.control_log import ControlLog
-from detector.adapters.health_server import HealthServer
-from detector.adapters.logs import configure_logging
-from detector.adapters.metrics import MetricAlarmMetrics
-from detector.adapters.publisher import KafkaPublisher
-from detector.adapters.report_store import ReportFollower, ReportMetrics, ReportStore
-from detector.adapters.report_store.follower import FollowerSettings
 from detector.bootstrap.alarm_engine import AlarmEngine, metric_alarms, recent_metrics
 from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store_config
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules
-from detector.domain.budgets import SteadyTime
-from detector.domain.metrics.closed_windows import ClosedWindow
-from detector.domain.notices import HistoryTroubled, Notice, TallyingHeld
-from detector.domain.vocabulary import HistoryTrouble
-from detector.services.metric_alarm_counts import counts_of
-from detector.services.metric_alarms import MetricAlarms
+from detector.cloudwatch.alarms.metric_alarm_counts import counts_of
+from detector.cloudwatch.alarms.service import MetricAlarms
+from detector.cloudwatch.api import Access, Api, ApiMetrics, ApiServer, KeyRing
+from detector.cloudwatch.history import ReportFollower, ReportMetrics, ReportStore
+from detector.cloudwatch.history.follower import FollowerSettings
+from detector.cloudwatch.metrics.closed_windows import ClosedWindow
+from detector.core.notices import HistoryTroubled, Notice, TallyingHeld
+from detector.core.vocabulary import HistoryTrouble
+from detector.decisions.budgets import SteadyTime
+from detector.kafka.control_log import ControlLog
+from detector.kafka.publisher import KafkaPublisher
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
+from detector.telemetry.health_server import HealthServer
+from detector.telemetry.logs import configure_logging
+from detector.telemetry.metrics import MetricAlarmMetrics
 
 log = structlog.get_logger("detector.api")
 

@@ -7,29 +7,29 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from detector.adapters.clock import Clock
-from detector.adapters.report_store import ReportStore, StoreConfig
-from detector.adapters.report_store.batch import HOUR_MS
-from detector.adapters.report_store.ranges import read_range
-from detector.domain.metrics.fleets import FLEET_NAMESPACE, SERVICE_DIMENSION, FleetColumn
-from detector.domain.metrics.ranges import RangeReport, RangeRequest
-from detector.domain.rule_troubles import RuleBounds
-from detector.services.cloudwatch.alarm_tags import AlarmTags
-from detector.services.cloudwatch.alarms import handlers as alarm_operations
-from detector.services.cloudwatch.contract import Handler, Members, WholeMetricSource
-from detector.services.cloudwatch.insight_rules import handlers as rule_operations
-from detector.services.cloudwatch.metric_data import MetricData
-from detector.services.cloudwatch.metric_listing import (
+from detector.cloudwatch.alarms.service import MetricAlarms
+from detector.cloudwatch.history import ReportStore, StoreConfig
+from detector.cloudwatch.history.batch import HOUR_MS
+from detector.cloudwatch.history.ranges import read_range
+from detector.cloudwatch.metrics.fleets import FLEET_NAMESPACE, SERVICE_DIMENSION, FleetColumn
+from detector.cloudwatch.metrics.ranges import RangeReport, RangeRequest
+from detector.cloudwatch.operations.alarm_tags import AlarmTags
+from detector.cloudwatch.operations.alarms import handlers as alarm_operations
+from detector.cloudwatch.operations.contract import Handler, Members, WholeMetricSource
+from detector.cloudwatch.operations.insight_rules import handlers as rule_operations
+from detector.cloudwatch.operations.metric_data import MetricData
+from detector.cloudwatch.operations.metric_listing import (
     ListedMetric,
     MetricListing,
     MetricStatistics,
 )
-from detector.services.cloudwatch.rule_reports import KnownRule, ReportLimits, RuleReports
-from detector.services.metric_alarms import MetricAlarms
-from detector.services.ports import RecordPublisher
-from detector.services.rule_admin import RuleAdmin
-from detector.services.rule_sources import FollowedRules
+from detector.cloudwatch.operations.rule_reports import KnownRule, ReportLimits, RuleReports
+from detector.core.ports import RecordPublisher
+from detector.rules.admin import RuleAdmin
+from detector.rules.errors import RuleBounds
+from detector.rules.live_rules import FollowedRules
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

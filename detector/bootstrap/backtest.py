@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.adapters.recordings import LineRecording, ParquetRecording, TopicRecording
-from detector.adapters.rule_files import load_rules
+from detector.backtest.recording import Recording, TimeRange
+from detector.backtest.recordings import LineRecording, ParquetRecording, TopicRecording
+from detector.backtest.results import Result
+from detector.backtest.run import Configuration, backtest
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.live_rules import tally_settings
-from detector.domain.vocabulary import Mode
-from detector.services.backtest import Configuration, backtest
-from detector.services.backtest_results import Result
-from detector.services.recordings import Recording, TimeRange
+from detector.core.vocabulary import Mode
+from detector.rules.rule_files import load_rules
 from detector.settings import Settings
 
 TOPIC_PREFIX = "topic:"

@@ -4,8 +4,8 @@ from typing import Any
 
 import faust.auth
 
-from detector.adapters import aiokafka_repairs
-from detector.adapters.kafka_security import (
+from detector.kafka import aiokafka_repairs
+from detector.kafka.kafka_security import (
     Security,
     aiokafka_client,
     faust_credentials,

@@ -5,12 +5,12 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from detector.adapters.clock import Clock
-from detector.adapters.logs import LogListener
-from detector.adapters.metrics import Metrics
-from detector.domain.budgets import SteadyTime
-from detector.domain.notices import Notice
+from detector.core.notices import Notice
+from detector.decisions.budgets import SteadyTime
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
+from detector.telemetry.logs import LogListener
+from detector.telemetry.metrics import Metrics
 
 EXIT_UNREACHABLE = 4
 """Exit status when no broker answers."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from detector.adapters.report_store import (
+from detector.bootstrap.brokers import Brokers
+from detector.cloudwatch.history import (
     FollowerSettings,
     HistoryReader,
     ReportFollower,
@@ -14,11 +15,10 @@ from detector.adapters.report_store import (
     load_range,
     read_range,
 )
-from detector.bootstrap.brokers import Brokers
-from detector.domain.metrics.closed_windows import ClosedWindow
-from detector.domain.metrics.ranges import RangeReport, RangeRequest
-from detector.domain.notices import HistoryTroubled, NoticeListener
-from detector.domain.vocabulary import HistoryTrouble
+from detector.cloudwatch.metrics.closed_windows import ClosedWindow
+from detector.cloudwatch.metrics.ranges import RangeReport, RangeRequest
+from detector.core.notices import HistoryTroubled, NoticeListener
+from detector.core.vocabulary import HistoryTrouble
 from detector.settings import Settings
 
 _DAY_MS = 24 * 3_600_000

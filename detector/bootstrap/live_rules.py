@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 
-from detector.adapters.rule_definitions import read_definition
-from detector.adapters.rule_files import load_rules
-from detector.domain.budgets import SteadyTime
-from detector.domain.notices import NoticeListener
-from detector.domain.rule_fold import TimelineTerms
-from detector.domain.rule_syntax import LENIENT, parse_rule
-from detector.domain.rule_timeline import RuleTimeline
-from detector.domain.rules import ContributorRule, RuleBook
-from detector.services.rule_sources import FollowedRules
-from detector.services.tallying import TallySettings
+from detector.core.notices import NoticeListener
+from detector.decisions.budgets import SteadyTime
+from detector.ingest.tallying import TallySettings
+from detector.rules.fold import TimelineTerms
+from detector.rules.live_rules import FollowedRules
+from detector.rules.parser import LENIENT, parse_rule
+from detector.rules.rule_definitions import read_definition
+from detector.rules.rule_files import load_rules
+from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.timeline import RuleTimeline
 from detector.settings import Settings
-from detector.stages.tally import TallyLimits
+from detector.tables.tally import TallyLimits
 
 
 def timeline_terms(settings: Settings) -> TimelineTerms:

@@ -10,8 +10,8 @@ from collections.abc import Collection
 
 from confluent_kafka import KafkaException
 
-from detector.adapters.topic_admin import TopicAdmin, TopicAdminError
 from detector.bootstrap.brokers import Brokers
+from detector.kafka.topic_admin import TopicAdmin, TopicAdminError
 from detector.settings import Settings
 
 _ASK_SECONDS = 5.0

@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from detector.adapters.clock import Clock
-from detector.adapters.control_log import ControlLog
-from detector.adapters.publisher import KafkaPublisher
-from detector.adapters.topic_admin import TopicAdmin
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import steady
 from detector.bootstrap.live_rules import followed_rules
-from detector.domain.errors import DetectorError
-from detector.domain.notices import Notice, NoticeListener
-from detector.domain.rule_troubles import RuleBounds
-from detector.services.rule_admin import RuleAdmin
+from detector.core.errors import DetectorError
+from detector.core.notices import Notice, NoticeListener
+from detector.kafka.control_log import ControlLog
+from detector.kafka.publisher import KafkaPublisher
+from detector.kafka.topic_admin import TopicAdmin
+from detector.rules.admin import RuleAdmin
+from detector.rules.errors import RuleBounds
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
 
 
 def _nobody(_notice: Notice) -> None:

@@ -12,25 +12,25 @@ from typing import Any
 
 import structlog
 
-from detector.adapters.bulk_transport import BulkConfig, BulkTransport, bulk_topic, install
-from detector.adapters.changelog_tables import EpochStore, TableStore, raw_table
-from detector.adapters.clock import Clock
-from detector.adapters.control_log import ControlLog
-from detector.adapters.faust_app import Agents
-from detector.adapters.faust_settings import FaustSettings, create_app
-from detector.adapters.health_server import HealthServer
-from detector.adapters.publisher import KafkaPublisher
-from detector.adapters.rule_files import load_rules
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules, tally_settings
-from detector.domain.budgets import SteadyTime
-from detector.domain.notices import BudgetLevel, KillSwitchRead, WatermarkMoved
-from detector.services.decisions import DecisionService
-from detector.services.evaluating import EvaluationService, EvaluationSettings
-from detector.services.tallying import TallyService
+from detector.core.notices import BudgetLevel, KillSwitchRead, WatermarkMoved
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.decide import Decider
+from detector.decisions.service import DecisionService
+from detector.detection.service import EvaluationService, EvaluationSettings
+from detector.ingest.tallying import TallyService
+from detector.kafka.bulk_transport import BulkConfig, BulkTransport, bulk_topic, install
+from detector.kafka.changelog_tables import EpochStore, TableStore, raw_table
+from detector.kafka.control_log import ControlLog
+from detector.kafka.faust_app import Agents
+from detector.kafka.faust_settings import FaustSettings, create_app
+from detector.kafka.publisher import KafkaPublisher
+from detector.rules.rule_files import load_rules
 from detector.settings import Settings
-from detector.stages.decide import Decider
+from detector.telemetry.clock import Clock
+from detector.telemetry.health_server import HealthServer
 
 log = structlog.get_logger("detector.worker")
 

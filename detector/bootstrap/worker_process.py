@@ -10,12 +10,12 @@ import faust
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
-from detector.adapters.faust_app import fatal
-from detector.adapters.logs import configure_logging
 from detector.bootstrap.common import EXIT_UNREACHABLE
 from detector.bootstrap.worker import Worker
-from detector.domain.errors import PublishError
+from detector.core.errors import PublishError
+from detector.kafka.faust_app import fatal
 from detector.settings import Settings
+from detector.telemetry.logs import configure_logging
 
 log = structlog.get_logger("detector.worker")
 

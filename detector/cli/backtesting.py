@@ -11,17 +11,17 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from detector.backtest.recording import TimeRange
+from detector.backtest.results import Difference, Result, differences
 from detector.bootstrap.backtest import Side, run_backtest
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json, print_table
-from detector.domain.alarms import Target
-from detector.domain.cloud_events import rfc3339
-from detector.domain.errors import DetectorError
-from detector.domain.sentences import plain_name
-from detector.domain.vocabulary import Verdict
-from detector.services.backtest_results import Difference, Result, differences
-from detector.services.recordings import TimeRange
+from detector.core.cloud_events import rfc3339
+from detector.core.errors import DetectorError
+from detector.core.vocabulary import Verdict
+from detector.detection.alarms import Target
+from detector.detection.explanations import plain_name
 from detector.settings import Settings, load
 
 _SHOWN = 50

@@ -4,13 +4,13 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from detector.adapters.rule_files import read_rules
 from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json, warning_line
-from detector.domain.errors import Fault, OperatorError, RuleError, SettingsError
-from detector.domain.safe_text import escape_controls
+from detector.core.errors import Fault, OperatorError, RuleError, SettingsError
+from detector.core.safe_text import escape_controls
+from detector.rules.rule_files import read_rules
 from detector.settings import Settings, load
 from detector.settings.example import example_toml
 from detector.settings.loading import likely_rules_dir

@@ -74,7 +74,7 @@ def demo(
     ] = True,
 ) -> int:
     """Show everything on this machine: broker, simulated fleet, worker and dry-run actuator."""
-    from detector.bootstrap.demo import DemoOptions, run_demo
+    from detector.demo.run import DemoOptions, run_demo
 
     return run_demo(DemoOptions(once=once, json_output=json_output, seed=seed, screen=screen))
 
@@ -219,7 +219,7 @@ def report(
     """
     settings = read_settings(config)
     from detector.cli import reporting
-    from detector.domain.metrics.ranges import RankOrder
+    from detector.cloudwatch.metrics.ranges import RankOrder
 
     options = reporting.ReportOptions(rule, start, end, period, top, RankOrder(order_by.value))
     return reporting.report(settings, options, output)

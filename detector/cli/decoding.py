@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from detector.adapters.clock import Clock
-from detector.adapters.rule_files import load_rules
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
-from detector.domain.errors import DetectorError
-from detector.services.explain_decode import DecodeExplainer
+from detector.core.errors import DetectorError
+from detector.logs.explain_decode import DecodeExplainer
+from detector.rules.rule_files import load_rules
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
 
 _HEADERS = ["record", "outcome", "envelope", "what was understood"]
 

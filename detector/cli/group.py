@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from detector.domain.errors import DetectorError, OperatorError
-from detector.domain.safe_text import escape_controls
+from detector.core.errors import DetectorError, OperatorError
+from detector.core.safe_text import escape_controls
 
 
 class ExitCode(IntEnum):

@@ -3,19 +3,19 @@
 import asyncio
 import getpass
 
-from detector.adapters.clock import Clock
-from detector.adapters.control_log import ControlLog, write_kill_switch
-from detector.adapters.topic_admin import TopicAdmin
 from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import print_json
-from detector.domain.budgets import SteadyTime
-from detector.domain.cloud_events import rfc3339
-from detector.domain.control import ControlView
-from detector.domain.errors import DetectorError
-from detector.domain.safe_text import escape_controls
+from detector.core.cloud_events import rfc3339
+from detector.core.errors import DetectorError
+from detector.core.safe_text import escape_controls
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import ControlView
+from detector.kafka.control_log import ControlLog, write_kill_switch
+from detector.kafka.topic_admin import TopicAdmin
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
 
 
 def switch(settings: Settings, *, engaged: bool, reason: str, by: str | None) -> int:

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from detector.domain.errors import Fault
-from detector.domain.safe_text import escape_controls, escape_controls_of_json
+from detector.core.errors import Fault
+from detector.core.safe_text import escape_controls, escape_controls_of_json
 
 _PIPE_COLUMNS = 240
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from detector.adapters.clock import Clock
 from detector.bootstrap.history import report_once
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
-from detector.domain.cloud_events import rfc3339
-from detector.domain.errors import DetectorError
-from detector.domain.metrics.ranges import RangeReport, RangeRequest, RankOrder
-from detector.domain.ranking import MOST_LISTED
+from detector.cloudwatch.metrics.ranges import RangeReport, RangeRequest, RankOrder
+from detector.core.cloud_events import rfc3339
+from detector.core.errors import DetectorError
 from detector.settings import Settings
+from detector.tables.ranking import MOST_LISTED
+from detector.telemetry.clock import Clock
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _AGO = re.compile(r"(\d{1,6})([smhd])")

@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from detector.adapters.clock import Clock
 from detector.bootstrap.rule_administration import open_rule_admin
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
-from detector.domain.cloud_events import rfc3339
-from detector.domain.errors import DetectorError, RuleError
-from detector.domain.rule_fold import BEGINNING, RuleEntry
-from detector.domain.rule_troubles import RuleChangeError
-from detector.domain.safe_text import escape_controls
-from detector.domain.vocabulary import RuleState
-from detector.services.rule_admin import Author, RuleAdmin
+from detector.core.cloud_events import rfc3339
+from detector.core.errors import DetectorError, RuleError
+from detector.core.safe_text import escape_controls
+from detector.core.vocabulary import RuleState
+from detector.rules.admin import Author, RuleAdmin
+from detector.rules.errors import RuleChangeError
+from detector.rules.fold import BEGINNING, RuleEntry
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
 
 _HEADERS = ["rule", "state", "version", "from", "in force", "tags"]
 

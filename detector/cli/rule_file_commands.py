@@ -8,31 +8,31 @@ from typing import Any
 
 import msgspec
 
-from detector.adapters.clock import Clock
-from detector.adapters.rule_files import (
-    EXAMPLES_ENDING,
-    examples_path,
-    read_rules,
-    read_text,
-    rule_paths,
-)
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table, warning_line
-from detector.domain.contributors import Contribution
-from detector.domain.errors import DetectorError, Fault, RuleError
-from detector.domain.rule_words import rule_words
-from detector.domain.rules import ContributorRule, LogFormat
-from detector.domain.safe_text import escape_controls
-from detector.services.explain_rule import Explained, RuleExplainer
-from detector.services.rule_examples import (
+from detector.core.errors import DetectorError, Fault, RuleError
+from detector.core.safe_text import escape_controls
+from detector.rules.examples import (
     Examples,
     Outcome,
     read_examples,
     try_example,
     try_fault,
 )
+from detector.rules.explain import Explained, RuleExplainer
+from detector.rules.rule_files import (
+    EXAMPLES_ENDING,
+    examples_path,
+    read_rules,
+    read_text,
+    rule_paths,
+)
+from detector.rules.rules import ContributorRule, LogFormat
+from detector.rules.wording import rule_words
 from detector.settings import Settings
+from detector.tables.contributor_table import Contribution
+from detector.telemetry.clock import Clock
 
 _LINE = b'192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET /cart HTTP/1.1" 503 162'
 _EVENT: dict[str, Any] = {

@@ -6,12 +6,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from detector.adapters.tailing import Tail, TailedRecord
 from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output
 from detector.cli.printing import console, safe
-from detector.domain.cloud_events import rfc3339
+from detector.core.cloud_events import rfc3339
+from detector.kafka.tailing import Tail, TailedRecord
 from detector.settings import Settings
 
 Cells = list[tuple[str, int]]

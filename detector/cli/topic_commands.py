@@ -3,15 +3,15 @@
 import asyncio
 from dataclasses import asdict, replace
 
-from detector.adapters.clock import Clock
-from detector.adapters.control_log import write_kill_switch
-from detector.adapters.topic_admin import TopicAdmin
 from detector.bootstrap.brokers import Brokers
 from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
-from detector.domain.topics import TopicSpec
+from detector.core.topics import TopicSpec
+from detector.kafka.control_log import write_kill_switch
+from detector.kafka.topic_admin import TopicAdmin
 from detector.settings import Settings
+from detector.telemetry.clock import Clock
 
 # A dead letter is a record that may have been too large, and must fit byte for byte.
 _DEAD_LETTER_BYTES = 16_777_216

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from detector.domain.budgets import BucketLimits, CapacityLimits
-from detector.domain.limits import DecideConfig
-from detector.domain.vocabulary import Mode
+from detector.core.vocabulary import Mode
+from detector.decisions.budgets import BucketLimits, CapacityLimits
+from detector.decisions.config import DecideConfig
 from detector.settings.base import OptionalFile, Relation, Section, SplitAtCommas, refuse
 
 _LIMITS = DecideConfig()

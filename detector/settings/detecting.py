@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from detector.domain.alarm_config import EvaluateConfig
-from detector.domain.fields import DecodeLimits, FieldMapping, LatencyUnit
-from detector.domain.share_test import ShareTestConfig
-from detector.domain.vocabulary import AlarmMode
-from detector.domain.windows import WindowTimes
-from detector.domain.zone_test import ZoneTestConfig
+from detector.core.vocabulary import AlarmMode
+from detector.detection.config import EvaluateConfig
+from detector.detection.share_test import ShareTestConfig
+from detector.detection.zone_test import ZoneTestConfig
+from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
 from detector.settings.base import Relation, Section, SplitAtCommas, refuse
 from detector.settings.detectors import DetectorsSection
+from detector.tables.windows import WindowTimes
 
 _TIMES = WindowTimes()
 _LIMITS = DecodeLimits()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from detector.domain.vocabulary import Switch
+from detector.core.vocabulary import Switch
 from detector.settings.base import Section
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from detector.domain.errors import Fault, SettingsError
+from detector.core.errors import Fault, SettingsError
 from detector.settings.base import RelationFaults
 from detector.settings.model import Settings, shipped_rules
 from detector.settings.sources import (

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from detector.domain.metric_alarms.contributor_standings import IN_ALARM
+from detector.cloudwatch.alarms.contributor_standings import IN_ALARM
 from detector.settings.base import Section
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from detector.domain.alarm_config import EvaluateConfig
-from detector.domain.topics import Topics
-from detector.domain.vocabulary import Mode
+from detector.core.topics import Topics
+from detector.core.vocabulary import Mode
+from detector.detection.config import EvaluateConfig
 from detector.settings.acting import ActuatorSection, BudgetsSection
 from detector.settings.base import Relation, SplitAtCommas, refuse
 from detector.settings.detecting import (

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from detector.domain.errors import Fault, SettingsError
+from detector.core.errors import Fault, SettingsError
 from detector.settings.base import OptionalFile, Relation, Section, refuse
 
 

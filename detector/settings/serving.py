@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from detector.domain.errors import Fault, SettingsError
+from detector.core.errors import Fault, SettingsError
 from detector.settings.base import OptionalFile, Relation, Section, refuse
 
 _KEY_ID = r"^[A-Za-z0-9_]{3,128}$"

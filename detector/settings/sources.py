@@ -16,7 +16,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from detector.domain.errors import Fault, SettingsError
+from detector.core.errors import Fault, SettingsError
 
 ENV_PREFIX = "DETECTOR_"
 NESTED = "__"

@@ -10,8 +10,8 @@ from deploy.benchmarks.backlogs import write_rules
 from deploy.benchmarks.figures import BOUNDS, spread
 from deploy.benchmarks.latency import percentile
 from deploy.benchmarks.slides import slide_ms
-from detector.adapters.rule_files import load_rules
 from detector.gameday.emf import bench_bodies, bench_events
+from detector.rules.rule_files import load_rules
 
 KEYS = {
     "events_per_second", "ratio_bare_client", "ratio_stock_faust", "cost_100_rules",

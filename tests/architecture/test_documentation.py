@@ -16,18 +16,18 @@ import pytest
 import typer
 
 from deploy.benchmarks.figures import BOUNDS
-from detector.bootstrap.demo_state import DemoState
-from detector.bootstrap.demo_verdict import measured
 from detector.cli import app
 from detector.cli.commands import Tailed
-from detector.domain.limits import DecideConfig
-from detector.domain.rule_syntax import parse_rule
-from detector.domain.rules import Aggregate, Operator
-from detector.domain.topics import Topics
-from detector.domain.windows import WindowTimes
+from detector.core.topics import Topics
+from detector.decisions.config import DecideConfig
+from detector.demo.state import DemoState
+from detector.demo.verdict import measured
 from detector.gameday.fleet import Fleet
 from detector.gameday.script import Script
+from detector.rules.parser import parse_rule
+from detector.rules.rules import Aggregate, Operator
 from detector.settings import every_setting
+from detector.tables.windows import WindowTimes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {

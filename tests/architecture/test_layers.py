@@ -110,7 +110,7 @@ def test_only_bootstrap_imports_what_hangs_the_product_into_faust() -> None:
         layer_of(module)
         for module, path in FILES.items()
         for used in modules_used(path)
-        if used in {"detector.adapters.faust_app", "detector.adapters.actuator_app"}
+        if used in {"detector.kafka.faust_app", "detector.actuation.actuator_app"}
     }
     assert {"bootstrap"} == using
 
@@ -147,7 +147,7 @@ def test_the_clock_is_read_in_one_module() -> None:
     lint = PROJECT["ruff"]["lint"]
     assert set(lint["flake8-tidy-imports"]["banned-api"]) == CLOCKS
     allowed = {pattern for pattern, codes in lint["per-file-ignores"].items() if "TID251" in codes}
-    assert {"detector/adapters/clock.py", "deploy/**", "tests/**"} == allowed
+    assert {"detector/telemetry/clock.py", "deploy/**", "tests/**"} == allowed
     assert ["ALL"] == lint["select"]
     assert "TID251" not in lint["ignore"]
     excused = [module for module, path in FILES.items() if "TID251" in path.read_text()]

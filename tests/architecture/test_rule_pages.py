@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from detector.domain.clf import MOST_CHARACTERS, MOST_FIELDS
-from detector.domain.patterns import PATTERN_CHARACTERS
-from detector.domain.rule_extensions import (
+from detector.logs.clf import MOST_CHARACTERS, MOST_FIELDS
+from detector.rules.examples import read_examples
+from detector.rules.extensions import (
     MOST_FILTERS,
     MOST_GROUPS,
     MOST_IN_GROUP,
@@ -14,9 +14,9 @@ from detector.domain.rule_extensions import (
     MOST_SKETCHED,
     SKETCHED,
 )
-from detector.domain.rule_syntax import LENIENT, STRICT, read_rule
-from detector.domain.rules import Ratio
-from detector.services.rule_examples import read_examples
+from detector.rules.parser import LENIENT, STRICT, read_rule
+from detector.rules.patterns import PATTERN_CHARACTERS
+from detector.rules.rules import Ratio
 
 PAGE = (Path(__file__).resolve().parents[2] / "deploy" / "README.md").read_text()
 SECTION = PAGE.split("\n## Contributor rules\n")[1].split("\n## ")[0]

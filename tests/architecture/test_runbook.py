@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from detector.domain.topics import Topics
+from detector.core.topics import Topics
 from detector.settings import every_setting
 
 ROOT = Path(__file__).resolve().parents[2]

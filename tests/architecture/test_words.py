@@ -1,6 +1,6 @@
 """One word per thing, nothing left for later, no trace of a machine, every reason explained.
 
-The closed lists of ``detector/domain/vocabulary.py`` are explained, value by value, in the runbook.
+The closed lists of ``detector/core/vocabulary.py`` are explained, value by value, in the runbook.
 """
 
 import ast
@@ -13,14 +13,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 
-from detector.adapters.cloudwatch_api import ApiMetrics
-from detector.adapters.cloudwatch_api.messages import ApiOutcome
-from detector.adapters.metrics import MetricAlarmMetrics, Metrics
-from detector.domain.acceptance import Objection
-from detector.domain.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
-from detector.domain.detectors.roster import detector_names
-from detector.domain.rule_log import RuleObjection
-from detector.domain.vocabulary import (
+from detector.actuation.acceptance import Objection
+from detector.cloudwatch.api import ApiMetrics
+from detector.cloudwatch.api.messages import ApiOutcome
+from detector.core.vocabulary import (
     AlarmState,
     Culprit,
     DeadLetterReason,
@@ -31,7 +27,11 @@ from detector.domain.vocabulary import (
     ReportFate,
     Switch,
 )
-from detector.domain.zone_test import ZoneGate
+from detector.detection.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
+from detector.detection.detectors.roster import detector_names
+from detector.detection.zone_test import ZoneGate
+from detector.rules.change_log import RuleObjection
+from detector.telemetry.metrics import MetricAlarmMetrics, Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
@@ -42,8 +42,8 @@ CLOUDWATCHS_WORDS = {"query", "queries", "region", "handler", "handlers"}
 """What CloudWatch's API calls a metric or an expression of a request, and what is signed for: its
 words, where we speak it. What answers an operation is its handler."""
 SPEAK_CLOUDWATCH = (
-    *("detector/domain/metrics/", "detector/services/cloudwatch/"),
-    *("detector/adapters/cloudwatch_api/", "detector/settings/serving.py"),
+    *("detector/cloudwatch/metrics/", "detector/cloudwatch/operations/"),
+    *("detector/cloudwatch/api/", "detector/settings/serving.py"),
 )
 BANNED = {word + ending for word in VAGUE | OTHERS_WORDS for ending in ("", "s")} | {"queries"}
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from detector.adapters.report_store import Fetched, ReportStore, StoreConfig
 from detector.bootstrap import alarm_engine
 from detector.bootstrap.alarm_engine import AlarmEngine, StoredContributors
-from detector.domain.metrics.closed_windows import ClosedWindow
+from detector.cloudwatch.history import Fetched, ReportStore, StoreConfig
+from detector.cloudwatch.metrics.closed_windows import ClosedWindow
 from detector.settings import load
 
 

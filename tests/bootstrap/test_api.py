@@ -7,10 +7,6 @@ import threading
 
 import pytest
 
-from detector.adapters.clock import Clock
-from detector.adapters.cloudwatch_api.model import operation_names
-from detector.adapters.publisher import KafkaPublisher
-from detector.adapters.report_store import ReportMetrics, ReportStore
 from detector.bootstrap.alarm_engine import metric_alarms
 from detector.bootstrap.api import unless
 from detector.bootstrap.api_parts import (
@@ -23,9 +19,13 @@ from detector.bootstrap.api_parts import (
 )
 from detector.bootstrap.common import steady
 from detector.bootstrap.live_rules import followed_rules
-from detector.services.cloudwatch.contract import Members
-from detector.services.recent_metrics import RecentMetrics
+from detector.cloudwatch.alarms.recent_datapoints import RecentMetrics
+from detector.cloudwatch.api.model import operation_names
+from detector.cloudwatch.history import ReportMetrics, ReportStore
+from detector.cloudwatch.operations.contract import Members
+from detector.kafka.publisher import KafkaPublisher
 from detector.settings import Settings, load
+from detector.telemetry.clock import Clock
 
 WANTED = """
 PutInsightRule DescribeInsightRules EnableInsightRules DisableInsightRules DeleteInsightRules

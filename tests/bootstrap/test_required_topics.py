@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from detector.adapters.topic_admin import TopicAdmin, TopicAdminError
 from detector.bootstrap.required_topics import require_for_actuator, require_for_worker
-from detector.domain.topics import TopicSpec
+from detector.core.topics import TopicSpec
+from detector.kafka.topic_admin import TopicAdmin, TopicAdminError
 from detector.settings import Settings, load
 from tests.support.ports import free_port
 from tests.support.tansu import EmbeddedBroker

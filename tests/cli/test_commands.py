@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from detector import bootstrap
-from detector.bootstrap import demo
 from detector.cli.group import EPILOG, ExitCode
-from detector.domain.errors import PublishError
+from detector.core.errors import PublishError
+from detector.demo import run as demo
 from detector.settings import Settings
 from tests.cli.conftest import Invoke
 from tests.support.ports import free_port

@@ -5,10 +5,10 @@ import json
 import pytest
 from confluent_kafka import Producer
 
-from detector.adapters.tailing import Tail
-from detector.adapters.topic_admin import TopicAdmin
-from detector.domain.control import KILL_SWITCH_KEY, decode_kill_switch
-from detector.domain.topics import TopicSpec
+from detector.core.topics import TopicSpec
+from detector.decisions.kill_switch import KILL_SWITCH_KEY, decode_kill_switch
+from detector.kafka.tailing import Tail
+from detector.kafka.topic_admin import TopicAdmin
 from tests.cli.conftest import Invoke
 
 

@@ -9,12 +9,12 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from detector.adapters.clock import Clock
-from detector.adapters.embedded_broker import EmbeddedBroker
-from detector.adapters.report_store import ReportStore
 from detector.cli.reporting import ReportOptions, ReportRequestError, range_request
-from detector.domain.metrics.ranges import RangeRequest, RankOrder
+from detector.cloudwatch.history import ReportStore
+from detector.cloudwatch.metrics.ranges import RangeRequest, RankOrder
+from detector.kafka.embedded_broker import EmbeddedBroker
 from detector.settings import load
+from detector.telemetry.clock import Clock
 from tests.cli.conftest import Invoke
 from tests.support.history import NOW, PANE, START, Pane, config_of, fetched, reports_of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.adapters.topic_admin import TopicAdmin
-from detector.domain.topics import Topics
+from detector.core.topics import Topics
+from detector.kafka.topic_admin import TopicAdmin
 from tests.cli.conftest import Invoke
 from tests.support.rule_world import definition
 from tests.support.tansu import EmbeddedBroker

@@ -7,18 +7,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from detector.domain.actions import (
-    ACTION_SCHEMA,
-    DECISION_SCHEMA,
-    OUTCOME_SCHEMA,
-    Action,
-    BudgetView,
-    Decision,
-    Outcome,
-)
-from detector.domain.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
-from detector.domain.diagnosis import Diagnosis
-from detector.domain.vocabulary import (
+from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
     Culprit,
@@ -27,6 +16,17 @@ from detector.domain.vocabulary import (
     Refusal,
     Verdict,
 )
+from detector.decisions.actions import (
+    ACTION_SCHEMA,
+    DECISION_SCHEMA,
+    OUTCOME_SCHEMA,
+    Action,
+    BudgetView,
+    Decision,
+    Outcome,
+)
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
+from detector.detection.diagnosis import Diagnosis
 from tests.cli.conftest import Invoke
 
 TARGET = Target("shop", "use1-az1", "use1-az1", "us-east-1a", "host-3")
@@ -206,5 +206,5 @@ def test_ctrl_c_is_how_a_tail_ends(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("detector.adapters.tailing.Tail.records", interrupt)
+    monkeypatch.setattr("detector.kafka.tailing.Tail.records", interrupt)
     assert 0 == invoke("tail", "alarms", **env).exit_code

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.topics import Topics
+from detector.core.topics import Topics
 from tests.cli.conftest import Invoke
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from detector.adapters.bulk_transport import Batch, BulkConfig, bulk_topic, install
+from detector.kafka.bulk_transport import Batch, BulkConfig, bulk_topic, install
 
 DEFAULTS: dict[str, Any] = {
     "instance": None,

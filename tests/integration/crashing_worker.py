@@ -6,10 +6,10 @@ passed. This file is started by tests and is no part of the product.
 
 import os
 
-from detector.adapters.logs import configure_logging
 from detector.bootstrap import worker_process
 from detector.bootstrap.worker import Worker
 from detector.settings import load
+from detector.telemetry.logs import configure_logging
 
 EXIT_CRASHED = 99
 

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from detector.adapters.actuator_app import KafkaJournal
-from detector.domain.acceptance import Acceptance
-from detector.domain.actions import Outcome
-from detector.domain.budgets import BucketLimits
-from detector.domain.control import ControlView
-from detector.domain.vocabulary import Mode, OutcomeState
-from detector.services.actuation import ActuationService, AlreadyAcceptedError
+from detector.actuation.acceptance import Acceptance
+from detector.actuation.actuator_app import KafkaJournal
+from detector.actuation.service import ActuationService, AlreadyAcceptedError
+from detector.core.vocabulary import Mode, OutcomeState
+from detector.decisions.actions import Outcome
+from detector.decisions.budgets import BucketLimits
+from detector.decisions.kill_switch import ControlView
 from tests.support.acting import Stage, fresh, now
 from tests.support.deciding import OFF, ON, outcome, shift
 from tests.support.deployment import Deployment

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from detector.adapters.control_log import ControlLog, write_kill_switch
-from detector.adapters.topic_admin import TopicAdmin
-from detector.domain.budgets import SteadyTime
-from detector.domain.control import KILL_SWITCH_KEY, ControlView, encode_kill_switch
-from detector.domain.topics import TopicSpec
+from detector.core.topics import TopicSpec
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import KILL_SWITCH_KEY, ControlView, encode_kill_switch
+from detector.kafka.control_log import ControlLog, write_kill_switch
+from detector.kafka.topic_admin import TopicAdmin
 from tests.support.acting import PATIENCE_SECONDS, Stage, now
 from tests.support.kafka import RealKafka
 from tests.support.tansu import EmbeddedBroker

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from detector.services.decisions import CRASH_POINTS
+from detector.decisions.service import CRASH_POINTS
 from tests.integration.crashing_worker import EXIT_CRASHED
 from tests.support.deciding import action
 from tests.support.deployment import PARTITIONS, Deployment

@@ -15,9 +15,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from detector.adapters.faust_app import EXIT_FATAL
-from detector.adapters.topic_admin import TopicAdmin
 from detector.gameday.emf import bench_bodies, bench_events
+from detector.kafka.faust_app import EXIT_FATAL
+from detector.kafka.topic_admin import TopicAdmin
 from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
 from tests.support.probing import Probe

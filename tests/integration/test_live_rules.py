@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from detector.bootstrap.rule_administration import open_rule_admin
-from detector.domain.rule_troubles import RuleChangeError
-from detector.domain.vocabulary import RuleState
-from detector.services.rule_admin import Author, RuleAdmin
+from detector.core.vocabulary import RuleState
+from detector.rules.admin import Author, RuleAdmin
+from detector.rules.errors import RuleChangeError
 from detector.settings import load
 from tests.support.deployment import PANE_MS, PARTITIONS, WINDOW_PANES, Deployment
 from tests.support.kafka import RealKafka

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from confluent_kafka import Message
 
-from detector.domain.vocabulary import DeadLetterReason
+from detector.core.vocabulary import DeadLetterReason
 from detector.gameday.emf import bench_bodies, bench_event
 from detector.settings.model import shipped_rules
 from tests.support.deployment import PARTITIONS, Deployment

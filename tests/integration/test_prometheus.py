@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from detector.adapters.metrics import Metrics
-from detector.domain import notices
-from detector.domain.vocabulary import ActionKind, AlarmState, DeadLetterReason, Refusal, Verdict
+from detector.core import notices
+from detector.core.vocabulary import ActionKind, AlarmState, DeadLetterReason, Refusal, Verdict
+from detector.telemetry.metrics import Metrics
 from tests.support.watchers import TOPIC, Site, site_in, until
 
 pytestmark = [pytest.mark.neighbours, pytest.mark.slow]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from detector.domain.control import decode_kill_switch
-from detector.domain.topics import Topics
+from detector.core.topics import Topics
+from detector.decisions.kill_switch import decode_kill_switch
 from tests.support import neighbours
 from tests.support.kafka import RealKafka
 

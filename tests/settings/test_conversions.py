@@ -1,16 +1,16 @@
 """Sections turn into the values that the stages take, and their defaults are the stages' own."""
 
-from detector.domain.alarm_config import EvaluateConfig
-from detector.domain.detectors.roster import fleet_detectors, rule_detectors
-from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.limits import DecideConfig
-from detector.domain.share_test import ShareTestConfig
-from detector.domain.topics import Topics
-from detector.domain.vocabulary import Mode, Switch
-from detector.domain.windows import WindowTimes
-from detector.domain.zone_test import ZoneTestConfig
+from detector.core.topics import Topics
+from detector.core.vocabulary import Mode, Switch
+from detector.decisions.config import DecideConfig
+from detector.detection.config import EvaluateConfig
+from detector.detection.detectors.roster import fleet_detectors, rule_detectors
+from detector.detection.share_test import ShareTestConfig
+from detector.detection.zone_test import ZoneTestConfig
+from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.settings import load
 from detector.settings.detectors import DetectorsSection
+from detector.tables.windows import WindowTimes
 
 
 def test_defaults_are_those_of_the_domain() -> None:

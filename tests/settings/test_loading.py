@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from detector.domain.errors import SettingsError
-from detector.domain.vocabulary import AlarmMode, Mode, Switch
+from detector.core.errors import SettingsError
+from detector.core.vocabulary import AlarmMode, Mode, Switch
 from detector.settings import Settings, every_setting, load
 from detector.settings.sources import variable_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.domain.errors import SettingsError
+from detector.core.errors import SettingsError
 from detector.settings import load
 
 SECRET = "hunter2hunter2hunter2"

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.domain.budgets import BucketLimits
-from detector.services.decisions import STATE_KEY
+from detector.decisions.budgets import BucketLimits
+from detector.decisions.service import STATE_KEY
 from tests.simulation.nodes import DECIDE, FLEET_BUCKET, LOCAL_BUCKET, Worker
 from tests.simulation.recount import Recount, window_of
 from tests.simulation.world import LOGS, SOURCES, TOPICS, Place, Record, World

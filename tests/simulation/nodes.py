@@ -10,25 +10,25 @@ from typing import Any
 
 import msgspec
 
-from detector.domain.acceptance import Acceptance
-from detector.domain.actions import Action, Outcome
-from detector.domain.alarms import AlarmChange
-from detector.domain.budgets import BucketLimits, CapacityLimits
-from detector.domain.errors import ExecutorError
-from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.limits import DecideConfig
-from detector.domain.rules import Filter, Operator, RuleBook
-from detector.domain.share_test import ShareTestConfig
-from detector.domain.vocabulary import Mode
-from detector.domain.windows import WindowTimes
-from detector.services.actuation import ActuationService
-from detector.services.decisions import DecisionService
-from detector.services.evaluating import EvaluationService, EvaluationSettings
-from detector.services.rule_sources import FixedRules
-from detector.services.tallying import TallyService, TallySettings
-from detector.stages.decide import Decider
-from detector.stages.evaluate import EvaluateConfig
-from detector.stages.tally import TallyLimits
+from detector.actuation.acceptance import Acceptance
+from detector.actuation.service import ActuationService
+from detector.core.errors import ExecutorError
+from detector.core.vocabulary import Mode
+from detector.decisions.actions import Action, Outcome
+from detector.decisions.budgets import BucketLimits, CapacityLimits
+from detector.decisions.config import DecideConfig
+from detector.decisions.decide import Decider
+from detector.decisions.service import DecisionService
+from detector.detection.alarms import AlarmChange
+from detector.detection.evaluate import EvaluateConfig
+from detector.detection.service import EvaluationService, EvaluationSettings
+from detector.detection.share_test import ShareTestConfig
+from detector.ingest.tallying import TallyService, TallySettings
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.rules.live_rules import FixedRules
+from detector.rules.rules import Filter, Operator, RuleBook
+from detector.tables.tally import TallyLimits
+from detector.tables.windows import WindowTimes
 from tests.builders import Message, rule
 from tests.simulation.recount import LATENESS_MS, PANE_MS, TOLERANCE_MS
 from tests.simulation.world import (

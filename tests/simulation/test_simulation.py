@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from detector.domain.acks import AckQueue
-from detector.domain.control import ControlView
-from detector.domain.zones import ShiftsInForce
-from detector.services.actuation import ActuationService
-from detector.stages.merge import Merge
+from detector.actuation.service import ActuationService
+from detector.core.ack_queue import AckQueue
+from detector.decisions.kill_switch import ControlView
+from detector.decisions.zones import ShiftsInForce
+from detector.tables.merge import Merge
 from tests.simulation.checkers import Broken
 from tests.simulation.fleet import STORIES, Story
 from tests.simulation.nodes import Worker

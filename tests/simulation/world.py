@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from detector.domain.actions import Outcome
-from detector.domain.budgets import SteadyTime
-from detector.domain.control import ControlView
-from detector.domain.partitioning import partition_of
-from detector.domain.topics import Topics
-from detector.domain.vocabulary import OutcomeState
-from detector.services.actuation import AlreadyAcceptedError
+from detector.actuation.service import AlreadyAcceptedError
+from detector.core.partitioning import partition_of
+from detector.core.topics import Topics
+from detector.core.vocabulary import OutcomeState
+from detector.decisions.actions import Outcome
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import ControlView
 
 EPOCH_SECONDS = 1_700_000_000.0
 TOPICS = Topics(tally_partitions=2)

@@ -10,12 +10,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from detector.adapters.actuator_app import ActuatorConfig, run_actuator
-from detector.domain.actions import Action, Outcome
-from detector.domain.budgets import SteadyTime
-from detector.domain.control import ControlView
-from detector.domain.topics import Topics
-from detector.domain.vocabulary import OutcomeState
+from detector.actuation.actuator_app import ActuatorConfig, run_actuator
+from detector.core.topics import Topics
+from detector.core.vocabulary import OutcomeState
+from detector.decisions.actions import Action, Outcome
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import ControlView
 from tests.support.deciding import OFF, action
 from tests.support.durable import CountingExecutor, Crash
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.domain.metric_alarms.alarm_history import HistoryItem, decode_item
-from detector.domain.metric_alarms.contributor_standings import (
+from detector.cloudwatch.alarms.alarm_history import HistoryItem, decode_item
+from detector.cloudwatch.alarms.contributor_standings import (
     ContributorValue,
     ContributorWindow,
 )
-from detector.domain.metrics.series import FleetMetric, Metric, Series
-from detector.services.cloudwatch.alarms import handlers
-from detector.services.cloudwatch.contract import Members
-from detector.services.metric_alarms import LogRecord, MetricAlarms, MetricAlarmSettings
-from detector.services.recent_metrics import rows_by_reading
+from detector.cloudwatch.alarms.recent_datapoints import rows_by_reading
+from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms, MetricAlarmSettings
+from detector.cloudwatch.metrics.series import FleetMetric, Metric, Series
+from detector.cloudwatch.operations.alarms import handlers
+from detector.cloudwatch.operations.contract import Members
 from tests.support.durable import Crash
 
 STEP = 10_000

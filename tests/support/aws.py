@@ -16,9 +16,9 @@ from botocore.session import Session
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from detector.adapters.cloudwatch_api import HttpAnswer, HttpRequest, service_model
-from detector.adapters.cloudwatch_api.limits import compiled
-from detector.adapters.cloudwatch_api.model import Shape
+from detector.cloudwatch.api import HttpAnswer, HttpRequest, service_model
+from detector.cloudwatch.api.limits import compiled
+from detector.cloudwatch.api.model import Shape
 
 PROTOCOLS = ("smithy-rpc-v2-cbor", "json", "query")
 PREFERRED = "json"

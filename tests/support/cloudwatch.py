@@ -10,7 +10,7 @@ import numpy as np
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-from detector.domain.metrics.series import Metric, Series
+from detector.cloudwatch.metrics.series import Metric, Series
 
 
 class MetricsInMemory:

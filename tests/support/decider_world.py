@@ -4,17 +4,17 @@ from typing import Any
 
 import msgspec
 
-from detector.domain.alarms import AlarmChange
-from detector.domain.budgets import CapacityLimits
-from detector.domain.notices import Notice
-from detector.domain.topics import Topics
-from detector.domain.vocabulary import Mode
-from detector.services.decisions import (
+from detector.core.notices import Notice
+from detector.core.topics import Topics
+from detector.core.vocabulary import Mode
+from detector.decisions.budgets import CapacityLimits
+from detector.decisions.decide import DecideConfig, Decider
+from detector.decisions.service import (
     STATE_KEY,
     DecisionService,
     StateRecord,
 )
-from detector.stages.decide import DecideConfig, Decider
+from detector.detection.alarms import AlarmChange
 from tests.support.deciding import OFF, at
 from tests.support.durable import MemoryStore, MemoryTopics
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from detector.domain.budgets import CapacityLimits
-from detector.domain.vocabulary import Mode, Refusal, Verdict
-from detector.stages.decide import DecideConfig, Decider, Ruling
+from detector.core.vocabulary import Mode, Refusal, Verdict
+from detector.decisions.budgets import CapacityLimits
+from detector.decisions.decide import DecideConfig, Decider, Ruling
 
 WIDE = CapacityLimits(0.5)
 

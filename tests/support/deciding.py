@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from detector.domain.acceptance import Head, outcome_of
-from detector.domain.actions import ACTION_SCHEMA, Action, BudgetView, Outcome
-from detector.domain.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
-from detector.domain.budgets import SteadyTime
-from detector.domain.control import ControlView
-from detector.domain.vocabulary import ActionKind, AlarmState, Mode, OutcomeState
+from detector.actuation.acceptance import Head, outcome_of
+from detector.core.vocabulary import ActionKind, AlarmState, Mode, OutcomeState
+from detector.decisions.actions import ACTION_SCHEMA, Action, BudgetView, Outcome
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import ControlView
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
 
 START = 1_800_000_000.0
 OFF = ControlView(known=True, engaged=False, reason="topics created", read_at=START)

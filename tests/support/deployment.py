@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from detector.adapters.topic_admin import TopicAdmin
-from detector.domain.control import encode_kill_switch
-from detector.domain.topics import Topics, TopicSpec
+from detector.core.topics import Topics, TopicSpec
+from detector.decisions.kill_switch import encode_kill_switch
+from detector.kafka.topic_admin import TopicAdmin
 from tests.support.producing import new_producer
 from tests.support.recount import Truth, compare, read_tallies, read_topic, recount
 from tests.support.worker import DetectorProcess, wait_for

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from detector.domain.vocabulary import Switch
+from detector.core.vocabulary import Switch
+from detector.detection.evaluate import EvaluateConfig
 from detector.settings.detectors import DetectorsSection
-from detector.stages.evaluate import EvaluateConfig
 
 
 def only(*names: str, **constants: Any) -> EvaluateConfig:

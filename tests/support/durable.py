@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from detector.domain.actions import Action, Decision, Outcome
-from detector.domain.vocabulary import OutcomeState
-from detector.services.actuation import AlreadyAcceptedError
+from detector.actuation.service import AlreadyAcceptedError
+from detector.core.vocabulary import OutcomeState
+from detector.decisions.actions import Action, Decision, Outcome
 
 
 class Crash(RuntimeError):  # noqa: N818 - it is what happens, not an error of ours

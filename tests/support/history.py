@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from detector.adapters.report_store import Fetched, ReportStore, StoreConfig
-from detector.domain.reports import REPORT_SCHEMA, PaneReport, Report, ReportContributor
+from detector.cloudwatch.history import Fetched, ReportStore, StoreConfig
+from detector.tables.reports import REPORT_SCHEMA, PaneReport, Report, ReportContributor
 
 PANE = 10_000
 WINDOW = 60_000

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from detector.domain.fields import DecodeLimits, FieldMapping
-from detector.domain.layout import learn_layout
-from detector.domain.open_pane import ZONE, OpenPane, blame_caller
-from detector.domain.rules import ContributorRule, RuleBook
-from detector.domain.tallies import PaneRecord
-from detector.domain.windows import WindowTimes
-from detector.stages.decode import Decoder
-from detector.stages.fast_path import compile_loop
-from detector.stages.match import match, match_document
-from detector.stages.tally import PartitionTally
+from detector.ingest.fast_path import compile_loop
+from detector.ingest.schema import learn_layout
+from detector.logs.decode import Decoder
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.rules.match import match, match_document
+from detector.rules.rules import ContributorRule, RuleBook
+from detector.tables.open_pane import ZONE, OpenPane, blame_caller
+from detector.tables.pane_records import PaneRecord
+from detector.tables.tally import PartitionTally
+from detector.tables.windows import WindowTimes
 from tests.builders import (
     SHORT,
     TOPIC,

@@ -1,7 +1,7 @@
 """Metric math a second time, slow and plain: a recursion over dictionaries of datapoints.
 
 Written from the rules of Amazon CloudWatch User Guide, "Using metric math", and from our own where
-the guide is silent (stated in ``detector/domain/metrics``); shares nothing with the product. An
+the guide is silent (stated in ``detector/cloudwatch/metrics``); shares nothing with the product. An
 expression is a nested tuple, so that it needs no parser; ``render`` writes it as text.
 """
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from detector.domain.reports import FleetWindow, RuleWindow
-from detector.domain.tallies import PaneRecord, RulePane
-from detector.domain.tally_columns import fleet_panes, rule_pane
-from detector.domain.vocabulary import ClosedBy
-from detector.domain.window_tables import Slide
+from detector.core.vocabulary import ClosedBy
+from detector.tables.host_window import Slide
+from detector.tables.pane_encoding import fleet_panes, rule_pane
+from detector.tables.pane_records import PaneRecord, RulePane
+from detector.tables.reports import FleetWindow, RuleWindow
 
 PANE = 10_000
 PANES = 6

@@ -5,15 +5,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from detector.domain.budgets import SteadyTime
-from detector.domain.fields import FieldMapping
-from detector.domain.notices import Notice
-from detector.domain.rule_fold import TimelineTerms
-from detector.domain.rule_syntax import LENIENT, parse_rule
-from detector.domain.rule_timeline import RuleTimeline
-from detector.domain.rule_troubles import RuleBounds
-from detector.services.rule_admin import RuleAdmin
-from detector.services.rule_sources import FollowedRules
+from detector.core.notices import Notice
+from detector.decisions.budgets import SteadyTime
+from detector.logs.fields import FieldMapping
+from detector.rules.admin import RuleAdmin
+from detector.rules.errors import RuleBounds
+from detector.rules.fold import TimelineTerms
+from detector.rules.live_rules import FollowedRules
+from detector.rules.parser import LENIENT, parse_rule
+from detector.rules.timeline import RuleTimeline
 
 TOPIC = "detector.control"
 PANE = 1_000

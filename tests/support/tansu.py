@@ -1,6 +1,6 @@
 """The embedded broker as tests use it: the adapter itself, nothing added."""
 
-from detector.adapters.embedded_broker import EmbeddedBroker, EmbeddedBrokerError, find_binary
+from detector.kafka.embedded_broker import EmbeddedBroker, EmbeddedBrokerError, find_binary
 
 __all__ = ["EmbeddedBroker", "EmbeddedBrokerError", "find_binary", "missing_parts"]
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import yaml
 from aiohttp import ClientError, ClientSession, web
 
-from detector.adapters.health_server import HealthServer
-from detector.adapters.metrics import Metrics
+from detector.telemetry.health_server import HealthServer
+from detector.telemetry.metrics import Metrics
 from tests.support import neighbours
 from tests.support.ports import LOOPBACK, free_ports
 

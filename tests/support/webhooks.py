@@ -8,11 +8,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
-from detector.adapters.executors import (
+from detector.actuation.executors import (
     WebhookConfig,
     WebhookExecutor,
 )
-from detector.domain.budgets import SteadyTime
+from detector.decisions.budgets import SteadyTime
 from tests.support.deciding import at
 
 SECRET = b"a secret of enough bytes"

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from detector.domain.reports import FleetWindow, NewestPane, RuleWindow, WindowMeta, ZoneRef
-from detector.domain.window_tables import Slide
-from detector.domain.windows import Window
+from detector.tables.host_window import Slide
+from detector.tables.reports import FleetWindow, NewestPane, RuleWindow, WindowMeta, ZoneRef
+from detector.tables.windows import Window
 
 EPOCH = 1_700_000_000_000
 PANE = 10_000

@@ -1,0 +1,1 @@
+"""The actuator: which actions are admitted, who carries them out, and what came of them."""

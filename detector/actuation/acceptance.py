@@ -1,0 +1,269 @@
+"""What an executor may accept: the last line, which trusts nobody, not even the decider.
+
+Law: one action is accepted once, whoever sends it however often; whatever is not surely right is
+refused. The journal of outcomes is the memory: a new owner that has read it knows what the last
+owner knew.
+
+At most one zone is away here too, whatever the decider believes: an owner that was replaced without
+knowing it and its successor may each grant a shift that the other has not seen, and only the
+journal of outcomes has seen both. A shift counts from its acceptance to its end unless the provider
+was surely not called.
+
+Known limits: the newest 100,000 identities are remembered. The local budget is rebuilt from the
+times in the journal, so there a jump of the wall clock counts as time; the decider's budgets, which
+do not, stand before it. The time in which no actuator ran refills nothing, and ends no shift.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from detector.core.vocabulary import ActionKind, Mode, OutcomeState
+from detector.decisions.actions import ACTION_SCHEMA, OUTCOME_SCHEMA, Action, Outcome
+from detector.decisions.budgets import BucketLimits, SteadyClock, SteadyTime, TokenBucket
+from detector.decisions.checks import target_fault
+from detector.decisions.kill_switch import ControlView
+from detector.decisions.zones import Shift, ShiftsInForce
+from detector.detection.alarms import Target
+
+REMEMBERED_IDS = 100_000
+MAX_ACTION_BYTES = 1_000_000
+NOBODY = Target("", "", "", "")
+
+
+class Objection(StrEnum):
+    """Why an executor refuses an action; stands first in the outcome's reason."""
+
+    UNREADABLE = "unreadable"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    BAD_TARGET = "bad_target"
+    NOT_ENFORCED = "not_enforced"
+    OLDER_EPOCH = "older_epoch"
+    TOO_EARLY = "too_early"
+    EXPIRED = "expired"
+    KILL_SWITCH = "kill_switch"
+    ANOTHER_ZONE_IS_AWAY = "another_zone_is_away"
+    LOCAL_BUDGET_SPENT = "local_budget_spent"
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The least that an action must say so that its refusal can be recorded."""
+
+    id: str
+    kind: ActionKind
+    target: Target = NOBODY
+    epoch: int = 0
+    effect_seconds: float = 0.0
+
+    @staticmethod
+    def of(action: Action) -> "Head":
+        """Return the head of a whole action."""
+        return Head(action.id, action.kind, action.target, action.epoch, action.effect_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The action may be done, once its acceptance is durable."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The action must not be done; ``detail`` says what was found."""
+
+    head: Head
+    objection: Objection
+    detail: str
+
+    @property
+    def state(self) -> OutcomeState:
+        """The outcome that records it."""
+        return OutcomeState.EXPIRED if self.objection is Objection.EXPIRED else OutcomeState.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The record brings nothing to record: seen before (``duplicate``), or no action at all."""
+
+    duplicate: bool
+    detail: str
+
+
+Judgement = Accept | Refuse | Ignore
+
+
+class Acceptance:
+    """What is known of every action so far, and the judgement of the next one."""
+
+    def __init__(
+        self,
+        journal: Iterable[Outcome] = (),
+        *,
+        budget: BucketLimits,
+        clock_tolerance_seconds: float = 5.0,
+    ) -> None:
+        self._states: dict[str, OutcomeState] = {}
+        self._open: dict[str, Outcome] = {}
+        self._away: dict[str, Shift] = {}
+        self._epoch = 0
+        self._bucket = TokenBucket(budget)
+        self._tolerance = clock_tolerance_seconds
+        self._clock = SteadyClock()
+        for outcome in journal:
+            self._clock.read(SteadyTime(outcome.at, outcome.at))
+            self.learn(outcome)
+        # From here on the clock of this process counts, and the time between counts for nothing.
+        self._clock = SteadyClock(self._clock.seconds)
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch seen."""
+        return self._epoch
+
+    def learn(self, outcome: Outcome) -> None:
+        """Take an outcome into account that is durable in the journal."""
+        self._epoch = max(self._epoch, outcome.epoch)
+        known = self._states.get(outcome.action_id)
+        if outcome.state is OutcomeState.ACCEPTED:
+            if known is not None:
+                return
+            self._open[outcome.action_id] = outcome
+            now = self._clock.seconds
+            if level := self._bucket.level(now):
+                self._bucket.spend(min(1.0, level), now)
+            if outcome.kind is ActionKind.SHIFT_AWAY:
+                until = now + outcome.effect_seconds
+                goal = outcome.target
+                self._away[outcome.action_id] = Shift(goal.zone, goal.service, until)
+        else:
+            self._open.pop(outcome.action_id, None)
+            if outcome.state in {OutcomeState.REFUSED, OutcomeState.EXPIRED}:
+                self._away.pop(outcome.action_id, None)
+        self._states[outcome.action_id] = outcome.state
+        if len(self._states) > REMEMBERED_IDS:
+            del self._states[next(iter(self._states))]
+
+    def unfinished(self) -> list[Outcome]:
+        """Return acceptances without an end: begun, perhaps done, never to be repeated."""
+        return list(self._open.values())
+
+    def judge(self, raw: bytes, now: SteadyTime, control: ControlView) -> Judgement:
+        """Say what to do with one record of the actions topic."""
+        steady = self._clock.read(now)
+        head = _decoded(raw, Head)
+        if isinstance(head, str):
+            return Ignore(duplicate=False, detail=head)
+        if head.id in self._states:
+            return Ignore(duplicate=True, detail=head.id)
+        action = _decoded(raw, Action)
+        if isinstance(action, str):
+            return Refuse(head, Objection.UNREADABLE, action)
+        refusal = self._identity_objection(head, action) or self._moment_objection(
+            head, action, now.wall, control
+        )
+        refusal = refusal or self._zone_objection(head, action, steady)
+        if refusal is not None:
+            return refusal
+        level = self._bucket.level(steady)
+        if level < 1.0:
+            return Refuse(head, Objection.LOCAL_BUDGET_SPENT, f"{level:.2f} tokens of 1")
+        return Accept(action)
+
+    def judge_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
+        """Say whether an accepted action became wrong while its acceptance was being written."""
+        head = Head.of(action)
+        return self._moment_objection(head, action, now.wall, control) or self._zone_objection(
+            head, action, self._clock.read(now)
+        )
+
+    def _zone_objection(self, head: Head, action: Action, steady: float) -> Refuse | None:
+        self._away = {name: shift for name, shift in self._away.items() if shift.until > steady}
+        others = ShiftsInForce(tuple(self._away.values())).others(action.target.zone)
+        if action.kind is not ActionKind.SHIFT_AWAY or not others:
+            return None
+        return Refuse(head, Objection.ANOTHER_ZONE_IS_AWAY, ", ".join(others))
+
+    def _identity_objection(self, head: Head, action: Action) -> Refuse | None:
+        if action.schema != ACTION_SCHEMA:
+            detail = f"found {action.schema!r}, expected {ACTION_SCHEMA!r}"
+            return Refuse(head, Objection.UNKNOWN_SCHEMA, detail)
+        if fault := target_fault(action.kind, action.target):
+            return Refuse(head, Objection.BAD_TARGET, fault)
+        if action.kind is ActionKind.SHIFT_AWAY and not action.effect_seconds > 0:
+            detail = f"effect_seconds {action.effect_seconds:g}, a shift must end: expected above 0"
+            return Refuse(head, Objection.UNREADABLE, detail)
+        if action.mode is not Mode.ENFORCE:
+            return Refuse(head, Objection.NOT_ENFORCED, f"mode {action.mode.value}")
+        if action.epoch < self._epoch:
+            detail = f"epoch {action.epoch}, newest seen {self._epoch}"
+            return Refuse(head, Objection.OLDER_EPOCH, detail)
+        self._epoch = action.epoch
+        return None
+
+    def _moment_objection(
+        self, head: Head, action: Action, wall: float, control: ControlView
+    ) -> Refuse | None:
+        if not control.allows:
+            detail = f"{control.state}: {control.reason}"
+            return Refuse(head, Objection.KILL_SWITCH, detail)
+        early = action.not_before - wall
+        if not early <= self._tolerance:
+            return Refuse(head, Objection.TOO_EARLY, f"{early:.1f} s before not_before")
+        if not wall < action.expires_at:
+            late = wall - action.expires_at
+            return Refuse(head, Objection.EXPIRED, f"{late:.1f} s after expires_at")
+        return None
+
+
+def outcome_of(
+    head: Head,
+    state: OutcomeState,
+    *,
+    executor: str,
+    at: float,
+    reason: str = "",
+    duration_seconds: float = 0.0,
+    provider_reference: str = "",
+) -> Outcome:
+    """Write down what became of the action of ``head`` at epoch second ``at``."""
+    return Outcome(
+        schema=OUTCOME_SCHEMA,
+        action_id=head.id,
+        kind=head.kind,
+        target=head.target,
+        state=state,
+        reason=reason,
+        executor=executor,
+        attempt=1,
+        at=at,
+        duration_seconds=duration_seconds,
+        provider_reference=provider_reference,
+        epoch=head.epoch,
+        effect_seconds=head.effect_seconds,
+    )
+
+
+def interrupted(accepted: Outcome, at: float) -> Outcome:
+    """Write down that an accepted action has no known end and is not repeated."""
+    return msgspec.structs.replace(
+        accepted,
+        state=OutcomeState.INTERRUPTED,
+        reason="the executor stopped between accepting and recording the end; look at the target",
+        at=at,
+    )
+
+
+_Struct = TypeVar("_Struct", Head, Action)
+
+
+def _decoded(raw: bytes, kind: type[_Struct]) -> _Struct | str:
+    if len(raw) > MAX_ACTION_BYTES:
+        return f"{len(raw)} bytes, expected at most {MAX_ACTION_BYTES}"
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return str(error)

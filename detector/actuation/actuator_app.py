@@ -1,0 +1,300 @@
+"""The actuator process: actions consumed, acceptances and outcomes written to the outcomes topic.
+
+Law: on every assignment the outcomes topic is read to its end before an action is judged, an
+acceptance is durable and proven to be the first before the provider is called, and the offset of an
+action is committed after its last outcome.
+
+Theory of operation: each acceptance carries a random token in a header; after writing it, the
+journal is read up to it, and the token of the first acceptance of that action decides. So even an
+owner that does not know yet that it lost its partition cannot begin what another one began.
+
+Known limits: actions and outcomes each have their order in partition 0 alone. On SIGTERM a call in
+flight has ``grace_seconds``; then it is cut off and recorded as interrupted by the next owner.
+Whatever else is under way (connecting, joining the group, reading the journal) is cut off at once.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalGenerationError, RebalanceInProgressError
+
+from detector.actuation.acceptance import REMEMBERED_IDS, Acceptance
+from detector.actuation.service import ActuationService, AlreadyAcceptedError
+from detector.core.cloud_events import cloud_event_headers
+from detector.core.notices import NoticeListener
+from detector.core.ports import Executor
+from detector.core.topics import Topics
+from detector.core.vocabulary import OutcomeState
+from detector.decisions.actions import OUTCOME_SCHEMA, Outcome
+from detector.decisions.budgets import BucketLimits, SteadyTime
+from detector.decisions.kill_switch import ControlView
+
+WRITER_HEADER = "detector.writer"
+_FETCH_MS = 200
+_METADATA_MS = 10_000
+_PAUSING_FETCH_SECONDS = 0.2
+_CLOSE_SECONDS = 1.0
+_CATCH_UP_SECONDS = 30.0
+_LOST_ASSIGNMENT = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError)
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+
+class _StoppedError(Exception):
+    """The process has to stop before what it waited for came."""
+
+
+class ControlSource(Protocol):
+    """Whoever follows the kill switch."""
+
+    def view(self, now: SteadyTime) -> ControlView:
+        """Return what is known of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActuatorConfig:
+    """``client``: aiokafka's connection settings; ``member_id``: unique and stable per process.
+
+    ``session_timeout_seconds`` bounds how long a dead owner keeps the actions.
+    """
+
+    topics: Topics
+    member_id: str
+    client: Mapping[str, Any] = field(repr=False)
+    local_budget: BucketLimits = field(default_factory=lambda: BucketLimits(4.0, 1 / 300))
+    session_timeout_seconds: float = 10.0
+    grace_seconds: float = 4.0
+
+
+class KafkaJournal:
+    """The outcomes topic, written one awaited record at a time and read back."""
+
+    def __init__(self, topic: str, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
+        self._only = TopicPartition(topic, 0)
+        self._producer = producer
+        self._consumer = consumer
+        self._first_writer: dict[str, bytes] = {}
+
+    async def read(self) -> list[Outcome]:
+        """Return every readable outcome from the beginning to the end of the topic."""
+        self._first_writer.clear()
+        self._consumer.assign([self._only])
+        await self._consumer.seek_to_beginning(self._only)
+        outcomes: list[Outcome] = []
+        while True:
+            ends = await self._consumer.end_offsets([self._only])
+            found = await self._fetch()
+            outcomes += found
+            # An end offset may be too low (embedded broker), so nothing must be left to fetch too.
+            if not found and await self._consumer.position(self._only) >= ends[self._only]:
+                return outcomes
+
+    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+        """Write ``outcome``; ``AlreadyAcceptedError`` for an acceptance that is not the first."""
+        token = secrets.token_hex(8).encode()
+        headers = cloud_event_headers(
+            event_id=f"{outcome.action_id}-{outcome.state.value}",
+            event_type=OUTCOME_SCHEMA,
+            source=f"/detector/actuate/{outcome.executor}",
+            subject=outcome.target.key,
+            at=outcome.at,
+        )
+        written = await self._producer.send_and_wait(
+            self._only.topic,
+            value=msgspec.json.encode(outcome),
+            key=outcome.action_id.encode(),
+            partition=self._only.partition,
+            headers=[*headers, (WRITER_HEADER, token)],
+        )
+        if outcome.state is not OutcomeState.ACCEPTED:
+            return
+        async with asyncio.timeout(_CATCH_UP_SECONDS):
+            while await self._consumer.position(self._only) <= written.offset:
+                for told in await self._fetch():
+                    heard(told)
+        if self._first_writer.get(outcome.action_id) != token:
+            raise AlreadyAcceptedError(
+                f"action {outcome.action_id!r} was accepted by another owner"
+            )
+
+    async def _fetch(self) -> list[Outcome]:
+        batches = await self._consumer.getmany(self._only, timeout_ms=_FETCH_MS)
+        records = [record for batch in batches.values() for record in batch]
+        return [outcome for record in records if (outcome := self._learn(record)) is not None]
+
+    def _learn(self, record: ConsumerRecord[bytes, bytes]) -> Outcome | None:
+        try:
+            outcome = msgspec.json.decode(record.value or b"", type=Outcome)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            log.warning("outcome_unreadable", topic=record.topic, offset=record.offset)
+            return None
+        if outcome.state is OutcomeState.ACCEPTED:
+            token = dict(record.headers).get(WRITER_HEADER, b"")
+            self._first_writer.setdefault(outcome.action_id, token)
+            if len(self._first_writer) > REMEMBERED_IDS:
+                del self._first_writer[next(iter(self._first_writer))]
+        return outcome
+
+
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Counts assignments, so that the loop sees when the journal must be read again."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.owned: set[TopicPartition] = set()
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Hand over."""
+        self.owned = self.owned - revoked
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Take over."""
+        self.count += 1
+        self.owned = set(assigned)
+
+
+async def run_actuator(
+    config: ActuatorConfig,
+    *,
+    executor: Executor,
+    control: ControlSource,
+    clock: Callable[[], SteadyTime],
+    stop: asyncio.Event,
+    notify: NoticeListener = lambda _: None,
+    on_ready: Callable[[], None] = lambda: None,
+    crash_point: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Carry out actions until ``stop`` is set; whatever cannot be written ends it with an error."""
+    assignments = _Assignments()
+
+    async def take_over(journal: KafkaJournal) -> ActuationService:
+        service = ActuationService(
+            acceptance=Acceptance(await journal.read(), budget=config.local_budget),
+            executor=executor,
+            journal=journal,
+            control=lambda: control.view(clock()),
+            clock=clock,
+            notify=notify,
+            crash_point=crash_point,
+        )
+        left = await service.start()
+        log.info("ready", role="actuator", executor=executor.name, interrupted=len(left))
+        on_ready()
+        return service
+
+    with contextlib.suppress(_StoppedError):
+        async with _clients(config, stop) as (actions, journal):
+            actions.subscribe([config.topics.actions], listener=assignments)
+            taken, service = 0, None
+            while not stop.is_set():
+                fetching = actions.getmany(timeout_ms=_FETCH_MS, max_records=1)
+                batches = await _unless(stop, fetching)
+                if assignments.count != taken and assignments.owned:
+                    taken = assignments.count
+                    service = await _unless(stop, take_over(journal))
+                for partition, records in batches.items():
+                    for record in records:
+                        if service is None or partition not in assignments.owned:
+                            continue
+                        if await _handle(service, record, stop, config.grace_seconds):
+                            await _commit(actions, partition, record.offset + 1)
+    log.info("stopped", role="actuator")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result:
+    """Await ``work``; when ``stop`` comes first, cut it off and raise ``_StoppedError``."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise _StoppedError
+        return working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.wait({working, stopping})
+
+
+async def _handle(
+    service: ActuationService,
+    record: ConsumerRecord[bytes, bytes],
+    stop: asyncio.Event,
+    grace_seconds: float,
+) -> bool:
+    """Carry out one record; false when it was cut off because the process has to stop."""
+    work = asyncio.create_task(service.handle(record.value or b""))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({work}, timeout=grace_seconds)
+    finally:
+        stopping.cancel()
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+    if not done:
+        log.warning("cut_off", role="actuator", offset=record.offset)
+        return False
+    outcome = work.result()
+    if outcome is None:
+        log.info("action_ignored", offset=record.offset, unreadable=service.unreadable)
+    return True
+
+
+async def _commit(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
+    try:
+        await consumer.commit({partition: offset})
+    except _LOST_ASSIGNMENT as error:
+        # The next owner reads the same action again and finds its outcome in the journal.
+        log.warning("commit_lost", role="actuator", error=type(error).__name__)
+
+
+@contextlib.asynccontextmanager
+async def _clients(
+    config: ActuatorConfig, stop: asyncio.Event
+) -> AsyncIterator[tuple[AIOKafkaConsumer, KafkaJournal]]:
+    session_ms = round(config.session_timeout_seconds * 1000)
+    group = {
+        "group_id": f"{config.topics.app_id}-actuator",
+        "group_instance_id": config.member_id,
+        "session_timeout_ms": session_ms,
+        "heartbeat_interval_ms": max(1, session_ms // 4),
+        "metadata_max_age_ms": _METADATA_MS,
+    }
+    async with contextlib.AsyncExitStack() as open_clients:
+        producer = AIOKafkaProducer(acks="all", **config.client)
+        open_clients.push_async_callback(producer.stop)
+        await _unless(stop, producer.start())
+        consumers = []
+        for settings in ({}, group):
+            consumer = AIOKafkaConsumer(
+                enable_auto_commit=False, auto_offset_reset="earliest", **config.client, **settings
+            )
+            open_clients.push_async_callback(_close, consumer)
+            await _unless(stop, consumer.start())
+            consumers.append(consumer)
+        tail, actions = consumers
+        yield actions, KafkaJournal(config.topics.outcomes, producer, tail)
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
+    # with the connection still open; paused fetches end by themselves first.
+    consumer.pause(*consumer.assignment())
+    await asyncio.sleep(_PAUSING_FETCH_SECONDS)
+    # It waits for a join that is under way, which takes as long as the broker waits for others.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(consumer.stop(), _CLOSE_SECONDS)

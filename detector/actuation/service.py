@@ -1,0 +1,160 @@
+"""Actions carried out: acceptance made durable, the provider called once, the outcome made durable.
+
+Law: the acceptance is in the journal before the provider is called, and an acceptance whose end is
+not in the journal is recorded as interrupted, never repeated. Two owners at once cannot both begin:
+of two acceptances of one action the first in the journal wins, and the other owner is told so.
+"""
+
+from collections.abc import Callable
+
+from detector.actuation.acceptance import (
+    Accept,
+    Acceptance,
+    Head,
+    Ignore,
+    Refuse,
+    interrupted,
+    outcome_of,
+)
+from detector.core.errors import DetectorError, ExecutorError
+from detector.core.notices import KillSwitchRead, NoticeListener, OutcomeRecorded
+from detector.core.ports import Executor, OutcomeJournal
+from detector.core.vocabulary import OutcomeState
+from detector.decisions.actions import Action, Outcome
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import ControlView
+
+CRASH_POINTS = ("before_accepted", "after_accepted", "after_execute", "after_outcome")
+
+
+class AlreadyAcceptedError(DetectorError):
+    """Another owner's acceptance of the same action stands before ours in the journal."""
+
+
+class ActuationService:
+    """One owner of the actions topic. ``unreadable`` and ``duplicates`` count what was ignored."""
+
+    def __init__(
+        self,
+        *,
+        acceptance: Acceptance,
+        executor: Executor,
+        journal: OutcomeJournal,
+        control: Callable[[], ControlView],
+        clock: Callable[[], SteadyTime],
+        notify: NoticeListener = lambda _: None,
+        crash_point: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._acceptance = acceptance
+        self._executor = executor
+        self._journal = journal
+        self._control = control
+        self._clock = clock
+        self._notify = notify
+        self._crash_point = crash_point
+        self.unreadable = 0
+        self.duplicates = 0
+
+    async def start(self) -> list[Outcome]:
+        """Record what an earlier owner began and did not end; call once, before ``handle``."""
+        left = [interrupted(o, self._clock().wall) for o in self._acceptance.unfinished()]
+        for outcome in left:
+            await self._record(outcome)
+        return left
+
+    async def handle(self, raw: bytes) -> Outcome | None:
+        """Take one record of the actions topic and return what came of it.
+
+        ``None`` when there is nothing to record: a duplicate, or no action at all. The record may
+        be acknowledged when this returns.
+        """
+        control = self._view()
+        judgement = self._acceptance.judge(raw, self._clock(), control)
+        if isinstance(judgement, Ignore):
+            self.duplicates += judgement.duplicate
+            self.unreadable += not judgement.duplicate
+            return None
+        if isinstance(judgement, Refuse):
+            return await self._refuse(judgement)
+        return await self._carry_out(judgement)
+
+    async def _carry_out(self, judgement: Accept) -> Outcome | None:
+        action = judgement.action
+        self._crash_point("before_accepted")
+        try:
+            await self._record(self._outcome(action, OutcomeState.ACCEPTED))
+        except AlreadyAcceptedError:
+            self.duplicates += 1
+            return None
+        self._crash_point("after_accepted")
+        # Writing may have taken long: the switch may be on by now, the action expired, or another
+        # owner's shift stands before this one in the journal.
+        if (
+            refusal := self._acceptance.judge_again(action, self._clock(), self._view())
+        ) is not None:
+            return await self._refuse(refusal)
+        outcome = await self._execute(action)
+        self._crash_point("after_execute")
+        await self._record(outcome)
+        self._crash_point("after_outcome")
+        return outcome
+
+    async def _execute(self, action: Action) -> Outcome:
+        begun = self._clock().monotonic
+        try:
+            reference = await self._executor.execute(action)
+        except ExecutorError as error:
+            return self._outcome(action, OutcomeState.FAILED, reason=str(error), begun=begun)
+        except Exception as error:  # noqa: BLE001 - whatever a provider's client raises is an outcome
+            reason = f"executor failed with {type(error).__name__}"
+            return self._outcome(action, OutcomeState.FAILED, reason=reason, begun=begun)
+        return self._outcome(action, OutcomeState.SUCCEEDED, reference=reference, begun=begun)
+
+    async def _refuse(self, refusal: Refuse) -> Outcome:
+        outcome = outcome_of(
+            refusal.head,
+            refusal.state,
+            executor=self._executor.name,
+            at=self._clock().wall,
+            reason=f"{refusal.objection.value}: {refusal.detail}",
+        )
+        await self._record(outcome)
+        return outcome
+
+    def _outcome(
+        self,
+        action: Action,
+        state: OutcomeState,
+        *,
+        reason: str = "",
+        reference: str = "",
+        begun: float | None = None,
+    ) -> Outcome:
+        now = self._clock()
+        return outcome_of(
+            Head.of(action),
+            state,
+            executor=self._executor.name,
+            at=now.wall,
+            reason=reason,
+            duration_seconds=0.0 if begun is None else max(0.0, now.monotonic - begun),
+            provider_reference=reference,
+        )
+
+    async def _record(self, outcome: Outcome) -> None:
+        await self._journal.append(outcome, self._acceptance.learn)
+        self._acceptance.learn(outcome)
+        self._notify(
+            OutcomeRecorded(
+                outcome.kind,
+                outcome.state,
+                outcome.action_id,
+                outcome.reason,
+                outcome.duration_seconds,
+            )
+        )
+
+    def _view(self) -> ControlView:
+        control = self._control()
+        self._notify(KillSwitchRead(control.engaged, control.known))
+        return control

@@ -1,1 +1,0 @@
-"""The outside world: Kafka, Faust, clocks, files, metrics, and the embedded broker."""

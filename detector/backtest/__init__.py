@@ -1,0 +1,1 @@
+"""What would have fired, and been done, on recorded logs."""

@@ -1,0 +1,288 @@
+"""What a backtest tells: what fired when, what would have been done, and at what cost."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from detector.core.vocabulary import ActionKind, AlarmState, Verdict
+from detector.decisions.actions import Decision
+from detector.decisions.decide import Ruling
+from detector.detection.alarms import AlarmChange, Target
+from detector.ingest.intake import IntakeResult
+from detector.tables.reports import Report
+
+BACKTEST_SCHEMA = "detector.backtest.v1"
+
+MAX_LISTED = 10_000
+"""Most alarms, and most rulings, that a result lists."""
+
+_DAY_MS = 86_400_000
+
+
+class Firing(msgspec.Struct):
+    """An alarm that was raised; ``ended_at`` is ``None`` while it stands. Times in epoch ms."""
+
+    raised_at: int
+    ended_at: int | None
+    alarm_id: str
+    detector: str
+    subject: str
+    contributor: tuple[str, ...]
+    target: Target | None
+    confirmed: bool
+    shadow: bool
+    sentence: str
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A ruling: ``observe`` and ``enforce`` are the verdicts in either mode. Time in epoch ms."""
+
+    at: int
+    kind: ActionKind
+    target: Target | None
+    observe: Verdict
+    enforce: Verdict
+    refusal: str
+    sentence: str
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What enforcing would have taken away.
+
+    ``hosts_replaced`` counts replacements, ``distinct_hosts`` the hosts among them;
+    ``zone_shifts`` zones taken out of service, and ``zone_hosts`` the hosts in them. ``share`` is
+    the hosts replaced over the largest fleet that was heard, 0 when none was.
+    """
+
+    hosts_replaced: int
+    distinct_hosts: int
+    zone_shifts: int
+    zone_hosts: int
+    largest_fleet: int
+    share: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What one configuration made of a recording. Times in epoch ms; rates are per 24 hours.
+
+    ``unreadable`` and ``rulings_by_refusal`` count by reason; ``late`` counts events that came too
+    late for their pane.
+    """
+
+    schema: str
+    configuration: str
+    from_ms: int
+    until_ms: int
+    records: int
+    unreadable: dict[str, int]
+    late: int
+    windows: int
+    incomplete_windows: int
+    alarms: int
+    alarms_by_detector: dict[str, int]
+    alarms_per_day: float
+    granted: int
+    granted_per_day: float
+    refused: int
+    rulings_by_refusal: dict[str, int]
+    cost: Cost
+    fired: list[Firing]
+    rulings: list[Judged]
+    unlisted: int
+
+
+class Scorer:
+    """Hears what one configuration says, step by step."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._unreadable: Counter[str] = Counter()
+        self._late = 0
+        self._windows = 0
+        self._incomplete = 0
+        self._slide = 0
+        self._fired: list[Firing] = []
+        self._standing: dict[str, Firing] = {}
+        self._alarms: Counter[str] = Counter()
+        self._rulings: list[Judged] = []
+        self._verdicts: Counter[Verdict] = Counter()
+        self._refusals: Counter[str] = Counter()
+        self._replaced: Counter[str] = Counter()
+        self._shifted: list[int] = []
+        self._largest_fleet = 0
+        self._unlisted = 0
+
+    def hear_intake(self, result: IntakeResult) -> None:
+        """Count what could not be read."""
+        self._unreadable.update(refused.reason.value for _, refused in result.dead)
+
+    def hear(
+        self,
+        changes: Sequence[AlarmChange],
+        reports: Sequence[Report],
+        rulings: Sequence[Ruling],
+    ) -> None:
+        """Take what one step brought."""
+        for report in reports:
+            self._hear_report(report)
+        for change in changes:
+            self._hear_change(change)
+        for ruling in rulings:
+            self._hear_decision(ruling.decision)
+
+    def result(self, first_ms: int | None, last_ms: int, records: int) -> Result:
+        """Say what it came to, for records from ``first_ms`` to ``last_ms``."""
+        start = 0 if first_ms is None else first_ms
+        until = last_ms + 1 if records else start
+        days = max(until - start, 1) / _DAY_MS
+        granted = self._verdicts[Verdict.GRANTED]
+        replaced = self._replaced.total()
+        return Result(
+            schema=BACKTEST_SCHEMA,
+            configuration=self._name,
+            from_ms=start,
+            until_ms=until,
+            records=records,
+            unreadable=_sorted(self._unreadable),
+            late=self._late,
+            windows=self._windows,
+            incomplete_windows=self._incomplete,
+            alarms=self._alarms.total(),
+            alarms_by_detector=_sorted(self._alarms),
+            alarms_per_day=round(self._alarms.total() / days, 3),
+            granted=granted,
+            granted_per_day=round(granted / days, 3),
+            refused=self._verdicts[Verdict.REFUSED],
+            rulings_by_refusal=_sorted(self._refusals),
+            cost=Cost(
+                hosts_replaced=replaced,
+                distinct_hosts=len(self._replaced),
+                zone_shifts=len(self._shifted),
+                zone_hosts=sum(self._shifted),
+                largest_fleet=self._largest_fleet,
+                share=round(replaced / max(1, self._largest_fleet), 6),
+            ),
+            fired=self._fired,
+            rulings=self._rulings,
+            unlisted=self._unlisted,
+        )
+
+    def _hear_report(self, report: Report) -> None:
+        if report.subject.startswith("fleet:"):
+            self._largest_fleet = max(self._largest_fleet, round(report.totals["hosts"]))
+        if report.window_end != self._slide:
+            self._slide = report.window_end
+            self._windows += 1
+            self._incomplete += not report.complete
+            # Every report of a slide tells the same number.
+            self._late += report.late
+
+    def _hear_change(self, change: AlarmChange) -> None:
+        standing = self._standing.get(change.alarm_id)
+        if change.state is not AlarmState.ALARM:
+            if standing is not None:
+                standing.ended_at = change.changed_at
+                del self._standing[change.alarm_id]
+        elif standing is not None:
+            standing.confirmed |= change.evidence.confirmed
+        else:
+            self._raise(change)
+
+    def _raise(self, change: AlarmChange) -> None:
+        firing = Firing(
+            raised_at=change.changed_at,
+            ended_at=None,
+            alarm_id=change.alarm_id,
+            detector=change.detector,
+            subject=change.subject,
+            contributor=change.contributor,
+            target=change.target,
+            confirmed=change.evidence.confirmed,
+            shadow=change.shadow,
+            sentence=change.sentence,
+        )
+        self._standing[change.alarm_id] = firing
+        self._alarms[change.detector] += 1
+        if len(self._fired) < MAX_LISTED:
+            self._fired.append(firing)
+        else:
+            self._unlisted += 1
+
+    def _hear_decision(self, decision: Decision) -> None:
+        granted = decision.verdict is Verdict.GRANTED
+        refusal = decision.refusal.value if decision.refusal is not None else ""
+        self._verdicts[decision.verdict] += 1
+        if refusal:
+            self._refusals[refusal] += 1
+        if granted and decision.target is not None:
+            if decision.kind is ActionKind.SHIFT_AWAY:
+                self._shifted.append(decision.evidence.zone_hosts)
+            else:
+                self._replaced[decision.target.key] += 1
+        if len(self._rulings) < MAX_LISTED:
+            self._rulings.append(
+                Judged(
+                    at=round(decision.decided_at * 1000),
+                    kind=decision.kind,
+                    target=decision.target,
+                    observe=Verdict.OBSERVED if granted else decision.verdict,
+                    enforce=decision.verdict,
+                    refusal=refusal,
+                    sentence=decision.sentence,
+                )
+            )
+        else:
+            self._unlisted += 1
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What one contributor is to both configurations; ``None``: never. Times in epoch ms."""
+
+    subject: str
+    contributor: tuple[str, ...]
+    first_raised_a: int | None
+    first_raised_b: int | None
+    granted_a: int | None
+    granted_b: int | None
+
+
+def differences(a: Result, b: Result) -> list[Difference]:
+    """Return what fired or was granted in one of two results only, or at another time.
+
+    Alarms are matched by subject and contributor, whichever detector raised them; a grant by the
+    target of the alarm.
+    """
+    raised = [_first_raised(result) for result in (a, b)]
+    found = []
+    for key in sorted(raised[0].keys() | raised[1].keys()):
+        sides = [each.get(key) for each in raised]
+        grants = [
+            _first_granted(result, firing) for result, firing in zip((a, b), sides, strict=True)
+        ]
+        times = [None if firing is None else firing.raised_at for firing in sides]
+        if times[0] != times[1] or grants[0] != grants[1]:
+            found.append(Difference(*key, *times, *grants))
+    return found
+
+
+def _first_raised(result: Result) -> dict[tuple[str, tuple[str, ...]], Firing]:
+    first: dict[tuple[str, tuple[str, ...]], Firing] = {}
+    for firing in result.fired:
+        first.setdefault((firing.subject, firing.contributor), firing)
+    return first
+
+
+def _first_granted(result: Result, firing: Firing | None) -> int | None:
+    if firing is None or firing.target is None:
+        return None
+    granted = (
+        ruling.at
+        for ruling in result.rulings
+        if ruling.enforce is Verdict.GRANTED and ruling.target == firing.target
+    )
+    return min(granted, default=None)
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))

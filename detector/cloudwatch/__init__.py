@@ -1,0 +1,1 @@
+"""CloudWatch's API, metric alarms and report history; no other room depends on them."""

@@ -1,0 +1,285 @@
+"""What happened to alarms, item by item, as it is published and shown.
+
+Law: an item's identity is made of the alarm, the instant and what happened, so that what is
+published again after a crash is the same item; readers keep the first of an identity. Of a bounded
+number the newest are kept, and none is kept longer than two weeks.
+
+Items of type ``Action`` and ``AlarmContributorAction`` are the notifications: who wants to be told
+of an alarm follows them on the history topic and takes those whose ``actionState`` is
+``Published``.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from detector.cloudwatch.alarms.alarm_model import Alarm, AlarmKind, kind_of
+from detector.cloudwatch.alarms.alarm_state import (
+    AlarmStanding,
+    ContributorStanding,
+    cut,
+)
+from detector.cloudwatch.alarms.contributor_standings import attributes_of
+from detector.cloudwatch.alarms.evaluation_times import DAY_MS
+from detector.cloudwatch.alarms.reasons import aws_time, encoded
+from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.core.safe_text import escape_controls
+
+KEPT_MS: Final = 14 * DAY_MS
+SCHEMA: Final = "detector.metric-alarm-history/1"
+SUMMARY_CHARACTERS: Final = 255
+DATA_CHARACTERS: Final = 4_095
+_DIGEST: Final = 12
+_REASON: Final = 700
+"""Characters of a reason in data that must also hold other things."""
+
+
+class ItemType(StrEnum):
+    """What an item tells, in CloudWatch's words."""
+
+    CONFIGURATION = "ConfigurationUpdate"
+    STATE = "StateUpdate"
+    ACTION = "Action"
+    CONTRIBUTOR_STATE = "AlarmContributorStateUpdate"
+    CONTRIBUTOR_ACTION = "AlarmContributorAction"
+
+
+class ActionState(StrEnum):
+    """Whether an action was published for whoever carries it out, or muted."""
+
+    PUBLISHED = "Published"
+    MUTED = "Muted"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One thing that happened to an alarm at ``at_ms``; ``data`` is JSON text."""
+
+    id: str
+    alarm: str
+    kind: AlarmKind
+    at_ms: int
+    type: ItemType
+    summary: str
+    data: str
+    contributor: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+
+def encode_item(item: HistoryItem) -> bytes:
+    """Write an item as the history topic carries it."""
+    return msgspec.json.encode(item)
+
+
+def decode_item(raw: bytes) -> HistoryItem:
+    """Read an item; ``msgspec.DecodeError`` when it is none."""
+    return msgspec.json.decode(raw, type=HistoryItem)
+
+
+def configuration_item(
+    name: str, kind: AlarmKind, what: str, members: dict[str, Any], at_ms: int
+) -> HistoryItem:
+    """Tell that an alarm was created, updated or deleted (``what``)."""
+    document = {"version": "1.0", "type": what, "alarm": members}
+    data = encoded(document)
+    if len(data) > DATA_CHARACTERS:
+        data = encoded({"version": "1.0", "type": what, "alarm": {"AlarmName": name}})
+    digest = hashlib.sha256(encoded(document).encode()).hexdigest()[:_DIGEST]
+    return HistoryItem(
+        f"{name}|{at_ms}|{ItemType.CONFIGURATION}|{what}|{digest}",
+        name,
+        kind,
+        at_ms,
+        ItemType.CONFIGURATION,
+        cut(f"Alarm {escape_controls(name)!r} {what}", SUMMARY_CHARACTERS),
+        data,
+    )
+
+
+def state_item(
+    alarm: Alarm, before: AlarmStanding, after: AlarmStanding, at_ms: int
+) -> HistoryItem:
+    """Tell that an alarm moved from one state to another."""
+    # The last of these always fits: a reason has no control characters to be spelt out.
+    forms = (
+        encoded(
+            {
+                "version": "1.0",
+                "oldState": _state_of(before, characters, numbers=numbers),
+                "newState": _state_of(after, characters, numbers=numbers),
+            }
+        )
+        for characters, numbers in ((DATA_CHARACTERS, True), (_REASON, True), (_REASON, False))
+    )
+    data = next(text for text in forms if len(text) <= DATA_CHARACTERS)
+    return HistoryItem(
+        f"{alarm.name}|{at_ms}|{ItemType.STATE}|{before.state}>{after.state}",
+        alarm.name,
+        kind_of(alarm),
+        at_ms,
+        ItemType.STATE,
+        f"Alarm updated from {before.state} to {after.state}",
+        data,
+    )
+
+
+def action_items(
+    alarm: Alarm, standing: AlarmStanding, state: StateValue, *, told: "Told", at_ms: int
+) -> Iterator[HistoryItem]:
+    """Tell every action of entering ``state``; none where actions are disabled."""
+    yield from _actions(alarm, state, standing.reason, told, at_ms, None, {})
+
+
+def contributor_items(
+    alarm: Alarm,
+    standing: AlarmStanding,
+    contributor: ContributorStanding,
+    before: StateValue,
+    at_ms: int,
+) -> Iterator[HistoryItem]:
+    """Tell that a contributor moved from ``before`` to where it is."""
+    document = {
+        "version": "1.0",
+        "oldState": {"stateValue": before},
+        "newState": {"stateValue": contributor.state, "stateReason": contributor.reason},
+    }
+    yield HistoryItem(
+        f"{alarm.name}|{at_ms}|{ItemType.CONTRIBUTOR_STATE}|{contributor.id}|{contributor.state}",
+        alarm.name,
+        kind_of(alarm),
+        at_ms,
+        ItemType.CONTRIBUTOR_STATE,
+        f"Alarm contributor updated from {before} to {contributor.state}",
+        encoded(document),
+        contributor.id,
+        attributes_of(standing, contributor),
+    )
+
+
+def contributor_action_items(
+    alarm: Alarm,
+    standing: AlarmStanding,
+    contributor: ContributorStanding,
+    *,
+    told: "Told",
+    at_ms: int,
+) -> Iterator[HistoryItem]:
+    """Tell every action of a contributor's entering its state."""
+    attributes = attributes_of(standing, contributor)
+    yield from _actions(
+        alarm, contributor.state, contributor.reason, told, at_ms, contributor.id, attributes
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How actions are told: muted by which mute rule, if any, and with which tags."""
+
+    muted_by: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def _actions(
+    alarm: Alarm,
+    state: StateValue,
+    reason: str,
+    told: Told,
+    at_ms: int,
+    contributor: str | None,
+    attributes: dict[str, str],
+) -> Iterator[HistoryItem]:
+    if not alarm.actions.enabled:
+        return
+    kind = ItemType.ACTION if contributor is None else ItemType.CONTRIBUTOR_ACTION
+    action_state = ActionState.MUTED if told.muted_by else ActionState.PUBLISHED
+    for place, target in enumerate(alarm.actions.of(state)):
+        document: dict[str, Any] = {
+            "version": "1.0",
+            "actionState": action_state,
+            "notificationResource": target,
+            "stateUpdateTimestamp": aws_time(at_ms),
+            "stateValue": state,
+            "stateReason": cut(reason, _REASON),
+        }
+        if told.muted_by:
+            document["mutedBy"] = told.muted_by
+        data = encoded({**document, "tags": told.tags} if told.tags else document)
+        if len(data) > DATA_CHARACTERS:
+            data = encoded(document)
+        verb = f"muted by rule {told.muted_by!r}" if told.muted_by else "published"
+        yield HistoryItem(
+            f"{alarm.name}|{at_ms}|{kind}|{contributor or ''}|{state}|{action_state}|{place}",
+            alarm.name,
+            kind_of(alarm),
+            at_ms,
+            kind,
+            cut(f"Action {target} {verb}", SUMMARY_CHARACTERS),
+            data,
+            contributor or "",
+            attributes,
+        )
+
+
+def _state_of(standing: AlarmStanding, characters: int, *, numbers: bool) -> dict[str, Any]:
+    reason = cut(standing.reason, characters)
+    found: dict[str, Any] = {"stateValue": standing.state, "stateReason": reason}
+    if standing.reason_data and numbers:
+        found["stateReasonData"] = _numbers(standing.reason_data)
+    return found
+
+
+def _numbers(text: str) -> Any:
+    """Return JSON as it is, and what a user set and is none as text."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+class AlarmHistory:
+    """The newest ``limit`` items of two weeks, in the order in which they were published."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: dict[str, HistoryItem] = {}
+        self._oldest_ms = 0
+        self.dropped = 0
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, item: HistoryItem) -> bool:
+        """Keep an item unless one of its identity is there; say whether it was new."""
+        if item.id in self._items:
+            return False
+        self._items[item.id] = item
+        if len(self._items) > self._limit:
+            gone = self._items.pop(next(iter(self._items)))
+            self._oldest_ms = max(self._oldest_ms, gone.at_ms + 1)
+            self.dropped += 1
+        return True
+
+    def is_beyond(self, item: HistoryItem) -> bool:
+        """Say whether an item is older than everything that is kept."""
+        return item.at_ms < self._oldest_ms
+
+    def forget(self, now_ms: int) -> None:
+        """Drop the items that are older than two weeks."""
+        self._oldest_ms = max(self._oldest_ms, now_ms - KEPT_MS)
+        while self._items:
+            oldest = next(iter(self._items.values()))
+            if oldest.at_ms >= now_ms - KEPT_MS:
+                return
+            del self._items[oldest.id]
+
+    def items(self) -> Iterator[HistoryItem]:
+        """Return every item, in the order of publication."""
+        return iter(self._items.values())

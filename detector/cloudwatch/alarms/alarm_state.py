@@ -1,0 +1,91 @@
+"""How an alarm stands: its state, why, since when, and what of its actions is held back.
+
+This is what survives of an alarm beside its configuration; all of it is plain data.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from detector.cloudwatch.alarms.alarm_model import (
+    Alarm,
+    CompositeAlarm,
+    ContributorAlarm,
+)
+from detector.cloudwatch.alarms.suppression import Suppression
+from detector.cloudwatch.alarms.verdicts import StateValue
+
+REASON_CHARACTERS: Final = 1_023
+REASON_DATA_CHARACTERS: Final = 4_000
+NOT_EVALUATED: Final = "not evaluated yet: the alarm was just created"
+PARTIAL_DATA: Final = "PARTIAL_DATA"
+EVALUATION_ERROR: Final = "EVALUATION_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class ContributorStanding:
+    """One contributor of an alarm; ``None`` where it does not breach, or is not calm, now.
+
+    ``muted``: the actions of its state wait for the end of a mute rule.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    state: StateValue
+    reason: str
+    transitioned_ms: int
+    breaching_since_ms: int | None = None
+    calm_since_ms: int | None = None
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmStanding:
+    """One alarm; times are epoch milliseconds.
+
+    ``warm``: its warm-up is over. ``muted``: the state whose actions wait for the end of a mute
+    rule. ``overflow``: contributors that would be in ALARM were there room.
+    """
+
+    state: StateValue
+    reason: str
+    updated_ms: int
+    transitioned_ms: int
+    reason_data: str = ""
+    warm: bool = False
+    evaluation_state: str = ""
+    muted: StateValue | None = None
+    suppression: Suppression | None = None
+    labels: tuple[str, ...] = ()
+    contributors: tuple[ContributorStanding, ...] = ()
+    overflow: int = 0
+
+    def moved(
+        self, state: StateValue, reason: str, reason_data: str, at_ms: int
+    ) -> "AlarmStanding":
+        """Return the standing in ``state``, with its reason cut to what the API may carry."""
+        return replace(
+            self,
+            state=state,
+            reason=cut(reason, REASON_CHARACTERS),
+            reason_data=reason_data,
+            updated_ms=at_ms,
+            transitioned_ms=at_ms if state is not self.state else self.transitioned_ms,
+        )
+
+
+def cut(text: str, characters: int) -> str:
+    """Return a text that is at most ``characters`` long."""
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def first_standing(alarm: Alarm, at_ms: int) -> AlarmStanding:
+    """Return the standing of an alarm that was just created.
+
+    INSUFFICIENT_DATA; OK for an alarm per contributor, unless it warms up.
+    """
+    calm = isinstance(alarm, ContributorAlarm) and alarm.warm_up is None
+    state = StateValue.OK if calm else StateValue.INSUFFICIENT_DATA
+    suppression = None
+    if isinstance(alarm, CompositeAlarm) and alarm.suppressor is not None:
+        suppression = Suppression(acted=state)
+    return AlarmStanding(state, NOT_EVALUATED, at_ms, at_ms, suppression=suppression)

@@ -1,0 +1,76 @@
+"""Which contributors an alarm follows: a sentence of PromQL inside CloudWatch's own members.
+
+CloudWatch asks for an alarm per contributor with ``EvaluationCriteria.PromQLCriteria``: the query
+returns the series that breach, and each of them is a contributor with a standing of its own. Here
+two series exist, one value per contributor of a rule and window:
+
+- ``insight_rule_contributor_value{rule="faults-by-host"} > 25``
+- ``insight_rule_contributor_share{rule="faults-by-host"} > 0.66``, the part of the rule's sum
+
+The comparison is one of ``> >= < <=`` with a number on its right. Both are PromQL as it stands;
+nothing else of the language is understood, and everything else is refused.
+"""
+
+import re
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final
+
+from detector.cloudwatch.alarms.alarm_model import Measure
+from detector.cloudwatch.alarms.validation import Complaints, shown
+from detector.cloudwatch.alarms.verdicts import Comparison
+
+LONGEST_SECONDS: Final = 86_400
+SENTENCE_CHARACTERS: Final = 10_000
+EXAMPLE: Final = 'insight_rule_contributor_share{rule="faults-by-host"} > 0.66'
+_SENTENCE: Final = re.compile(
+    r"\s*insight_rule_contributor_(value|share)\s*"
+    r"\{\s*rule\s*=\s*(?:\"([^\"\\]{1,128})\"|'([^'\\]{1,128})')\s*,?\s*\}\s*"
+    r"(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*"
+)
+_COMPARISONS: Final = {comparison.sign: comparison for comparison in Comparison}
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What makes a contributor breach, and for how long before its state changes."""
+
+    rule: str
+    measure: Measure
+    comparison: Comparison
+    threshold: float
+    pending_seconds: int
+    recovery_seconds: int
+
+
+def read_criteria(complaints: Complaints) -> Criteria:
+    """Read ``EvaluationCriteria``, a structure with exactly the member ``PromQLCriteria``."""
+    found = complaints.structure("EvaluationCriteria") or {}
+    criteria = found.get("PromQLCriteria")
+    if len(found) != 1 or criteria is None:
+        complaints.say(
+            f"EvaluationCriteria has {', '.join(found) or 'no member'}, "
+            "expected exactly PromQLCriteria"
+        )
+        criteria = {}
+    inner = Complaints(criteria)
+    sentence = inner.text("Query", low=1, high=SENTENCE_CHARACTERS, required=True)
+    pending = inner.whole("PendingPeriod", low=0, high=LONGEST_SECONDS, default=0)
+    recovery = inner.whole("RecoveryPeriod", low=0, high=LONGEST_SECONDS, default=0)
+    for text in inner.said:
+        complaints.say(f"EvaluationCriteria.PromQLCriteria.{text}")
+    match = _SENTENCE.fullmatch(sentence)
+    if match is None or not isfinite(float(match[5])):
+        complaints.say(
+            "EvaluationCriteria.PromQLCriteria.Query is "
+            f"{shown(sentence)}, expected a sentence such as {EXAMPLE}"
+        )
+        return Criteria("", Measure.VALUE, Comparison.GREATER, 0.0, pending, recovery)
+    return Criteria(
+        match[2] or match[3],
+        Measure(match[1]),
+        _COMPARISONS[match[4]],
+        float(match[5]),
+        pending,
+        recovery,
+    )

@@ -1,0 +1,210 @@
+"""Alarms per contributor: one standing per identity, pending and recovery periods, a bound.
+
+Law: what is remembered of one contributor never counts for another; at most ``limit`` are in ALARM,
+the worst first, and how many more would be is said. A window that is not known proves nothing: no
+contributor gets nearer to ALARM or to OK by it, and what was pending begins anew.
+
+State machine of one contributor (``held``: without a break for the pending period; ``calm``: the
+same for the recovery period; ``full``: as many as may be are in ALARM)::
+
+                breaches      breaches, held           calm not long   calm     unknown
+    OK          OK (pending)  ALARM; full: overflow    (forgotten)     -        (forgotten)
+    ALARM       ALARM         ALARM                    ALARM           OK       ALARM
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from detector.cloudwatch.alarms.alarm_model import ContributorAlarm, Measure
+from detector.cloudwatch.alarms.alarm_state import (
+    PARTIAL_DATA,
+    AlarmStanding,
+    ContributorStanding,
+    cut,
+)
+from detector.cloudwatch.alarms.evaluations import is_warm, still_warming
+from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.detection.explanations import plain_name
+
+IN_ALARM: Final = 100
+PENDING: Final = 200
+"""Contributors that breach and are not in ALARM, remembered at most; the longest first."""
+KEY_CHARACTERS: Final = 256
+ID_CHARACTERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ContributorValue:
+    """One contributor in a window: its whole key, and its value."""
+
+    keys: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContributorWindow:
+    """The contributors of a rule in the window that ends at an instant.
+
+    ``labels`` name the keys; ``total`` is the sum over all contributors, listed or not.
+    """
+
+    labels: tuple[str, ...]
+    total: float
+    rows: tuple[ContributorValue, ...]
+
+
+def contributor_id(keys: Iterable[str]) -> str:
+    """Return 16 hexadecimal digits that stand for a whole key."""
+    whole = msgspec.json.encode(list(keys))
+    return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
+
+
+def attributes_of(standing: AlarmStanding, contributor: ContributorStanding) -> dict[str, str]:
+    """Return the contributor's key values by their labels."""
+    return dict(zip(standing.labels, contributor.keys, strict=False))
+
+
+def contributor_alarm_after(
+    alarm: ContributorAlarm,
+    standing: AlarmStanding,
+    window: ContributorWindow | None,
+    *,
+    created_ms: int,
+    at_ms: int,
+    limit: int = IN_ALARM,
+) -> AlarmStanding:
+    """Return the standing after one window; ``None`` for a window that is not known."""
+    if alarm.warm_up is not None and not standing.warm:
+        known = window is not None
+        if not is_warm(alarm.warm_up, complete=known, created_ms=created_ms, at_ms=at_ms):
+            return still_warming(alarm.warm_up, standing, created_ms=created_ms, at_ms=at_ms)
+        standing = replace(standing, warm=True)
+    if window is None:
+        return _unknown(standing)
+    breaching = _breaching(alarm, window)
+    stayed, full = _followed(alarm, standing, breaching, at_ms), 0
+    in_alarm = sum(each.state is StateValue.ALARM for each in stayed.values())
+    for found, measured in breaching.values():
+        before = stayed.get(found.id, found)
+        held = at_ms - (before.breaching_since_ms or at_ms) >= alarm.pending_ms
+        if before.state is StateValue.OK and held and in_alarm < limit:
+            in_alarm += 1
+            stayed[found.id] = _raised(alarm, before, measured, at_ms)
+        elif before.state is StateValue.OK:
+            full += held
+            stayed[found.id] = before
+    after = replace(
+        standing,
+        labels=window.labels,
+        contributors=_bounded(stayed.values()),
+        overflow=full,
+        evaluation_state=PARTIAL_DATA if full else "",
+    )
+    told_before = standing.overflow == full
+    return _summed_up(alarm, after, in_alarm, limit, at_ms, told_before=told_before)
+
+
+def _unknown(standing: AlarmStanding) -> AlarmStanding:
+    kept = tuple(
+        replace(each, breaching_since_ms=None, calm_since_ms=None)
+        for each in standing.contributors
+        if each.state is StateValue.ALARM or each.muted
+    )
+    return replace(standing, contributors=kept, overflow=0, evaluation_state=PARTIAL_DATA)
+
+
+def _breaching(
+    alarm: ContributorAlarm, window: ContributorWindow
+) -> dict[str, tuple[ContributorStanding, float]]:
+    """Who breaches now and by what, worst first, each as one that begins."""
+    found = []
+    for row in window.rows:
+        measured = row.value
+        if alarm.measure is Measure.SHARE:
+            measured = row.value / window.total if window.total > 0 else 0.0
+        if alarm.comparison.breaches(measured, alarm.threshold):
+            found.append((measured, row.keys))
+    found.sort(key=lambda each: (-abs(each[0] - alarm.threshold), each[1]))
+    begun = {}
+    for measured, keys in found:
+        identity = contributor_id(keys)
+        shown = tuple(cut(key, KEY_CHARACTERS) for key in keys)
+        begun[identity] = (ContributorStanding(identity, shown, StateValue.OK, "", 0), measured)
+    return begun
+
+
+def _followed(
+    alarm: ContributorAlarm,
+    standing: AlarmStanding,
+    breaching: Mapping[str, tuple[ContributorStanding, float]],
+    at_ms: int,
+) -> dict[str, ContributorStanding]:
+    """Everybody who is remembered, after who breaches and who recovered; newcomers pending."""
+    followed: dict[str, ContributorStanding] = {}
+    for each in standing.contributors:
+        if each.id in breaching:
+            since = at_ms if each.breaching_since_ms is None else each.breaching_since_ms
+            followed[each.id] = replace(each, breaching_since_ms=since, calm_since_ms=None)
+        elif each.state is StateValue.ALARM:
+            followed[each.id] = _calmer(alarm, each, at_ms)
+        elif each.muted:
+            followed[each.id] = replace(each, breaching_since_ms=None)
+    for identity, (begun, _) in breaching.items():
+        followed.setdefault(identity, replace(begun, breaching_since_ms=at_ms))
+    return followed
+
+
+def _calmer(alarm: ContributorAlarm, each: ContributorStanding, at_ms: int) -> ContributorStanding:
+    since = at_ms if each.calm_since_ms is None else each.calm_since_ms
+    if at_ms - since < alarm.recovery_ms:
+        return replace(each, breaching_since_ms=None, calm_since_ms=since)
+    reason = (
+        f"its {alarm.measure.value} has not been {alarm.comparison.sign} {alarm.threshold:g} "
+        f"for {(at_ms - since) // 1000} s"
+    )
+    return ContributorStanding(each.id, each.keys, StateValue.OK, reason, at_ms)
+
+
+def _raised(
+    alarm: ContributorAlarm, each: ContributorStanding, measured: float, at_ms: int
+) -> ContributorStanding:
+    held = (at_ms - (each.breaching_since_ms or at_ms)) // 1000
+    reason = (
+        f"its {alarm.measure.value} is {measured:g}, {alarm.comparison.sign} "
+        f"{alarm.threshold:g} for {held} s"
+    )
+    return replace(each, state=StateValue.ALARM, reason=reason, transitioned_ms=at_ms)
+
+
+def _bounded(everybody: Iterable[ContributorStanding]) -> tuple[ContributorStanding, ...]:
+    """Keep all in ALARM, all that moved, and the first of those that are pending."""
+    kept, pending = [], 0
+    for each in everybody:
+        if each.state is StateValue.OK and each.breaching_since_ms is not None:
+            pending += 1
+            if pending > PENDING:
+                continue
+        kept.append(each)
+    return tuple(kept)
+
+
+def _summed_up(
+    alarm: ContributorAlarm,
+    after: AlarmStanding,
+    in_alarm: int,
+    limit: int,
+    at_ms: int,
+    *,
+    told_before: bool,
+) -> AlarmStanding:
+    state = StateValue.ALARM if in_alarm else StateValue.OK
+    if state is after.state and told_before:
+        return after
+    words = f"{in_alarm} contributors of rule {plain_name(alarm.rule)} are in ALARM"
+    if after.overflow:
+        words += f", {after.overflow} more breach beyond the limit of {limit}"
+    return after.moved(state, words, "", at_ms)

@@ -1,0 +1,229 @@
+"""One round of evaluations: every alarm that is due at an instant, and what follows from it.
+
+Order within a round: metric alarms and alarms per contributor, then composite alarms from below,
+then what only waited for time to pass. Law: the round follows from the book, the datapoints and the
+instant; an alarm is not evaluated at instants at or before its newest change, so that instants that
+are evaluated again after a crash say nothing new.
+
+Alarms that look at the same number of periods in the same way are judged together, as rows of one
+matrix; only rows whose verdict is another state than the present one are looked at alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.cloudwatch.alarms.alarm_model import (
+    CompositeAlarm,
+    ContributorAlarm,
+    MetricAlarm,
+    MetricWatch,
+)
+from detector.cloudwatch.alarms.alarm_records import StateRecord
+from detector.cloudwatch.alarms.alarm_state import AlarmStanding
+from detector.cloudwatch.alarms.alarm_store import Entry, MetricAlarmBook
+from detector.cloudwatch.alarms.batches import Group, Groups
+from detector.cloudwatch.alarms.contributor_standings import (
+    IN_ALARM,
+    ContributorWindow,
+    contributor_alarm_after,
+)
+from detector.cloudwatch.alarms.evaluations import composite_alarm_after, metric_alarm_after
+from detector.cloudwatch.alarms.notifications import acted
+from detector.cloudwatch.alarms.reasons import Reading
+from detector.cloudwatch.alarms.recent_datapoints import RowSource
+from detector.cloudwatch.alarms.verdict_rows import CODE_BY_STATE, KEEP, judge_rows
+from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.metrics.plan import Evaluation
+
+Values = NDArray[np.float64]
+Moved = dict[str, AlarmStanding]
+
+
+class ContributorSource(Protocol):
+    """Where the contributors of a rule are read from."""
+
+    def contributors(self, rule: str, end_ms: int) -> ContributorWindow | None:
+        """Return the rule's window that ends at ``end_ms``; ``None`` when it is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSettings:
+    """What every round needs to know; ``arn_prefix`` is the ARN of an alarm without its name."""
+
+    arn_prefix: str = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
+    contributors_in_alarm: int = IN_ALARM
+
+
+class AlarmRounds:
+    """Evaluates the alarms of ``book``; changes nothing, returns the records to be written."""
+
+    def __init__(
+        self,
+        book: MetricAlarmBook,
+        metrics: RowSource,
+        contributors: ContributorSource,
+        settings: RoundSettings,
+    ) -> None:
+        self._book = book
+        self._metrics = metrics
+        self._contributors = contributors
+        self._settings = settings
+        self._groups = Groups()
+        self._changes = -1
+        self._known_since_ms = 0
+
+    def left_out(self, until_ms: int) -> None:
+        """Hear that instants before ``until_ms`` were left out: no period lasts across them."""
+        self._known_since_ms = until_ms
+
+    def evaluate(self, at_ms: int, *, composites: Iterable[str] = ()) -> dict[str, StateRecord]:
+        """Evaluate what is due at ``at_ms``, and ``composites`` whatever moved below them."""
+        if self._changes != self._book.changes:
+            self._groups = Groups.of(self._book)
+            self._changes = self._book.changes
+        moved: Moved = {}
+        for group in self._groups.due(at_ms):
+            moved.update(self._judged(group, at_ms))
+        for entry, alarm in self._groups.by_contributor:
+            if at_ms % alarm.step_ms == 0 and entry.standing.updated_ms < at_ms:
+                moved.update(self._followed(entry, alarm, at_ms))
+        return self.settle(moved, at_ms, composites=composites)
+
+    def settle(
+        self, moved: Moved, at_ms: int, *, composites: Iterable[str] = ()
+    ) -> dict[str, StateRecord]:
+        """Return the records of alarms that ``moved``, of those above them and of what waited."""
+        book = self._book
+        after: Moved = dict(moved)
+        records: dict[str, StateRecord] = {}
+        for name in moved:
+            self._tell(book.entries[name], after, records, at_ms)
+        start = [name for name in moved if moved[name].state is not book.state_of(name)]
+        order = book.graph.order([*start, *composites])
+        for name in order:
+            entry = book.entries[name]
+            alarm = entry.alarm
+            if name not in moved and isinstance(alarm, CompositeAlarm):
+                after[name] = self._composed(entry, alarm, after, at_ms)
+                self._tell(entry, after, records, at_ms)
+        for name in sorted(book.waiting - records.keys() - set(order)):
+            if book.entries[name].standing.updated_ms <= at_ms:
+                self._tell(book.entries[name], after, records, at_ms)
+        return records
+
+    def _tell(
+        self, entry: Entry, after: Moved, records: dict[str, StateRecord], at_ms: int
+    ) -> None:
+        alarm = entry.alarm
+        suppressing = False
+        if isinstance(alarm, CompositeAlarm) and alarm.suppressor is not None:
+            suppressing = self._state(alarm.suppressor.alarm, after) is StateValue.ALARM
+        standing, items = acted(
+            alarm,
+            entry.standing,
+            after.get(entry.name, entry.standing),
+            told=self._book.told(entry, at_ms),
+            suppressor_in_alarm=suppressing,
+            at_ms=at_ms,
+        )
+        after[entry.name] = standing
+        if standing != entry.standing or items:
+            incarnation = entry.record.incarnation
+            records[entry.name] = StateRecord(incarnation, standing, tuple(items))
+
+    def _state(self, name: str, after: Moved) -> StateValue | None:
+        standing = after.get(name)
+        return self._book.state_of(name) if standing is None else standing.state
+
+    def _composed(
+        self, entry: Entry, alarm: CompositeAlarm, after: Moved, at_ms: int
+    ) -> AlarmStanding:
+        since_ms = {
+            name: (after.get(name) or self._book.entries[name].standing).transitioned_ms
+            for name in alarm.rule.children
+            if name in self._book.entries
+        }
+        return composite_alarm_after(
+            alarm,
+            entry.standing,
+            lambda name: self._state(name, after),
+            since_ms=since_ms,
+            arn_prefix=self._settings.arn_prefix,
+            at_ms=at_ms,
+        )
+
+    def _followed(
+        self, entry: Entry, alarm: ContributorAlarm, at_ms: int
+    ) -> Iterator[tuple[str, AlarmStanding]]:
+        unbroken = at_ms - alarm.step_ms >= self._known_since_ms
+        standing = contributor_alarm_after(
+            alarm,
+            entry.standing,
+            self._contributors.contributors(alarm.rule, at_ms) if unbroken else None,
+            created_ms=entry.record.created_ms,
+            at_ms=at_ms,
+            limit=self._settings.contributors_in_alarm,
+        )
+        if standing != entry.standing:
+            yield entry.name, standing
+
+    def _judged(self, group: Group, at_ms: int) -> Iterator[tuple[str, AlarmStanding]]:
+        """Yield the alarms of a group whose state changes, and those that need a look alone."""
+        times, persistence, missing, comparison = group.key
+        boundaries = times.boundaries(at_ms)
+        values = self._read(group, boundaries)
+        codes = judge_rows(values, group.thresholds, comparison, persistence, missing)
+        states = [CODE_BY_STATE[entry.standing.state] for entry, _ in group.members]
+        suspects = np.flatnonzero((codes != KEEP) & (codes != np.array(states)) | group.alone)
+        for place in suspects:
+            entry, alarm = group.members[place]
+            if entry.standing.updated_ms >= at_ms:
+                continue
+            row = [None if np.isnan(value) else float(value) for value in values[place]]
+            standing = metric_alarm_after(
+                alarm,
+                entry.standing,
+                Reading(boundaries, row, few_samples=self._few_samples(alarm, boundaries)),
+                created_ms=entry.record.created_ms,
+                at_ms=at_ms,
+            )
+            if standing is not entry.standing:
+                yield entry.name, standing
+
+    def _few_samples(self, alarm: MetricAlarm, boundaries: list[int]) -> bool:
+        watch = alarm.watch
+        if not isinstance(watch, MetricWatch) or watch.samples is None:
+            return False
+        start, end = boundaries[-2:]
+        samples = self._metrics.read(watch.samples, start, end, end - start)
+        return bool(samples.values.sum() < watch.low_samples)
+
+    def _read(self, group: Group, boundaries: list[int]) -> Values:
+        """Return the values of a group's alarms, a row an alarm and a column a period."""
+        lengths = {end - start for start, end in pairwise(boundaries)}
+        if len(lengths) == 1:
+            return self._read_range(group, boundaries[0], boundaries[-1], lengths.pop())
+        # A calendar's days are not equally long: a period at a time.
+        columns = [
+            self._read_range(group, start, end, end - start) for start, end in pairwise(boundaries)
+        ]
+        return np.concatenate(columns, axis=1)
+
+    def _read_range(self, group: Group, start: int, end: int, period: int) -> Values:
+        rows = self._metrics.rows(group.direct, start, end, period)
+        if not group.programs:
+            return rows
+        source = self._metrics.read
+        read = {metric: source(metric, start, end, period) for metric in group.used}
+        evaluation = Evaluation(read, start_ms=start, end_ms=end, period_ms=period)
+        for place, program, returned in group.programs:
+            values = evaluation.run(program.steps)
+            value = values[program.result_by_id[returned].step]
+            rows[place] = value if isinstance(value, np.ndarray) else np.nan
+        return rows

@@ -1,0 +1,77 @@
+"""One evaluation of a metric or composite alarm: what was read in, the next standing out.
+
+Law: the next standing follows from the alarm, the standing before, what was read and the instant;
+where nothing changes the very same standing comes back.
+"""
+
+from dataclasses import replace
+
+from detector.cloudwatch.alarms.alarm_model import CompositeAlarm, MetricAlarm, WarmUp
+from detector.cloudwatch.alarms.alarm_state import AlarmStanding
+from detector.cloudwatch.alarms.composite_rule import States
+from detector.cloudwatch.alarms.reasons import (
+    Reading,
+    composite_reason,
+    composite_reason_data,
+    metric_reason,
+    metric_reason_data,
+)
+from detector.cloudwatch.alarms.verdicts import StateValue, judge
+
+
+def metric_alarm_after(
+    alarm: MetricAlarm, standing: AlarmStanding, reading: Reading, *, created_ms: int, at_ms: int
+) -> AlarmStanding:
+    """Return the standing after one evaluation."""
+    if alarm.warm_up is not None and not standing.warm:
+        complete = None not in reading.values[-alarm.persistence.seen :]
+        if not is_warm(alarm.warm_up, complete=complete, created_ms=created_ms, at_ms=at_ms):
+            return still_warming(alarm.warm_up, standing, created_ms=created_ms, at_ms=at_ms)
+        standing = replace(standing, warm=True)
+    if reading.few_samples:
+        return standing
+    compare, threshold = alarm.comparison.breaches, alarm.threshold
+    breaches = [None if each is None else compare(each, threshold) for each in reading.values]
+    verdict = judge(breaches, alarm.persistence, alarm.missing)
+    if verdict is None or verdict is standing.state:
+        return standing
+    reason = metric_reason(alarm, reading, verdict)
+    return standing.moved(verdict, reason, metric_reason_data(alarm, reading, at_ms), at_ms)
+
+
+def is_warm(warm_up: WarmUp, *, complete: bool, created_ms: int, at_ms: int) -> bool:
+    """Say whether the warm-up is over: by the clock, or by its data where that suffices."""
+    return at_ms >= created_ms + warm_up.length_ms or (complete and not warm_up.whole)
+
+
+def still_warming(
+    warm_up: WarmUp, standing: AlarmStanding, *, created_ms: int, at_ms: int
+) -> AlarmStanding:
+    """Return the standing of an alarm that warms up: INSUFFICIENT_DATA, whatever it was set to."""
+    if standing.state is StateValue.INSUFFICIENT_DATA:
+        return standing
+    left = (created_ms + warm_up.length_ms - at_ms) // 1000
+    reason = f"the alarm warms up for {left} s more"
+    return standing.moved(StateValue.INSUFFICIENT_DATA, reason, "", at_ms)
+
+
+def composite_alarm_after(
+    alarm: CompositeAlarm,
+    standing: AlarmStanding,
+    states: States,
+    *,
+    since_ms: dict[str, int],
+    arn_prefix: str,
+    at_ms: int,
+) -> AlarmStanding:
+    """Return the standing after the alarms below may have moved.
+
+    ``since_ms``: since when each of them is in its state.
+    """
+    holds = alarm.rule.holds(states)
+    state = StateValue.ALARM if holds else StateValue.OK
+    if state is standing.state:
+        return standing
+    reason = composite_reason(alarm, states, holds)
+    numbers = composite_reason_data(alarm, states, since_ms, arn_prefix)
+    return standing.moved(state, reason, numbers, at_ms)

@@ -1,0 +1,217 @@
+"""Mute rules: when the actions of which alarms are muted; the alarms go on being evaluated.
+
+A rule mutes for ``duration_ms`` from every occurrence of its schedule: ``cron(minutes hours
+day-of-month month day-of-week)`` or ``at(yyyy-MM-ddThh:mm)``, read in its time zone. Where clocks
+go forward an occurrence that the day does not have falls on the moment of the change; where they go
+back it comes once. Nothing is muted before ``start_ms``, or from ``expire_ms`` on.
+
+Source: CloudWatch API reference, PutAlarmMuteRule and Schedule.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any, Final
+
+from cronsim import CronSim, CronSimError
+
+from detector.cloudwatch.alarms.common_members import (
+    DESCRIPTION_CHARACTERS,
+    NAME_CHARACTERS,
+    read_name,
+)
+from detector.cloudwatch.alarms.evaluation_times import DAY_MS, MINUTE_MS, zone_of
+from detector.cloudwatch.alarms.validation import Complaints, shown
+
+TARGETS: Final = 100
+EXPRESSION_CHARACTERS: Final = 256
+SHORTEST_MS: Final = MINUTE_MS
+LONGEST_MS: Final = 15 * DAY_MS
+_CRON: Final = re.compile(r"cron\(([^()]*)\)")
+_AT: Final = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d)\)")
+_TERM: Final = r"(?:\d{1,2}|[A-Za-z]{3})(?:-(?:\d{1,2}|[A-Za-z]{3}))?"
+_CRON_FIELD: Final = re.compile(rf"\*|{_TERM}(?:,{_TERM})*")
+_CRON_FIELDS: Final = 5
+_DURATION: Final = re.compile(
+    r"P(?=.)(?:(\d{1,4})W|(?:(\d{1,4})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?)"
+)
+_DURATION_SECONDS: Final = (604_800, 86_400, 3_600, 60, 1)
+
+
+class MuteStatus(StrEnum):
+    """Where a mute rule stands, in CloudWatch's words."""
+
+    SCHEDULED = "SCHEDULED"
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+
+
+class MuteType(StrEnum):
+    """Whether a mute rule mutes once or again and again, in CloudWatch's words."""
+
+    ONE_TIME = "ONE_TIME"
+    RECURRING = "RECURRING"
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRule:
+    """One mute rule; exactly one of ``cron`` and ``at_ms`` is there."""
+
+    name: str
+    targets: frozenset[str]
+    zone: tzinfo
+    duration_ms: int
+    cron: str = ""
+    at_ms: int | None = None
+    start_ms: int | None = None
+    expire_ms: int | None = None
+
+    @property
+    def mute_type(self) -> MuteType:
+        """Whether it mutes once or again and again."""
+        return MuteType.RECURRING if self.cron else MuteType.ONE_TIME
+
+    def is_active(self, at_ms: int) -> bool:
+        """Say whether the rule mutes at ``at_ms``."""
+        if self.expire_ms is not None and at_ms >= self.expire_ms:
+            return False
+        if self.start_ms is not None and at_ms < self.start_ms:
+            return False
+        began = self.at_ms if self.at_ms is not None else self._last_occurrence(at_ms)
+        return began is not None and began <= at_ms < began + self.duration_ms
+
+    def status(self, at_ms: int) -> MuteStatus:
+        """Return where the rule stands at ``at_ms``."""
+        if self.is_active(at_ms):
+            return MuteStatus.ACTIVE
+        over = self.expire_ms is not None and at_ms >= self.expire_ms
+        if self.at_ms is not None:
+            over = over or at_ms >= self.at_ms + self.duration_ms
+        return MuteStatus.EXPIRED if over else MuteStatus.SCHEDULED
+
+    def _last_occurrence(self, at_ms: int) -> int | None:
+        """Start of the newest occurrence, if it may still mute."""
+        local = datetime.fromtimestamp(at_ms // MINUTE_MS * 60, UTC).astimezone(self.zone)
+        # Occurrences are found strictly before the moment, so begin one minute later. In an hour
+        # that comes twice the library reads the clock face alone: begin after that hour, and pass
+        # over what is still to come.
+        first = local.replace(fold=0).utcoffset() or timedelta()
+        repeated = first - (local.utcoffset() or timedelta())
+        begin = local.replace(fold=0) + timedelta(minutes=1) + repeated
+        occurrences = CronSim(self.cron, begin, reverse=True)
+        moments = (int(found.timestamp()) * 1000 for found in occurrences)
+        return next((began for began in moments if began <= at_ms), None)
+
+
+def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:
+    """Read PutAlarmMuteRule's members; ``AlarmRefusedError`` with every fault in one message."""
+    complaints = Complaints(members)
+    name = read_name(complaints, "Name")
+    complaints.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
+    rule = complaints.structure("Rule") or {}
+    schedule = Complaints(rule.get("Schedule") or {})
+    zone = _read_zone(schedule)
+    cron, at_ms = _read_expression(schedule, zone)
+    duration_ms = _read_duration(schedule)
+    for text in schedule.said:
+        complaints.say(f"Rule.Schedule.{text}")
+    start, expire = _instant(members.get("StartDate")), _instant(members.get("ExpireDate"))
+    if start is not None and expire is not None and expire <= start:
+        complaints.say("ExpireDate is not after StartDate, expected a later moment")
+    targets = _read_targets(complaints)
+    complaints.settle()
+    return MuteRule(name, targets, zone, duration_ms, cron, at_ms, start, expire)
+
+
+def duration_ms_of(text: str) -> int:
+    """Return the milliseconds of an ISO 8601 duration in weeks, days, hours, minutes and seconds.
+
+    ``ValueError`` when it is none; years and months have no fixed length and are none.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration such as PT4H or P2DT12H")
+    parts = zip(match.groups(), _DURATION_SECONDS, strict=True)
+    return sum(int(amount or 0) * seconds for amount, seconds in parts) * 1000
+
+
+def _read_zone(schedule: Complaints) -> tzinfo:
+    text = schedule.text("Timezone", low=1, high=50) or "UTC"
+    try:
+        return zone_of(text)
+    except ValueError as error:
+        schedule.say(f"Timezone: {error}, expected a name such as Europe/London")
+        return UTC
+
+
+def _read_expression(schedule: Complaints, zone: tzinfo) -> tuple[str, int | None]:
+    text = schedule.text("Expression", low=1, high=EXPRESSION_CHARACTERS, required=True)
+    once = _AT.fullmatch(text)
+    if once is not None:
+        try:
+            moment = datetime.fromisoformat(once[1]).replace(tzinfo=zone)
+        except ValueError:
+            schedule.say(f"Expression is {shown(text)}, expected a date that exists in at(...)")
+            return "", None
+        return "", int(moment.timestamp()) * 1000
+    cron = _CRON.fullmatch(text)
+    if cron is None:
+        schedule.say(
+            f"Expression is {shown(text)}, expected cron(0 2 * * SUN) or at(2026-05-10T14:00)"
+        )
+        return "", None
+    trouble = _cron_trouble(cron[1])
+    if trouble:
+        schedule.say(f"Expression is {shown(text)}: {trouble}")
+    return cron[1], None
+
+
+def _cron_trouble(text: str) -> str:
+    fields = text.split()
+    if len(fields) != _CRON_FIELDS:
+        return (
+            f"found {len(fields)} fields, expected 5: minutes, hours, day of month, month, "
+            "day of week"
+        )
+    bad = [field for field in fields if not _CRON_FIELD.fullmatch(field)]
+    if bad:
+        return (
+            f"found {shown(bad[0])}, expected numbers and names, alone or with '-' and ',', or '*'"
+        )
+    try:
+        next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration) as error:
+        return f"{str(error).lower() or 'it never comes'}, expected values that the calendar has"
+    return ""
+
+
+def _read_duration(schedule: Complaints) -> int:
+    text = schedule.text("Duration", low=1, high=50, required=True)
+    try:
+        found = duration_ms_of(text)
+    except ValueError:
+        schedule.say(f"Duration is {shown(text)}, expected an ISO 8601 duration such as PT4H")
+        return SHORTEST_MS
+    if not SHORTEST_MS <= found <= LONGEST_MS:
+        schedule.say(f"Duration is {shown(text)}, expected PT1M to P15D")
+    return found
+
+
+def _read_targets(complaints: Complaints) -> frozenset[str]:
+    targets = complaints.structure("MuteTargets") or {}
+    inner = Complaints(targets)
+    names = [
+        inner.checked_text(name, f"AlarmNames[{place}]", low=1, high=NAME_CHARACTERS)
+        for place, name in enumerate(inner.items("AlarmNames", high=TARGETS))
+    ]
+    for text in inner.said:
+        complaints.say(f"MuteTargets.{text}")
+    return frozenset(names)
+
+
+def _instant(value: object) -> int | None:
+    if isinstance(value, datetime):
+        return int(value.timestamp() * 1000)
+    return value if isinstance(value, int) else None

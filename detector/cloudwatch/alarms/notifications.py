@@ -1,0 +1,119 @@
+"""From a move of an alarm to what is told of it: suppression first, then mute rules.
+
+Law: a change of state is always told; an action is told when its state is entered, unless it is
+held. What a suppressor holds follows ``suppression.py``. What a mute rule holds is told as muted,
+and told again as published when no mute rule is active any more and the alarm is still in that
+state.
+"""
+
+from dataclasses import replace
+
+from detector.cloudwatch.alarms.alarm_history import (
+    HistoryItem,
+    Told,
+    action_items,
+    contributor_action_items,
+    contributor_items,
+    state_item,
+)
+from detector.cloudwatch.alarms.alarm_model import Alarm, CompositeAlarm
+from detector.cloudwatch.alarms.alarm_state import (
+    AlarmStanding,
+    ContributorStanding,
+)
+from detector.cloudwatch.alarms.suppression import Hold, Suppression, suppression_after
+from detector.cloudwatch.alarms.verdicts import StateValue
+
+
+def has_waiting_actions(standing: AlarmStanding) -> bool:
+    """Say whether time alone may bring actions: held ones, or a hold that ends by the clock."""
+    hold = standing.suppression.hold if standing.suppression else Hold.FREE
+    return (
+        standing.muted is not None
+        or hold in {Hold.WAITING, Hold.EXTENDED}
+        or any(each.muted for each in standing.contributors)
+    )
+
+
+def acted(
+    alarm: Alarm,
+    before: AlarmStanding,
+    after: AlarmStanding,
+    *,
+    told: Told,
+    suppressor_in_alarm: bool = False,
+    at_ms: int,
+) -> tuple[AlarmStanding, list[HistoryItem]]:
+    """Return the standing with what is held now, and everything that is told of this instant."""
+    items = []
+    if before.state is not after.state:
+        items.append(state_item(alarm, before, after, at_ms))
+    after, contributor_news = _contributors(alarm, before, after, told, at_ms)
+    items += contributor_news
+    after, acts = _suppressed(alarm, before, after, suppressor_in_alarm, at_ms)
+    if contributor_news:
+        # Each contributor has told its own; the alarm's state only sums them up.
+        acts = []
+    return _muted(alarm, after, acts, told, items, at_ms)
+
+
+def _suppressed(
+    alarm: Alarm,
+    before: AlarmStanding,
+    after: AlarmStanding,
+    suppressor_in_alarm: bool,
+    at_ms: int,
+) -> tuple[AlarmStanding, list[StateValue]]:
+    changed = before.state is not after.state
+    if not isinstance(alarm, CompositeAlarm) or alarm.suppressor is None:
+        if after.suppression is not None:
+            after = replace(after, suppression=None)
+        return after, [after.state] if changed else []
+    suppression, acts = suppression_after(
+        after.suppression or Suppression(acted=before.state),
+        alarm.suppressor,
+        before=before.state,
+        after=after.state,
+        suppressor_in_alarm=suppressor_in_alarm,
+        at_ms=at_ms,
+    )
+    return replace(after, suppression=suppression), acts
+
+
+def _muted(
+    alarm: Alarm,
+    after: AlarmStanding,
+    acts: list[StateValue],
+    told: Told,
+    items: list[HistoryItem],
+    at_ms: int,
+) -> tuple[AlarmStanding, list[HistoryItem]]:
+    if not acts and after.muted is not None and not told.muted_by:
+        # The mute rule is over: what it held is told now, if it is still so.
+        acts = [after.muted] if after.muted is after.state else []
+        after = replace(after, muted=None)
+    for state in acts:
+        items += action_items(alarm, after, state, told=told, at_ms=at_ms)
+    if acts:
+        after = replace(after, muted=acts[-1] if told.muted_by else None)
+    return after, items
+
+
+def _contributors(
+    alarm: Alarm, before: AlarmStanding, after: AlarmStanding, told: Told, at_ms: int
+) -> tuple[AlarmStanding, list[HistoryItem]]:
+    if not after.contributors:
+        return after, []
+    states = {each.id: each.state for each in before.contributors}
+    items: list[HistoryItem] = []
+    kept: list[ContributorStanding] = []
+    for each in after.contributors:
+        was = states.get(each.id, StateValue.OK)
+        moved = each.state is not was
+        if moved:
+            items += contributor_items(alarm, after, each, was, at_ms)
+        if moved or (each.muted and not told.muted_by):
+            items += contributor_action_items(alarm, after, each, told=told, at_ms=at_ms)
+            each = replace(each, muted=bool(told.muted_by))  # noqa: PLW2901 - the same contributor
+        kept.append(each)
+    return replace(after, contributors=tuple(kept)), items

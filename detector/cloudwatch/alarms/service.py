@@ -1,0 +1,253 @@
+"""Metric alarms as a service: evaluates them in event time and keeps all of it on two topics.
+
+Order of every change: alarm and state records with the history items that they stand for (outbox),
+durable and heard back from the log → the items, durable on the history topic → for rounds, the
+instant through which all of this is done. After a crash the outboxes that the history topic lacks
+are published again, and the instants after the last one that was done are evaluated again; an alarm
+whose newest change is younger than such an instant is left alone, so nothing is said twice.
+
+Law: the log has the last word. A change counts when it is heard back from the topic, also one's
+own, so that several processes end in one order; of two records of one alarm the later one counts.
+
+Instants follow event time: ``on_window`` says through which instant the datapoints are there. When
+no window comes for ``patience_ms``, ``tick`` moves on by the clock, so that missing data is seen;
+that is the one place where a clock decides. After a long pause only the last ``catch_up_ms`` are
+evaluated, and the instants that were left out are counted.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from detector.cloudwatch.alarms.alarm_history import (
+    AlarmHistory,
+    HistoryItem,
+    decode_item,
+    encode_item,
+)
+from detector.cloudwatch.alarms.alarm_records import (
+    ALARM,
+    STATE,
+    THROUGH,
+    StateRecord,
+    ThroughRecord,
+    encode_record,
+)
+from detector.cloudwatch.alarms.alarm_store import MetricAlarmBook
+from detector.cloudwatch.alarms.evaluation import AlarmRounds, ContributorSource, RoundSettings
+from detector.cloudwatch.alarms.evaluation_times import MINUTE_MS, SHORT_STEP_MS
+from detector.cloudwatch.alarms.recent_datapoints import RowSource
+from detector.core.cloud_events import cloud_event_headers
+
+SOURCE = "/detector/metric-alarms"
+
+
+class LogRecord(NamedTuple):
+    """One record of a followed topic; ``None`` as value is a tombstone."""
+
+    key: str
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class RecordLog(Protocol):
+    """A topic that is written and followed at once; its order is the order of things."""
+
+    async def start(self, heard: Callable[[str, bytes | None], None]) -> None:
+        """Tell every record to the end of the topic, then go on telling in the background."""
+        ...
+
+    async def write(self, records: Sequence[LogRecord]) -> None:
+        """Return when all records are durable and were heard; ``PublishError`` otherwise."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop following and writing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricAlarmSettings:
+    """Limits of the service; times in milliseconds."""
+
+    rounds: RoundSettings = field(default_factory=RoundSettings)
+    alarms: int = 20_000
+    mute_rules: int = 1_000
+    history_items: int = 50_000
+    patience_ms: int = 60_000
+    catch_up_ms: int = 900_000
+
+
+class MetricAlarms:
+    """Holds the book of alarms and their history; all commands and rounds take turns."""
+
+    def __init__(
+        self,
+        alarms: RecordLog,
+        history: RecordLog,
+        metrics: RowSource,
+        contributors: ContributorSource,
+        settings: MetricAlarmSettings,
+    ) -> None:
+        self.settings = settings
+        self.book = MetricAlarmBook()
+        self.history = AlarmHistory(settings.history_items)
+        self.lock = asyncio.Lock()
+        self.unreadable_items = 0
+        self.skipped_instants = 0
+        self._alarm_log = alarms
+        self._history_log = history
+        self._rounds = AlarmRounds(self.book, metrics, contributors, settings.rounds)
+        self._settled_ms: int | None = None
+        self._unsure = False
+
+    async def start(self, now: float) -> None:
+        """Read both topics and publish what a crash left unpublished; ``now`` in epoch seconds."""
+        await self._history_log.start(self._hear_item)
+        await self._alarm_log.start(self.book.hear)
+        self.history.forget(int(now * 1000))
+        await self._recover()
+
+    async def stop(self) -> None:
+        """Stop following; what was begun is finished first."""
+        async with self.lock:
+            await self._alarm_log.stop()
+            await self._history_log.stop()
+
+    async def on_window(self, end_ms: int, now: float) -> None:
+        """Evaluate every instant up to ``end_ms``, through which the datapoints are there.
+
+        A window from the future is taken for ``now``, in epoch seconds.
+        """
+        now_ms = int(now * 1000)
+        async with self.lock:
+            self.history.forget(now_ms)
+            await self._advance(min(end_ms, now_ms))
+
+    async def tick(self, now: float) -> None:
+        """Move on by the clock where no window came; call about every ten seconds."""
+        now_ms = int(now * 1000)
+        async with self.lock:
+            self.history.forget(now_ms)
+            await self._advance(now_ms - self.settings.patience_ms)
+
+    async def settle(
+        self, moved: Mapping[str, Any], at_ms: int, composites: Iterable[str] = ()
+    ) -> None:
+        """Make standings that a command changed durable, with all that follows from them.
+
+        The caller holds the lock.
+        """
+        await self._write(self._rounds.settle(dict(moved), at_ms, composites=composites))
+
+    async def write(self, records: Sequence[LogRecord], items: Sequence[HistoryItem]) -> None:
+        """Make a command's records durable, then publish their items; the caller holds the lock."""
+        self._unsure = True
+        await self._alarm_log.write(records)
+        await self.publish(items)
+        self._unsure = False
+
+    async def publish(self, items: Iterable[HistoryItem]) -> None:
+        """Publish history items under their identities."""
+        records = [LogRecord(item.alarm, encode_item(item), _headers(item)) for item in items]
+        if records:
+            await self._history_log.write(records)
+
+    async def bury(self, name: str) -> None:
+        """Replace the records of a deleted alarm by tombstones; the caller holds the lock."""
+        await self._alarm_log.write(
+            [LogRecord(f"{STATE}{name}", None), LogRecord(f"{ALARM}{name}", None)]
+        )
+
+    async def _recover(self) -> None:
+        """Finish what a crash, or a write that failed, left half done."""
+        # Composite alarms are looked at again once every alarm below stands where it was left.
+        self._settled_ms = max(
+            (entry.standing.updated_ms for entry in self.book.entries.values()), default=0
+        )
+        await self.publish(self._on_their_way())
+        for name in list(self.book.deleted):
+            await self.bury(name)
+        self._unsure = False
+
+    async def _advance(self, through_ms: int) -> None:
+        if self._unsure:
+            await self._recover()
+        horizon = through_ms - through_ms % SHORT_STEP_MS
+        before = self.book.through_ms
+        if before is None:
+            before = horizon - SHORT_STEP_MS
+        earliest = horizon - self.settings.catch_up_ms
+        if before < earliest:
+            earliest -= earliest % MINUTE_MS
+            self.skipped_instants += (earliest - before) // SHORT_STEP_MS
+            before = earliest
+            self._rounds.left_out(earliest + SHORT_STEP_MS)
+        for at_ms in range(before + SHORT_STEP_MS, horizon + 1, SHORT_STEP_MS):
+            await self._round(at_ms)
+
+    async def _round(self, at_ms: int) -> None:
+        composites: list[str] = []
+        if self._settled_ms is not None and at_ms >= self._settled_ms:
+            composites = list(self.book.entries)
+        records = self._rounds.evaluate(at_ms, composites=composites)
+        if composites:
+            self._settled_ms = None
+        await self._write(records)
+        self.book.through_ms = at_ms
+        if records or at_ms % MINUTE_MS == 0:
+            through = encode_record(ThroughRecord(at_ms))
+            await self._alarm_log.write([LogRecord(THROUGH, through)])
+
+    def lacking(self, items: Iterable[HistoryItem]) -> tuple[HistoryItem, ...]:
+        """Return those of an outbox that the history topic does not have."""
+        return tuple(item for item in items if item.id not in self.history)
+
+    async def _write(self, records: Mapping[str, StateRecord]) -> None:
+        # What another process left unpublished of an alarm must not go with its record.
+        whole = [
+            (
+                name,
+                replace(
+                    record, outbox=(*self.lacking(self.book.entries[name].told), *record.outbox)
+                ),
+            )
+            for name, record in records.items()
+        ]
+        if whole:
+            await self.write(
+                [LogRecord(f"{STATE}{name}", encode_record(record)) for name, record in whole],
+                [item for _, record in whole for item in record.outbox],
+            )
+
+    def items(self) -> list[HistoryItem]:
+        """Return the history, with what is durable in a record and on its way to the history."""
+        return [*self.history.items(), *self._on_their_way()]
+
+    def _on_their_way(self) -> list[HistoryItem]:
+        outboxes = [entry.record.outbox for entry in self.book.entries.values()]
+        outboxes += [record.outbox for record in self.book.deleted.values()]
+        outboxes += [entry.told for entry in self.book.entries.values()]
+        lacking = [item for items in outboxes for item in self.lacking(items)]
+        kept = [item for item in lacking if not self.history.is_beyond(item)]
+        return sorted(kept, key=lambda item: item.at_ms)
+
+    def _hear_item(self, _: str, raw: bytes | None) -> None:
+        try:
+            self.history.add(decode_item(raw or b""))
+        except (msgspec.MsgspecError, ValueError):
+            # Only our own processes write here; another version's item must not stop the others.
+            self.unreadable_items += 1
+
+
+def _headers(item: HistoryItem) -> list[tuple[str, bytes]]:
+    return cloud_event_headers(
+        event_id=item.id,
+        event_type=item.schema,
+        source=SOURCE,
+        subject=item.alarm,
+        at=item.at_ms / 1000,
+    )

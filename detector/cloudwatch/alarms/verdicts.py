@@ -1,0 +1,117 @@
+"""What the newest datapoints of a metric say: M of N, and what a missing datapoint means.
+
+Law: the verdict is a function of the evaluation range alone; ``None`` keeps the state as it is. No
+alarm is raised without a breaching datapoint unless missing data counts as breaching.
+
+The evaluation range is the newest N periods and ``EXTRA_PERIODS`` older ones (the documentation
+shows five for N = 3 and leaves the number open otherwise). With N or more datapoints in it, the
+newest N decide and the mode is not asked. With fewer, all of them count, and only what is short of
+N is filled:
+
+=============== ============================== ==================================================
+mode            every period is missing        some are there, fewer than N
+=============== ============================== ==================================================
+breaching       ALARM                          the fill breaches
+notBreaching    OK                             the fill does not breach
+ignore          keep                           M breach: ALARM; only breaching ones: keep; else OK
+missing         INSUFFICIENT_DATA              M breach: ALARM; or only breaching ones, and the
+                                               oldest of them at least M periods old; else OK
+=============== ============================== ==================================================
+
+The last line is the guard against premature alarms: ``- - - - X`` and ``- - - X -`` wait (M = 3),
+``- - X - -`` does not. Where the documented sentence and the documented tables part (an older
+datapoint that does not breach), the tables win: ``0 - X - -`` is OK, for else "missing" would raise
+alarms that "breaching" does not.
+
+Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from detector.detection.state_machine import Persistence
+
+EXTRA_PERIODS: Final = 2
+"""Periods before the newest N that are looked at as well."""
+
+
+class StateValue(StrEnum):
+    """The state of a metric or composite alarm, in CloudWatch's words."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class MissingData(StrEnum):
+    """What a period without a datapoint means (``TreatMissingData``)."""
+
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+
+
+class Comparison(StrEnum):
+    """How a datapoint is held against the threshold; the datapoint stands on the left."""
+
+    GREATER_OR_EQUAL = "GreaterThanOrEqualToThreshold"
+    GREATER = "GreaterThanThreshold"
+    LESS = "LessThanThreshold"
+    LESS_OR_EQUAL = "LessThanOrEqualToThreshold"
+
+    @property
+    def sign(self) -> str:
+        """The operator as it is written in a reason."""
+        return _SIGNS[self]
+
+    def breaches(self, value: float, threshold: float) -> bool:
+        """Say whether ``value`` breaches ``threshold``."""
+        if self is Comparison.GREATER:
+            return value > threshold
+        if self is Comparison.GREATER_OR_EQUAL:
+            return value >= threshold
+        if self is Comparison.LESS:
+            return value < threshold
+        return value <= threshold
+
+
+_SIGNS: Final = {
+    Comparison.GREATER_OR_EQUAL: ">=",
+    Comparison.GREATER: ">",
+    Comparison.LESS: "<",
+    Comparison.LESS_OR_EQUAL: "<=",
+}
+
+Breaches = Sequence[bool | None]
+"""Whether the datapoint of each period breaches, oldest first; ``None`` where there is none."""
+
+
+def judge(breaches: Breaches, persistence: Persistence, missing: MissingData) -> StateValue | None:
+    """Return the state that the evaluation range asks for; ``None`` keeps the present one."""
+    real = [each for each in breaches if each is not None]
+    if len(real) >= persistence.seen:
+        return _counted(sum(real[-persistence.seen :]), persistence)
+    if missing is MissingData.BREACHING:
+        return _counted(sum(real) + persistence.seen - len(real), persistence)
+    if missing is MissingData.NOT_BREACHING:
+        return _counted(sum(real), persistence)
+    if not real:
+        return None if missing is MissingData.IGNORE else StateValue.INSUFFICIENT_DATA
+    if sum(real) >= persistence.required:
+        return StateValue.ALARM
+    if not all(real):
+        return StateValue.OK
+    if missing is MissingData.IGNORE:
+        return None
+    return StateValue.ALARM if _oldest(breaches) >= persistence.required else StateValue.OK
+
+
+def _counted(breaching: int, persistence: Persistence) -> StateValue:
+    return StateValue.ALARM if breaching >= persistence.required else StateValue.OK
+
+
+def _oldest(breaches: Breaches) -> int:
+    """Age of the oldest datapoint in periods, the newest period being 1."""
+    return next(len(breaches) - i for i, each in enumerate(breaches) if each is not None)

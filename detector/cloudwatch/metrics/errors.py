@@ -1,0 +1,29 @@
+"""What is wrong with a metric math expression or with the list of queries that it stands in."""
+
+from detector.core.errors import DetectorError
+
+
+class MetricMathError(DetectorError):
+    """A query that cannot be used: where it is wrong, what was found, what was expected.
+
+    ``query_id`` is empty while a lone expression is read; ``line`` and ``column`` begin at 1 and
+    are 0 where the fault has no place in the expression.
+    """
+
+    def __init__(
+        self, found: str, expected: str, *, query_id: str = "", line: int = 0, column: int = 0
+    ) -> None:
+        self.found = found
+        self.expected = expected
+        self.query_id = query_id
+        self.line = line
+        self.column = column
+        place = f"line {line}, column {column}" if line else ""
+        told = f"found {found}, expected {expected}"
+        super().__init__(": ".join(part for part in (query_id, place, told) if part))
+
+    def of_query(self, query_id: str) -> "MetricMathError":
+        """Return the same fault, with the query in which it was found."""
+        return MetricMathError(
+            self.found, self.expected, query_id=query_id, line=self.line, column=self.column
+        )

@@ -1,0 +1,119 @@
+"""What an expression is compiled to: a list of steps, each over the results of earlier ones.
+
+Law: a step's key is made of what it computes and of nothing else, so that equal parts of different
+expressions, and of different alarms, are computed once in one evaluation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+import numpy as np
+
+from detector.cloudwatch.metrics.axis import Axis, Value
+from detector.cloudwatch.metrics.series import Metric, Series
+
+Run = Callable[[Axis, Sequence[Value]], Value]
+
+_KEY_BYTES = 16
+
+
+class Kind(StrEnum):
+    """The types of metric math, under the guide's abbreviations."""
+
+    SCALAR = "S"
+    SERIES = "TS"
+    ARRAY = "TS[]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One computation: ``run`` over the values of the steps ``arguments``, or a metric to read.
+
+    ``width`` is how many series it makes at most.
+    """
+
+    key: bytes
+    kind: Kind
+    run: Run | None
+    arguments: tuple[int, ...]
+    width: int = 1
+    metric: Metric | None = None
+
+
+class PlanBuilder:
+    """Gathers the steps of one program; the same step is taken once."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._place_by_key: dict[bytes, int] = {}
+
+    def read(self, metric: Metric) -> int:
+        """Add the reading of a metric; return its place."""
+        return self._add(Step(_key(repr(metric), ()), Kind.SERIES, None, (), metric=metric))
+
+    def add(
+        self,
+        operation: str,
+        kind: Kind,
+        run: Run,
+        arguments: Sequence[int],
+        *,
+        width: int = 1,
+    ) -> int:
+        """Add a computation; ``operation`` names all that decides what ``run`` does."""
+        keys = tuple(self.steps[place].key for place in arguments)
+        key = _key(operation, keys)
+        return self._add(Step(key, kind, run, tuple(arguments), width=width))
+
+    def _add(self, step: Step) -> int:
+        place = self._place_by_key.setdefault(step.key, len(self.steps))
+        if place == len(self.steps):
+            self.steps.append(step)
+        return place
+
+
+class Evaluation:
+    """One range of time and the datapoints in it, for any number of programs.
+
+    A metric that is not in ``series_by_metric`` has no datapoints. ``start_ms`` and ``end_ms``
+    bound the periods: those that begin in ``[start_ms, end_ms)``, every ``period_ms`` from
+    ``start_ms`` on. Raises ``ValueError`` when ``period_ms`` is not positive.
+    """
+
+    def __init__(
+        self,
+        series_by_metric: Mapping[Metric, Series],
+        *,
+        start_ms: int,
+        end_ms: int,
+        period_ms: int,
+    ) -> None:
+        self.axis = Axis(start_ms, end_ms, period_ms)
+        self._series_by_metric = series_by_metric
+        self._known: dict[bytes, Value] = {}
+
+    def run(self, steps: Sequence[Step]) -> list[Value]:
+        """Return the value of every step of a plan; what an earlier plan had is not done again."""
+        known, values = self._known, list[Value]()
+        with np.errstate(all="ignore"):
+            for step in steps:
+                value = known.get(step.key)
+                if value is None:
+                    value = known[step.key] = self._done(step, values)
+                values.append(value)
+        return values
+
+    def _done(self, step: Step, values: Sequence[Value]) -> Value:
+        if step.run is not None:
+            return step.run(self.axis, [values[place] for place in step.arguments])
+        series = self._series_by_metric.get(step.metric) if step.metric is not None else None
+        return self.axis.empty() if series is None else self.axis.grid(series)
+
+
+def _key(operation: str, keys: tuple[bytes, ...]) -> bytes:
+    digest = blake2b(operation.encode(), digest_size=_KEY_BYTES)
+    for key in keys:
+        digest.update(key)
+    return digest.digest()

@@ -1,0 +1,146 @@
+"""Metric math, ready to evaluate: any number of metrics and expressions over them.
+
+The way of an expression: ``syntax.py`` reads it, ``queries.py`` orders it among the others,
+``compiling.py`` checks its types and makes steps (``plan.py``), and a ``Program`` runs them.
+
+Law: a result has datapoints at periods of the range that was asked for and nowhere else; all its
+values are finite.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from detector.cloudwatch.metrics.axis import Value
+from detector.cloudwatch.metrics.compiling import Compiled, ExpressionCompiler, Names
+from detector.cloudwatch.metrics.errors import MetricMathError
+from detector.cloudwatch.metrics.plan import Evaluation, Kind, PlanBuilder, Step
+from detector.cloudwatch.metrics.queries import CheckedQueries, Query, check_queries
+from detector.cloudwatch.metrics.series import Metric, Series
+
+MAX_SERIES_COMPUTED = 20_000
+"""Ours: how many series all steps of one program may make, so that no request explodes."""
+
+_MS_PER_SECOND = 1_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledSeries:
+    """One series of an array; ``label`` is that of the metric or expression that it came from."""
+
+    label: str
+    series: Series
+
+
+Result = Series | tuple[LabelledSeries, ...]
+"""A series or an array of series; a scalar may be used by other expressions only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Compiled queries, in the order in which they were given.
+
+    ``result_by_id``: for every query its step, its type and its label. ``period_by_id``: its period
+    in milliseconds. ``series_computed``: how many series one evaluation makes at most, which bounds
+    its work and its memory.
+    """
+
+    queries: tuple[Query, ...]
+    steps: tuple[Step, ...]
+    result_by_id: Mapping[str, Compiled]
+    period_by_id: Mapping[str, int]
+    series_computed: int
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that the program reads, each once."""
+        return tuple(step.metric for step in self.steps if step.metric is not None)
+
+    def evaluate(
+        self,
+        series_by_metric: Mapping[Metric, Series],
+        *,
+        start_ms: int,
+        end_ms: int,
+        period_ms: int,
+    ) -> dict[str, Result]:
+        """Return the results of the queries of this period that return data, by id.
+
+        Periods begin at ``start_ms`` and every ``period_ms`` after it, before ``end_ms``. A metric
+        that is left out has no datapoints.
+        """
+        evaluation = Evaluation(
+            series_by_metric, start_ms=start_ms, end_ms=end_ms, period_ms=period_ms
+        )
+        return self.results(evaluation)
+
+    def results(self, evaluation: Evaluation) -> dict[str, Result]:
+        """Do the same in a shared evaluation: equal steps of other programs are not done again."""
+        values = evaluation.run(self.steps)
+        period_ms = evaluation.axis.period_ms
+        return {
+            query.id: _result(evaluation, values[self.result_by_id[query.id].step])
+            for query in self.queries
+            if query.return_data and self.period_by_id[query.id] == period_ms
+        }
+
+
+def compile_queries(queries: Sequence[Query]) -> Program:
+    """Compile queries. Raise ``MetricMathError`` at the first fault."""
+    checked = check_queries(queries)
+    builder, names = PlanBuilder(), Names()
+    given = {query.period_seconds for query in queries if query.period_seconds is not None}
+    period_by_id: dict[str, int] = {}
+    for query in queries:
+        if query.metric is not None and query.period_seconds is not None:
+            step = builder.read(query.metric)
+            names.by_id[query.id] = Compiled(step, Kind.SERIES, query.label or query.id)
+            names.period_by_metric_id[query.id] = query.period_seconds
+            period_by_id[query.id] = query.period_seconds
+    for query in checked.ordered:
+        if query.expression is not None:
+            compiler = ExpressionCompiler(builder, names)
+            result = _compiled(compiler, query, checked)
+            used = {period_by_id[name] for name in compiler.used}
+            period_by_id[query.id] = _period(query, used, given)
+            names.by_id[query.id] = result._replace(label=query.label or query.id)
+    computed = sum(step.width for step in builder.steps)
+    if computed > MAX_SERIES_COMPUTED:
+        raise MetricMathError(f"work on {computed} series", f"at most {MAX_SERIES_COMPUTED}")
+    return Program(
+        queries=tuple(queries),
+        steps=tuple(builder.steps),
+        result_by_id=names.by_id,
+        period_by_id={name: period * _MS_PER_SECOND for name, period in period_by_id.items()},
+        series_computed=computed,
+    )
+
+
+def _compiled(compiler: ExpressionCompiler, query: Query, checked: CheckedQueries) -> Compiled:
+    """Compile one expression; a scalar cannot be returned, as in CloudWatch, only be used."""
+    try:
+        result = compiler.compile(checked.nodes_by_id[query.id])
+    except MetricMathError as error:
+        raise error.of_query(query.id) from None
+    if query.return_data and result.kind is Kind.SCALAR:
+        expected = "TS or TS[]: put it into TIME_SERIES(...), or return no data of it"
+        raise MetricMathError("S as the result", expected, query_id=query.id)
+    return result
+
+
+def _period(query: Query, used: set[int], of_request: set[int]) -> int:
+    """Return the one period of an expression: its own and that of what it uses must agree."""
+    own = set() if query.period_seconds is None else {query.period_seconds}
+    periods = own | used or of_request
+    if not periods:
+        raise MetricMathError("no period", "a period in seconds", query_id=query.id)
+    if len(periods) > 1:
+        found = " and ".join(f"{period} s" for period in sorted(periods))
+        raise MetricMathError(f"periods of {found}", "one period", query_id=query.id)
+    return next(iter(periods))
+
+
+def _result(evaluation: Evaluation, value: Value) -> Result:
+    axis = evaluation.axis
+    if isinstance(value, tuple):
+        return tuple(LabelledSeries(lane.label, axis.series(lane.values)) for lane in value)
+    return axis.series(value)

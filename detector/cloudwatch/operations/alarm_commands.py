@@ -1,0 +1,202 @@
+"""What changes alarms: PutMetricAlarm, PutCompositeAlarm, DeleteAlarms, SetAlarmState, actions.
+
+Every command makes its records durable before it answers. A command that was not answered may be
+repeated; of two that cross each other the later one in the log counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from detector.cloudwatch.alarms.alarm_history import configuration_item
+from detector.cloudwatch.alarms.alarm_model import Alarm, AlarmKind, CompositeAlarm
+from detector.cloudwatch.alarms.alarm_records import ALARM, AlarmRecord, encode_record
+from detector.cloudwatch.alarms.alarm_store import Entry
+from detector.cloudwatch.alarms.common_members import read_tags
+from detector.cloudwatch.alarms.composite_members import read_composite_alarm
+from detector.cloudwatch.alarms.requests import read_metric_alarm
+from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
+from detector.cloudwatch.alarms.validation import (
+    LIMIT_EXCEEDED,
+    Complaints,
+    refuse,
+    shown,
+)
+from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.operations.contract import Members
+
+NOT_FOUND = "ResourceNotFound"
+CONFLICT = "ResourceConflict"
+DELETED_AT_ONCE = 100
+
+
+class AlarmCommands:
+    """The commands over one service; ``clock`` returns epoch seconds."""
+
+    def __init__(self, alarms: MetricAlarms, clock: Callable[[], float]) -> None:
+        self._alarms = alarms
+        self._book = alarms.book
+        self._clock = clock
+
+    async def put_metric_alarm(self, members: Members) -> Members:
+        """Create or update a metric alarm; an update keeps its state and its tags."""
+        alarm = read_metric_alarm(members)
+        async with self._alarms.lock:
+            await self._put(AlarmKind.METRIC, alarm, members)
+        return {}
+
+    async def put_composite_alarm(self, members: Members) -> Members:
+        """Create or update a composite alarm and evaluate it at once."""
+        alarm = read_composite_alarm(members)
+        async with self._alarms.lock:
+            self._book.graph.check(alarm, self._book.entries)
+            await self._put(AlarmKind.COMPOSITE, alarm, members)
+            await self._alarms.settle({}, self._now_ms(), [alarm.name])
+        return {}
+
+    async def set_alarm_state(self, members: Members) -> Members:
+        """Put an alarm into a state until its next evaluation says otherwise."""
+        complaints = Complaints(members)
+        name = complaints.text("AlarmName", low=1, high=255, required=True)
+        state = StateValue(complaints.choice("StateValue", StateValue))
+        reason = complaints.text("StateReason", low=0, high=1_023)
+        if not complaints.has("StateReason"):
+            complaints.say("StateReason is missing, expected a text")
+        numbers = str(members.get("StateReasonData") or "")
+        if len(numbers) > 4_000:  # noqa: PLR2004 - the model's bound
+            complaints.say(f"StateReasonData has {len(numbers)} characters, expected at most 4000")
+        complaints.settle()
+        if numbers and not _is_json(numbers):
+            refuse(f"StateReasonData is {shown(numbers)}, expected JSON", "InvalidFormat")
+        async with self._alarms.lock:
+            entry = self._book.entries.get(name)
+            if entry is None:
+                refuse(f"there is no alarm {shown(name)}", NOT_FOUND)
+            now_ms = self._now_ms()
+            moved = entry.standing.moved(state, reason, numbers, now_ms)
+            await self._alarms.settle({name: moved}, now_ms)
+        return {}
+
+    async def enable_alarm_actions(self, members: Members) -> Members:
+        """Let alarms act again; names of no alarm are passed over."""
+        return await self._set_actions(members, enabled=True)
+
+    async def disable_alarm_actions(self, members: Members) -> Members:
+        """Stop alarms from acting; they are still evaluated."""
+        return await self._set_actions(members, enabled=False)
+
+    async def delete_alarms(self, members: Members) -> Members:
+        """Delete up to 100 alarms, at most one of them composite."""
+        complaints = Complaints(members)
+        names = [str(name) for name in complaints.items("AlarmNames", high=DELETED_AT_ONCE)]
+        complaints.settle()
+        async with self._alarms.lock:
+            entries = self._book.entries
+            found = [entries[name] for name in dict.fromkeys(names) if name in entries]
+            self._check_deletion(found)
+            for entry in found:
+                await self._delete(entry)
+        lacking = [name for name in names if name not in {entry.name for entry in found}]
+        if lacking:
+            refuse(
+                f"there are no alarms {', '.join(map(shown, lacking[:5]))}; "
+                f"{len(found)} others were deleted",
+                NOT_FOUND,
+            )
+        return {}
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    async def _put(self, kind: AlarmKind, alarm: Alarm, members: Members) -> None:
+        plain = plain_members(members)
+        before = self._book.entries.get(alarm.name)
+        now_ms = self._now_ms()
+        if before is None:
+            if len(self._book.entries) >= self._alarms.settings.alarms:
+                refuse(
+                    f"there are {len(self._book.entries)} alarms, expected fewer than "
+                    f"{self._alarms.settings.alarms}: delete some",
+                    LIMIT_EXCEEDED,
+                )
+            complaints = Complaints(members)
+            tags = read_tags(complaints)
+            complaints.settle()
+            item = configuration_item(alarm.name, kind, "created", plain, now_ms)
+            incarnation = f"{now_ms}"
+            record = AlarmRecord(kind, plain, tags, incarnation, now_ms, now_ms, outbox=(item,))
+            await self._write(alarm.name, record)
+            return
+        if before.record.kind is not kind:
+            refuse(
+                f"alarm {shown(alarm.name)} is a {before.record.kind}, expected a {kind} or a "
+                "name that is not taken"
+            )
+        await self._change(before, plain, now_ms)
+
+    async def _change(self, entry: Entry, plain: dict[str, Any], now_ms: int) -> None:
+        item = configuration_item(entry.name, entry.record.kind, "updated", plain, now_ms)
+        outbox = (*self._alarms.lacking(entry.record.outbox), item)
+        await self._write(
+            entry.name, replace(entry.record, members=plain, updated_ms=now_ms, outbox=outbox)
+        )
+
+    async def _write(self, name: str, record: AlarmRecord) -> None:
+        log_record = LogRecord(f"{ALARM}{name}", encode_record(record))
+        await self._alarms.write([log_record], record.outbox)
+
+    async def _set_actions(self, members: Members, *, enabled: bool) -> Members:
+        complaints = Complaints(members)
+        names = [str(name) for name in complaints.items("AlarmNames", high=100)]
+        complaints.settle()
+        async with self._alarms.lock:
+            for name in dict.fromkeys(names):
+                entry = self._book.entries.get(name)
+                if entry is not None and entry.alarm.actions.enabled is not enabled:
+                    plain = {**entry.record.members, "ActionsEnabled": enabled}
+                    await self._change(entry, plain, self._now_ms())
+        return {}
+
+    def _check_deletion(self, found: list[Entry]) -> None:
+        composites = [entry for entry in found if isinstance(entry.alarm, CompositeAlarm)]
+        if len(composites) > 1:
+            refuse(f"found {len(composites)} composite alarms, expected at most one at a time")
+        going = {entry.name for entry in found}
+        for entry in found:
+            parents = [name for name in self._book.graph.parents(entry.name) if name not in going]
+            if parents:
+                refuse(
+                    f"alarm {shown(entry.name)} is named by composite alarms "
+                    f"{', '.join(map(shown, parents[:5]))}: change their rules first",
+                    CONFLICT,
+                )
+
+    async def _delete(self, entry: Entry) -> None:
+        record, now_ms = entry.record, self._now_ms()
+        item = configuration_item(entry.name, record.kind, "deleted", record.members, now_ms)
+        outbox = (
+            *self._alarms.lacking(record.outbox),
+            *self._alarms.lacking(entry.told),
+            item,
+        )
+        gone = replace(record, updated_ms=now_ms, deleted=True, outbox=outbox)
+        await self._write(entry.name, gone)
+        await self._alarms.bury(entry.name)
+
+
+def plain_members(members: Members) -> dict[str, Any]:
+    """Return a request's members as they are kept: without tags and what is not there."""
+    kept = {name: value for name, value in members.items() if value is not None}
+    kept.pop("Tags", None)
+    plain: dict[str, Any] = msgspec.to_builtins(kept)
+    return plain
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True

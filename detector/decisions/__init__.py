@@ -1,0 +1,1 @@
+"""From alarms to actions or refusals: candidates, checks, budgets; pure."""

@@ -1,0 +1,111 @@
+"""Decisions, actions and outcomes: what decider and actuator say to each other and to operators."""
+
+import hashlib
+
+import msgspec
+
+from detector.core.vocabulary import ActionKind, Mode, OutcomeState, Refusal, Verdict
+from detector.detection.alarms import Evidence, Target
+
+ACTION_SCHEMA = "detector.action.v1"
+DECISION_SCHEMA = "detector.decision.v1"
+OUTCOME_SCHEMA = "detector.outcome.v1"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One link of the chain: its name, whether it passed, what it saw and what it demanded."""
+
+    name: str
+    passed: bool
+    saw: str
+    demanded: str
+
+
+class BudgetView(msgspec.Struct, frozen=True):
+    """The budget at the moment of a decision. Tokens before and after spending; sizes in hosts."""
+
+    scope: str
+    tokens_before: float
+    tokens_after: float
+    capacity_used: int
+    capacity_limit: int
+    fleet_hosts: int
+    fleet_size_source: str
+    fleet_size_age_seconds: float
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What the actions topic carries, keyed by target. Times are epoch seconds.
+
+    ``id`` is deterministic: kind, rule, version, target and window end. Executors refuse before
+    ``not_before``, after ``expires_at``, under an ``epoch`` lower than the highest seen, and any
+    ``mode`` but enforce. ``undo`` names the reverse action (empty when ``irreversible``).
+    ``correlation`` carries alarm id and decision id.
+    """
+
+    schema: str
+    id: str
+    kind: ActionKind
+    target: Target
+    mode: Mode
+    reason: str
+    evidence: Evidence
+    budget: BudgetView
+    requested_at: float
+    not_before: float
+    expires_at: float
+    effect_seconds: float
+    undo: str
+    irreversible: bool
+    epoch: int
+    correlation: dict[str, str]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One yes or no with the whole chain of checks.
+
+    ``id`` is the action's id and the number of the attempt.
+    """
+
+    schema: str
+    id: str
+    action_id: str
+    kind: ActionKind
+    target: Target | None
+    verdict: Verdict
+    refusal: Refusal | None
+    mode: Mode
+    alarm_id: str
+    decided_at: float
+    epoch: int
+    checks: tuple[Check, ...]
+    evidence: Evidence
+    sentence: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the outcomes topic carries, keyed by action id.
+
+    ``accepted`` is durable before the provider is called. ``effect_seconds``, as in the action,
+    says how long from ``at`` of the acceptance a shift keeps its zone away.
+    """
+
+    schema: str
+    action_id: str
+    kind: ActionKind
+    target: Target
+    state: OutcomeState
+    reason: str
+    executor: str
+    attempt: int
+    at: float
+    duration_seconds: float
+    provider_reference: str
+    epoch: int
+    effect_seconds: float = 0.0
+
+
+def action_id_of(kind: ActionKind, rule: str, version: str, target: Target, window_end: int) -> str:
+    """Return the deterministic id of an action: 32 hexadecimal digits of a SHA-256."""
+    parts = (kind.value, rule, version, target.key, str(window_end))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,72 @@
+"""Every limit of the decider in one value, with bounds that a mistyped setting cannot pass."""
+
+from dataclasses import dataclass, field
+
+from detector.core.vocabulary import Mode
+from detector.decisions.budgets import BucketLimits, CapacityLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideConfig:
+    """What the decider may grant. Defaults grant little; ``ValueError`` outside the bounds.
+
+    ``fleet_bucket`` holds for each service, ``global_bucket`` for all together; an action costs one
+    token of both. ``healthy_floor`` (0 to 1) is the part of a fleet that must be left, and
+    ``shift_floor`` (0 to 1) the part that must serve while a zone is away: less, because a shift
+    returns. Above ``too_many_sick_fraction`` of the fleet (but at least ``too_many_sick_hosts``, so
+    that a small fleet can act on one host) the cause is shared: hosts are left alone until
+    ``cool_down_seconds`` after. ``evidence_max_age_seconds`` counts from the end of the window,
+    either way. ``repeat_after_seconds``: one target is not acted upon twice within it.
+    ``max_rulings`` bounds one round and ``max_standing`` what is kept between rounds; both keep the
+    state record below one megabyte.
+    """
+
+    mode: Mode = Mode.OBSERVE
+    fleet_bucket: BucketLimits = field(default_factory=lambda: BucketLimits(2.0, 1 / 600))
+    global_bucket: BucketLimits = field(default_factory=lambda: BucketLimits(4.0, 1 / 300))
+    capacity: CapacityLimits = field(default_factory=CapacityLimits)
+    healthy_floor: float = 0.90
+    shift_floor: float = 0.40
+    too_many_sick_fraction: float = 0.05
+    too_many_sick_hosts: int = 1
+    shift_seconds: float = 3_600.0
+    action_expires_seconds: float = 600.0
+    cool_down_seconds: float = 600.0
+    evidence_max_age_seconds: float = 600.0
+    repeat_after_seconds: float = 3_600.0
+    reconsider_seconds: float = 10.0
+    min_zones: int = 2
+    max_rulings: int = 32
+    max_standing: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse every value outside its bounds, all of them at once."""
+        faults = [
+            f"{name} must be {low:g} to {high:g}, found {getattr(self, name)!r}"
+            for name, (low, high) in _BOUNDS.items()
+            if not low <= getattr(self, name) <= high
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
+
+    @property
+    def remembered_seconds(self) -> float:
+        """How long a grant is remembered after it was made: a day, or longer limits."""
+        return max(86_400.0, self.capacity.window_seconds, self.repeat_after_seconds)
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "healthy_floor": (0.0, 1.0),
+    "shift_floor": (0.0, 1.0),
+    "too_many_sick_fraction": (0.0, 1.0),
+    "too_many_sick_hosts": (1, 100_000),
+    "shift_seconds": (60.0, 259_200.0),
+    "action_expires_seconds": (1.0, 86_400.0),
+    "cool_down_seconds": (0.0, 86_400.0),
+    "evidence_max_age_seconds": (1.0, 3_600.0),
+    "repeat_after_seconds": (0.0, 604_800.0),
+    "reconsider_seconds": (0.1, 3_600.0),
+    "min_zones": (2, 100),
+    "max_rulings": (1, 64),
+    "max_standing": (1, 128),
+}

@@ -1,0 +1,299 @@
+"""Step 5, decide: standing alarms, budgets, shifts in force and ``now`` become rulings, yes or no.
+
+Law: no action without a granted decision; no identity granted twice; no budget overdrawn, under any
+sequence of changes, duplicates, restarts and jumps of the clock. Doubt means no.
+
+Theory of operation: an alarm that stands and names an action is a candidate. Candidates are judged
+worst first by excess faults (what customers are spared per action), each against the whole chain of
+checks, and a grant is charged before the next one is judged. A refused candidate is judged again
+every ``reconsider_seconds`` while its alarm stands and its evidence is fresh, but it is ruled upon
+again only when the verdict or the refusal changes. In ``observe`` everything is charged as in
+``enforce``, so that the records show what enforcing would have done; only the action is held back.
+
+Known limits: between rounds the worst ``max_standing`` candidates are kept. One that falls out, or
+whose evidence grew stale, has had its ruling and comes back when its alarm is told again, which
+evaluation does every few minutes while it stands confirmed. The decider does not read outcomes:
+what an executor refused counts as done until the limits forget it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from detector.core.vocabulary import ActionKind, Mode, Refusal, Verdict
+from detector.decisions.budgets import (
+    CoolDown,
+    SteadyClock,
+    SteadyTime,
+    TokenBucket,
+    restored_buckets,
+)
+from detector.decisions.candidates import Candidate, Candidates, Census
+from detector.decisions.checks import Situation, chain, first_refusal
+from detector.decisions.config import DecideConfig
+from detector.decisions.decision_record import (
+    Bench,
+    Ruling,
+    budget_view,
+    candidate_action_id,
+    make_ruling,
+    verdict_of,
+)
+from detector.decisions.kill_switch import ControlView
+from detector.decisions.ledger import Grant, Ledger
+from detector.decisions.zones import Shift, ShiftsInForce
+from detector.detection.alarms import AlarmChange
+
+__all__ = ["DecideConfig", "Decider", "Ruling"]
+
+SNAPSHOT_VERSION = 1
+
+
+class Decider:
+    """The one owner of budgets, shifts and standing alarms that ask for action."""
+
+    def __init__(self, config: DecideConfig | None = None) -> None:
+        self._config = config or DecideConfig()
+        self._clock = SteadyClock()
+        self._fleet_buckets: dict[str, TokenBucket] = {}
+        self._global_bucket = TokenBucket(self._config.global_bucket)
+        self._ledger = Ledger()
+        self._cool_down = CoolDown(self._config.cool_down_seconds)
+        self._candidates = Candidates()
+        self._epoch = 0
+        # Alarms still to be judged in this round, the worst last.
+        self._round: list[str] = []
+        self._due = True
+        self._next_look = 0.0
+        self._changes = 0
+
+    @property
+    def config(self) -> DecideConfig:
+        """The limits in force."""
+        return self._config
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that actions carry."""
+        return self._epoch
+
+    @property
+    def changes(self) -> int:
+        """Counts what must survive a restart; when it stands still there is nothing to save."""
+        return self._changes
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether no limit is partly spent, so that the clock need not be saved either."""
+        now = self._clock.seconds
+        counted = max(self._config.capacity.window_seconds, self._config.repeat_after_seconds)
+        return (
+            self._global_bucket.is_full(now)
+            and all(bucket.is_full(now) for bucket in self._fleet_buckets.values())
+            and not self._cool_down.snapshot()
+            and not self._ledger.newer_than(now - counted)
+            and not self._ledger.in_force(ActionKind.SHIFT_AWAY, now)
+        )
+
+    def take_epoch(self) -> int:
+        """Become the newest owner: one epoch higher than any before."""
+        self._epoch += 1
+        self._changes += 1
+        return self._epoch
+
+    def observe(self, change: AlarmChange) -> None:
+        """Take one change of an alarm's standing; the same change twice is taken once."""
+        if self._candidates.observe(change):
+            self._changes += 1
+            self._due = True
+
+    def decide(self, now: SteadyTime, control: ControlView) -> list[Ruling]:
+        """Judge every candidate and return the new rulings, at most ``max_rulings`` of them.
+
+        When there are that many, more may be due: call again.
+        """
+        at = self._clock.read(now)
+        if not self._round and not self._begin_round(at):
+            return []
+        census = self._candidates.census()
+        rulings: list[Ruling] = []
+        while self._round and len(rulings) < self._config.max_rulings:
+            candidate = self._candidates.get(self._round.pop())
+            if candidate is not None:
+                ruling = self._judge(candidate, at, now.wall, control, census)
+                rulings += [ruling] if ruling is not None else []
+        if not self._round:
+            self._end_round(now.wall)
+        return rulings
+
+    def levels(self) -> dict[str, tuple[float, float]]:
+        """Return tokens and capacity of the ``global`` and of the lowest ``fleet`` bucket."""
+        now, fleet = self._clock.seconds, self._config.fleet_bucket.capacity
+        lowest = min((b.level(now) for b in self._fleet_buckets.values()), default=fleet)
+        total = (self._global_bucket.level(now), self._config.global_bucket.capacity)
+        return {"global": total, "fleet": (lowest, fleet)}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything that must survive a restart as plain data."""
+        now = self._clock.seconds
+        spent = {s: b.snapshot() for s, b in self._fleet_buckets.items() if not b.is_full(now)}
+        return {
+            "version": SNAPSHOT_VERSION,
+            "epoch": self._epoch,
+            "steady_seconds": now,
+            "fleet_buckets": spent,
+            "global_bucket": self._global_bucket.snapshot(),
+            "ledger": self._ledger.snapshot(),
+            "cool_down": self._cool_down.snapshot(),
+            "candidates": self._candidates.snapshot(self._config.max_standing),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Continue from a snapshot; ``ValueError`` for one of another version.
+
+        What was only observed is forgotten when this decider enforces; spent tokens stay spent.
+        """
+        if snapshot.get("version") != SNAPSHOT_VERSION:
+            raise ValueError(
+                f"decider snapshot has version {snapshot.get('version')!r}, expected "
+                f"{SNAPSHOT_VERSION}: run the release that wrote it, or delete the state record"
+            )
+        config = self._config
+        self._epoch = snapshot["epoch"]
+        self._clock = SteadyClock(snapshot["steady_seconds"])
+        self._fleet_buckets = restored_buckets(config.fleet_bucket, snapshot["fleet_buckets"])
+        self._global_bucket = TokenBucket(config.global_bucket, *snapshot["global_bucket"])
+        enforcing = config.mode is Mode.ENFORCE
+        self._ledger = Ledger.restored(snapshot["ledger"], enforcing=enforcing)
+        self._cool_down = CoolDown(config.cool_down_seconds, snapshot["cool_down"])
+        self._candidates = Candidates.restored(snapshot["candidates"])
+        self._round = []
+        self._due = True
+        self._changes += 1
+
+    def _begin_round(self, at: float) -> bool:
+        if not self._due and at < self._next_look:
+            return False
+        self._ledger.forget(at - self._config.remembered_seconds, at)
+        self._cool_down.forget_ended(at)
+        self._round = [c.change.alarm_id for c in reversed(self._candidates.ranked())]
+        self._due = False
+        self._next_look = at + self._config.reconsider_seconds
+        return True
+
+    def _end_round(self, wall: float) -> None:
+        oldest, limit = self._config.evidence_max_age_seconds, self._config.max_standing
+        if self._candidates.keep_worst(limit, lambda c: c.age_seconds(wall) <= oldest):
+            self._changes += 1
+
+    def _judge(
+        self,
+        candidate: Candidate,
+        at: float,
+        wall: float,
+        control: ControlView,
+        census: Census,
+    ) -> Ruling | None:
+        situation = self._situation(candidate, at, wall, control, census)
+        if candidate.was_granted and self._is_done(situation):
+            return None
+        checks = chain(situation, self._config)
+        if any(c.name == Refusal.TOO_MANY_SICK.value and not c.passed for c in checks):
+            self._cool_down.start(candidate.storm_scope, at)
+        verdict, refusal = verdict_of(checks, self._config.mode), first_refusal(checks)
+        if (verdict, refusal) == (Verdict.REFUSED, candidate.refusal):
+            return None
+        bench = Bench(
+            config=self._config,
+            epoch=self._epoch,
+            wall=wall,
+            budget=budget_view(situation, self._config),
+        )
+        ruling = make_ruling(candidate, checks, bench)
+        if verdict is not Verdict.REFUSED:
+            self._charge(candidate, at)
+        self._candidates.put(
+            msgspec.structs.replace(
+                candidate, verdict=verdict, refusal=refusal, attempts=candidate.attempts + 1
+            )
+        )
+        self._changes += 1
+        return ruling
+
+    def _situation(
+        self,
+        candidate: Candidate,
+        at: float,
+        wall: float,
+        control: ControlView,
+        census: Census,
+    ) -> Situation:
+        service, target = candidate.service, candidate.change.target
+        zone = target.zone if target else ""
+        since = at - self._config.capacity.window_seconds
+        return Situation(
+            change=candidate.change,
+            kind=candidate.kind,
+            age_seconds=candidate.age_seconds(wall),
+            control=control,
+            shifts=self._shifts(at),
+            acted=self._acted(candidate, at, wall),
+            zone_alarm=zone in census.impaired_zones,
+            sick=census.sick_by_service.get(service, 0),
+            removed_fleet=self._ledger.removed(service, since),
+            removed_zone=self._ledger.removed(service, since, zone),
+            cool_down_remaining=self._cool_down.remaining(candidate.storm_scope, at),
+            fleet_tokens=self._fleet_bucket(service).level(at),
+            global_tokens=self._global_bucket.level(at),
+            ledger_full=self._ledger.is_full,
+        )
+
+    def _shifts(self, at: float) -> ShiftsInForce:
+        grants = self._ledger.in_force(ActionKind.SHIFT_AWAY, at)
+        return ShiftsInForce.at((Shift(g.zone, g.service, g.until) for g in grants), at)
+
+    def _acted(self, candidate: Candidate, at: float, wall: float) -> str:
+        if self._ledger.has(candidate_action_id(candidate)):
+            return "this very action was granted before"
+        # A zone has its own checks: it may be shifted away again once it has returned.
+        if candidate.change.target is None or candidate.kind is not ActionKind.REPLACE_HOST:
+            return ""
+        last = self._ledger.last_at(candidate.change.target.key, candidate.kind)
+        # Another detector may tell of what was seen before the action: it asks for no second one.
+        seen_at = at - candidate.age_seconds(wall)
+        if last is None or min(at - self._config.repeat_after_seconds, seen_at) >= last:
+            return ""
+        return f"acted upon {at - last:.0f} s ago"
+
+    @staticmethod
+    def _is_done(situation: Situation) -> bool:
+        target = situation.change.target
+        away = target is not None and situation.shifts.is_away(target.zone, target.service)
+        return bool(situation.acted) or (situation.kind is ActionKind.SHIFT_AWAY and away)
+
+    def _fleet_bucket(self, service: str) -> TokenBucket:
+        return self._fleet_buckets.get(service) or TokenBucket(self._config.fleet_bucket)
+
+    def _charge(self, candidate: Candidate, at: float) -> None:
+        target = candidate.change.target
+        bucket = self._fleet_bucket(candidate.service)
+        self._fleet_buckets[candidate.service] = bucket
+        paid = bucket.spend(1.0, at) and self._global_bucket.spend(1.0, at)
+        assert paid, "a passed chain found its tokens"  # noqa: S101
+        assert target is not None, "a passed chain found its target"  # noqa: S101
+        # An executor may begin as late as the action expires, and the zone is away from then on.
+        shifts = candidate.kind is ActionKind.SHIFT_AWAY
+        away = self._config.shift_seconds + self._config.action_expires_seconds
+        self._ledger.add(
+            Grant(
+                action_id=candidate_action_id(candidate),
+                kind=candidate.kind,
+                target=target.key,
+                service=target.service,
+                zone=target.zone,
+                at=at,
+                until=at + (away if shifts else 0.0),
+                enforced=self._config.mode is Mode.ENFORCE,
+            )
+        )

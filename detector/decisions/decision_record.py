@@ -1,0 +1,134 @@
+"""What a ruling says: the decision with its whole chain and, when granted to enforce, the action.
+
+Law: an action is made only together with the granted decision that it belongs to.
+"""
+
+from dataclasses import dataclass
+
+from detector.core.vocabulary import ActionKind, Mode, Verdict
+from detector.decisions.actions import (
+    ACTION_SCHEMA,
+    DECISION_SCHEMA,
+    Action,
+    BudgetView,
+    Check,
+    Decision,
+    action_id_of,
+)
+from detector.decisions.candidates import Candidate
+from detector.decisions.checks import Situation, first_refusal
+from detector.decisions.config import DecideConfig
+from detector.detection.alarms import Target
+
+_DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from zone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One decision, and the action that it put on its way (``None`` unless granted)."""
+
+    decision: Decision
+    action: Action | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Under which circumstances a ruling is made: ``wall`` is now in epoch seconds."""
+
+    config: DecideConfig
+    epoch: int
+    wall: float
+    budget: BudgetView
+
+
+def budget_view(situation: Situation, config: DecideConfig) -> BudgetView:
+    """Return the fleet's budget as the chain saw it, and as it is after a grant."""
+    target, evidence = situation.change.target, situation.change.evidence
+    return BudgetView(
+        scope=f"fleet:{target.service}" if target else "",
+        tokens_before=situation.fleet_tokens,
+        tokens_after=max(0.0, situation.fleet_tokens - 1.0),
+        capacity_used=situation.removed_fleet,
+        capacity_limit=config.capacity.fleet_limit(evidence.fleet_hosts),
+        fleet_hosts=evidence.fleet_hosts,
+        fleet_size_source="hosts heard in the window",
+        fleet_size_age_seconds=situation.age_seconds,
+    )
+
+
+def candidate_action_id(candidate: Candidate) -> str:
+    """Return the identity of what the candidate asks for; also without a target there is one."""
+    change = candidate.change
+    target = change.target or Target(change.alarm_id, "", "", "")
+    end = change.evidence.window_end
+    return action_id_of(candidate.kind, change.rule, change.rule_version, target, end)
+
+
+def verdict_of(checks: tuple[Check, ...], mode: Mode) -> Verdict:
+    """Return what the chain amounts to in ``mode``."""
+    if first_refusal(checks) is not None:
+        return Verdict.REFUSED
+    return Verdict.GRANTED if mode is Mode.ENFORCE else Verdict.OBSERVED
+
+
+def make_ruling(candidate: Candidate, checks: tuple[Check, ...], bench: Bench) -> Ruling:
+    """Write the decision down, and the action if it is granted."""
+    change, mode = candidate.change, bench.config.mode
+    action_id = candidate_action_id(candidate)
+    decision = Decision(
+        schema=DECISION_SCHEMA,
+        id=f"{action_id}-{candidate.attempts + 1}",
+        action_id=action_id,
+        kind=candidate.kind,
+        target=change.target,
+        verdict=verdict_of(checks, mode),
+        refusal=first_refusal(checks),
+        mode=mode,
+        alarm_id=change.alarm_id,
+        decided_at=bench.wall,
+        epoch=bench.epoch,
+        checks=checks,
+        evidence=change.evidence,
+        sentence=_sentence(candidate, checks, mode),
+    )
+    if decision.verdict is not Verdict.GRANTED or change.target is None:
+        return Ruling(decision, None)
+    return Ruling(decision, _action(decision, change.target, candidate, bench))
+
+
+def _action(decision: Decision, target: Target, candidate: Candidate, bench: Bench) -> Action:
+    shifts = candidate.kind is ActionKind.SHIFT_AWAY
+    return Action(
+        schema=ACTION_SCHEMA,
+        id=decision.action_id,
+        kind=candidate.kind,
+        target=target,
+        mode=decision.mode,
+        reason=candidate.change.sentence,
+        evidence=candidate.change.evidence,
+        budget=bench.budget,
+        requested_at=bench.wall,
+        not_before=bench.wall,
+        expires_at=bench.wall + bench.config.action_expires_seconds,
+        effect_seconds=bench.config.shift_seconds if shifts else 0.0,
+        undo="end_shift" if shifts else "",
+        irreversible=not shifts,
+        epoch=bench.epoch,
+        correlation={
+            "alarm_id": candidate.change.alarm_id,
+            "alarm_change_id": candidate.change.id,
+            "decision_id": decision.id,
+        },
+    )
+
+
+def _sentence(candidate: Candidate, checks: tuple[Check, ...], mode: Mode) -> str:
+    change, target = candidate.change, candidate.change.target
+    named = (target.host or target.zone) if target else "nothing"
+    place = f"{named} of {target.service} in {target.zone}" if target else named
+    excess = change.evidence.excess_faults
+    deed = f"{_DEEDS[candidate.kind]} {place}: {excess:.0f} excess faults"
+    failed = next((check for check in checks if not check.passed), None)
+    if failed is not None:
+        return f"refused to {deed}; {failed.name}: saw {failed.saw}, demanded {failed.demanded}"
+    return f"{verdict_of(checks, mode).value} to {deed}"

@@ -1,0 +1,109 @@
+"""The demo in plain lines: one sentence per thing that happened, for terminals without a screen.
+
+Law: what producers wrote is escaped; a line is one line.
+"""
+
+from detector.core.safe_text import escape_controls
+from detector.core.topics import Topics
+from detector.core.vocabulary import ActionKind, AlarmState, Verdict
+from detector.decisions.actions import Action, Decision, Outcome
+from detector.demo.state import DemoState, Record
+from detector.detection.alarms import AlarmChange, Target
+from detector.tables.reports import Report
+
+_DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from"}
+HEALTHY = "all hosts are healthy: one request in a thousand fails"
+_RECOVERED = (
+    "healthy again: host {0.host} has been replaced",
+    "healthy again: traffic has been shifted away from zone {0.zone}",
+    "healthy again: zone {0.second_zone} has recovered, traffic still stays away from {0.zone}",
+)
+
+
+def clock(seconds: float) -> str:
+    """Write seconds since the start as minutes and seconds."""
+    return f"{int(max(0.0, seconds)) // 60:02d}:{int(max(0.0, seconds)) % 60:02d}"
+
+
+def deed(kind: ActionKind, target: Target | None) -> str:
+    """Say in a few words what an action would do to whom."""
+    if target is None:
+        return f"{_DEEDS[kind]} nobody"
+    place = f"{target.host} in {target.zone}" if target.host else target.zone
+    return escape_controls(f"{_DEEDS[kind]} {place} ({target.service})")
+
+
+def why(decision: Decision) -> str:
+    """Give the reason of a decision: the first check that failed, or what speaks for it."""
+    failed = next((check for check in decision.checks if not check.passed), None)
+    if failed is None:
+        excess = decision.evidence.excess_faults
+        return f"all {len(decision.checks)} checks passed, {excess:.0f} excess faults"
+    reason = decision.refusal.value if decision.refusal else failed.name
+    return escape_controls(f"{reason}: saw {failed.saw}; demanded {failed.demanded}")
+
+
+def story(state: DemoState, now: float) -> str:
+    """Say what the fleet is going through at epoch second ``now``."""
+    at_ms = int(now * 1000)
+    phase = state.script.phase_at(at_ms)
+    if phase is not None:
+        return phase.story
+    over = sum(phase.until_ms <= at_ms for phase in state.script.phases)
+    return _RECOVERED[over - 1].format(state.script.expected()) if over else HEALTHY
+
+
+def sentence(record: Record) -> str:
+    """Tell of one record; empty for what is not worth a line."""
+    match record:
+        case AlarmChange() if record.state in {AlarmState.ALARM, AlarmState.PENDING}:
+            return f"{record.state.value:8} {told(record)}"
+        case AlarmChange() if record.previous is AlarmState.ALARM:
+            return f"{record.state.value:8} {told(record)}"
+        case Decision(verdict=Verdict.REFUSED):
+            return f"refused  {deed(record.kind, record.target)}, because {why(record)}"
+        case Decision():
+            named = deed(record.kind, record.target)
+            return f"{record.verdict.value:8} {named}: {why(record)}"
+        case Action():
+            return f"action   {escape_controls(record.id)}: {deed(record.kind, record.target)}"
+        case Outcome():
+            reason = escape_controls(record.reason or record.executor)
+            return f"outcome  {record.state.value}: {deed(record.kind, record.target)} ({reason})"
+        case AlarmChange() | Report():
+            return ""
+
+
+def told(change: AlarmChange) -> str:
+    """Tell of an alarm: whose fault it is by all detectors together, and what this one found."""
+    verdict = f"verdict {change.verdict.kind.value}: " if change.verdict else ""
+    return escape_controls(f"{verdict}{change.sentence}")
+
+
+def heartbeat(state: DemoState) -> str:
+    """Sum up where things stand."""
+    parts = [f"{state.events_per_second:,.0f} events/s", f"{state.events:,} written"]
+    if state.delay_seconds is not None:
+        parts.append(f"newest window came {state.delay_seconds:.1f} s after its end")
+    if state.late or state.dead_letters:
+        parts.append(f"{state.late} late, {state.dead_letters} dead letters")
+    for service, report in sorted(state.reports.items()):
+        if report.contributors:
+            top = report.contributors[0]
+            name = "/".join(top.keys)
+            parts.append(f"{service}: {name} has {top.share:.0%} of {report.sum:.0f} faults")
+    return escape_controls("; ".join(parts))
+
+
+def kcat_lines(topics: Topics, config: str) -> list[str]:
+    """Return the commands that tail the demo's topics; ``config`` is kcat's configuration file."""
+    tailed = (topics.actions, topics.decisions, topics.alarms, topics.outcomes)
+    return [f"kcat -F {config} -C -q -t {topic} -p 0 -o 0" for topic in tailed]
+
+
+KCAT_CONFIG = """\
+# Old versions of librdkafka misread how the embedded broker introduces itself: they must not ask.
+bootstrap.servers={broker}
+api.version.request=false
+broker.version.fallback=0.9.0.1
+"""

@@ -1,0 +1,187 @@
+"""From what the demo knows to what its screen shows: pure, with all foreign text escaped."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from detector.core.safe_text import escape_controls
+from detector.core.vocabulary import ActionKind, AlarmState
+from detector.decisions.budgets import BucketLimits
+from detector.demo.lines import clock, deed, story, told, why
+from detector.demo.screen import (
+    Chapter,
+    EntryView,
+    HostRow,
+    ScreenView,
+    ServiceRows,
+    ZoneView,
+)
+from detector.demo.state import DemoState
+from detector.detection.alarms import AlarmChange
+from detector.gameday.fleet import Fleet
+from detector.tables.reports import Report, ReportContributor
+
+SHOWN = 12
+_CHAPTERS = {
+    "gray_host": "gray host",
+    "gray_zone": "gray zone",
+    "second_gray_zone": "second gray zone, refused",
+}
+_STANDINGS = (AlarmState.ALARM, AlarmState.PENDING)
+_HOST_KEYS = 2
+
+
+def setting_up(seed: int, steps: Sequence[tuple[str, str]], seconds: float) -> ScreenView:
+    """Show the steps of setting up, each with the word for its state."""
+    return ScreenView(
+        title=title(seed),
+        elapsed=clock(seconds),
+        story="setting up: an embedded broker, its topics, one worker, one actuator",
+        setting_up=tuple(EntryView("", word, escape_controls(text)) for text, word in steps),
+    )
+
+
+def title(seed: int) -> str:
+    """Return the headline."""
+    return f"detector demo, seed {seed}"
+
+
+def running(
+    state: DemoState, fleet: Fleet, bucket: BucketLimits, footer: Sequence[str], now: float
+) -> ScreenView:
+    """Show the state at epoch second ``now``; ``bucket`` says how a fleet's tokens come back."""
+    start = state.script.start_ms / 1000
+    return ScreenView(
+        title=title(fleet.seed),
+        elapsed=clock(now - start),
+        chapters=_chapters(state, now),
+        story=escape_controls(story(state, now)),
+        figures=_figures(state),
+        zones=_zones(state, fleet) if state.reports else (),
+        alarms=_alarms(state, start),
+        decisions=tuple(
+            EntryView(
+                clock(decision.decided_at - start),
+                decision.verdict.value,
+                deed(decision.kind, decision.target),
+                why(decision),
+            )
+            for decision in list(reversed(state.decisions))[:SHOWN]
+        ),
+        budget=_budget(state, bucket),
+        outcomes=tuple(
+            EntryView(
+                clock(outcome.at - start), outcome.state.value, deed(outcome.kind, outcome.target)
+            )
+            for outcome in list(reversed(state.outcomes))[:SHOWN]
+        ),
+        footer=tuple(escape_controls(line) for line in footer),
+    )
+
+
+def _chapters(state: DemoState, now: float) -> tuple[Chapter, ...]:
+    at_ms = int(now * 1000)
+    phases = state.script.phases
+    current = state.script.phase_at(at_ms)
+    begun = at_ms >= phases[0].from_ms
+    over = at_ms >= state.script.end_ms
+    chapters = [Chapter("healthy", 1 if begun else 0)]
+    for phase in phases:
+        progress = 0 if phase is current else (1 if phase.until_ms <= at_ms else -1)
+        chapters.append(Chapter(_CHAPTERS.get(phase.name, phase.name), progress))
+    return (*chapters, Chapter("healthy again", 0 if over else -1))
+
+
+def _figures(state: DemoState) -> str:
+    delay = state.delay_seconds
+    requests = sum(report.totals.get("requests", 0.0) for report in state.reports.values())
+    return "  ".join(
+        (
+            f"{state.events_per_second:,.0f} events/s",
+            f"{state.events:,} written",
+            f"{requests:,.0f} in window",
+            f"event-time delay {'-' if delay is None else f'{delay:.1f} s'}",
+            f"late {state.late}",
+            f"dead letters {state.dead_letters}",
+        )
+    )
+
+
+def _zones(state: DemoState, fleet: Fleet) -> tuple[ZoneView, ...]:
+    return tuple(
+        ZoneView(
+            name=f"{zone.zone_id} {zone.zone_name}",
+            standing=_standing(state, zone.zone_id),
+            services=tuple(
+                _service(service, report, zone.zone_id)
+                for service, report in sorted(state.reports.items())
+            ),
+        )
+        for zone in fleet.zones
+    )
+
+
+def _service(service: str, report: Report, zone: str) -> ServiceRows:
+    # The keys of a fleet's contributors are its zone and its host.
+    own = [c for c in report.contributors if len(c.keys) == _HOST_KEYS and c.keys[0] == zone]
+    return ServiceRows(
+        escape_controls(service), sum(c.share for c in own), tuple(map(_host, own[:SHOWN]))
+    )
+
+
+def _host(contributor: ReportContributor) -> HostRow:
+    return HostRow(escape_controls(contributor.keys[1]), contributor.share, contributor.value)
+
+
+def _standing(state: DemoState, zone: str) -> str:
+    """Say the worst that is known of a zone: away, or the standing of its alarm."""
+    if any(
+        action.kind is ActionKind.SHIFT_AWAY and action.target.zone == zone
+        for action in state.actions.values()
+    ):
+        return "away"
+    standings = {
+        change.state
+        for change, _ in state.alarms.values()
+        if change.target is not None and change.target.zone == zone and not change.target.host
+    }
+    return next((state.value for state in _STANDINGS if state in standings), "")
+
+
+def _alarms(state: DemoState, start: float) -> tuple[EntryView, ...]:
+    """List alarms that stand, then those about to, then those that have ended.
+
+    Within each, those that ask for an action come first, then the newest.
+    """
+    newest = sorted(state.alarms.values(), key=lambda known: (known[0].action is None, -known[1]))
+    by_rank: tuple[list[tuple[AlarmChange, float]], ...] = ([], [], [])
+    for change, at in newest:
+        if change.state in _STANDINGS:
+            by_rank[_STANDINGS.index(change.state)].append((change, at))
+        elif change.previous is AlarmState.ALARM:
+            by_rank[-1].append((change, at))
+    return tuple(
+        EntryView(clock(at - start), change.state.value, told(change))
+        for change, at in list(chain.from_iterable(by_rank))[:SHOWN]
+    )
+
+
+def _budget(state: DemoState, bucket: BucketLimits) -> tuple[str, ...]:
+    if not state.budgets:
+        return (
+            f"untouched: {bucket.capacity:g} actions per service,",
+            f"one more every {1 / bucket.refill_per_second:.0f} s",
+        )
+    lines = []
+    for scope, budget in sorted(state.budgets.items()):
+        removed = sum(
+            action.kind is ActionKind.REPLACE_HOST and action.budget.scope == scope
+            for action in state.actions.values()
+        )
+        lines.append(
+            f"{scope.removeprefix('fleet:')} {budget.tokens_after:.1f}/{bucket.capacity:g} tokens "
+            f"{removed}/{budget.capacity_limit} hosts"
+        )
+    away = {a.target.zone for a in state.actions.values() if a.kind is ActionKind.SHIFT_AWAY}
+    if away:
+        lines.append(f"zones away: {', '.join(sorted(away))}, at most 1")
+    return tuple(map(escape_controls, lines))

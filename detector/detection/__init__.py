@@ -1,0 +1,1 @@
+"""From windows to alarms: tests, detectors, diagnosis and alarm states; pure."""

@@ -1,0 +1,107 @@
+"""What becomes of one standing in one window, and the record that tells of it.
+
+Law: the identity of a change is made from alarm, state and window, so a replayed window makes the
+same change again.
+"""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from detector.core.vocabulary import Culprit
+from detector.detection.alarm_store import Followed
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, alarm_id_of
+from detector.detection.explanations import change_sentence, plain_name, silent_words
+from detector.detection.findings import Contributor, Finding, blank_evidence
+from detector.detection.rollout import Switched
+from detector.detection.scenes import Hearing, Scene
+from detector.detection.state_machine import Persistence, WindowVerdict
+
+
+def followed_after(
+    before: Followed, finding: Finding | None, scene: Scene, persistence: Persistence | None
+) -> Followed:
+    """Return what is to be remembered of a contributor after one window."""
+    followed = replace(before, version=scene.version or before.version)
+    if persistence is None:
+        off = Persistence(required=1, seen=1)
+        return replace(followed, standing=before.standing.after_silence(off))
+    if scene.hearing is Hearing.SILENT:
+        return replace(followed, standing=before.standing.after_silence(persistence))
+    if scene.hearing is Hearing.UNKNOWN:
+        standing = before.standing.after(WindowVerdict.UNKNOWN, persistence)
+        return replace(followed, standing=standing)
+    if finding is None:
+        standing = before.standing.after(WindowVerdict.NOT_MET, persistence)
+        return replace(followed, standing=standing, confirmed=False, frozen=False)
+    return replace(
+        followed,
+        standing=before.standing.after(_verdict_of(finding), persistence),
+        confirmed=finding.evidence.confirmed,
+        target=finding.target,
+        frozen=_is_frozen(finding),
+    )
+
+
+def _is_frozen(finding: Finding) -> bool:
+    """Say whether a wider cause than the finding's own holds it back."""
+    verdict, target = finding.verdict, finding.target
+    is_host = target is not None and bool(target.host)
+    of_zone = verdict is not None and verdict.kind is Culprit.ZONE
+    return finding.evidence.fleet_event or (is_host and of_zone)
+
+
+def _verdict_of(finding: Finding) -> WindowVerdict:
+    if finding.met:
+        return WindowVerdict.MET
+    return WindowVerdict.HINTED if finding.hinted else WindowVerdict.NOT_MET
+
+
+def change_of(
+    detector: Switched[Any],
+    scene: Scene,
+    contributor: Contributor,
+    before: Followed,
+    after: Followed,
+) -> AlarmChange:
+    """Write down that the standing of ``contributor`` went from ``before`` to ``after``."""
+    standing, end_ms = after.standing, scene.meta.window.end_ms
+    finding = scene.findings.get(contributor)
+    evidence = msgspec.structs.replace(
+        finding.evidence if finding else blank_evidence(scene.meta),
+        windows_met=standing.windows_met,
+        windows_seen=len(standing.verdicts),
+    )
+    words = finding.words if finding else _silence(detector, scene, contributor, evidence)
+    sentence = change_sentence(standing.state, words, evidence)
+    alarm_id = alarm_id_of(detector.name, scene.subject, contributor)
+    identity = "\x1f".join((alarm_id, standing.state, str(end_ms)))
+    return AlarmChange(
+        schema=ALARM_SCHEMA,
+        id=hashlib.sha256(identity.encode()).hexdigest()[:32],
+        alarm_id=alarm_id,
+        detector=detector.name,
+        subject=scene.subject,
+        rule=scene.rule,
+        rule_version=after.version,
+        contributor=contributor,
+        previous=before.standing.state,
+        state=standing.state,
+        changed_at=end_ms,
+        target=after.target,
+        action=detector.action,
+        evidence=evidence,
+        sentence=f"shadow: {sentence}" if detector.is_shadow else sentence,
+        shadow=detector.is_shadow,
+        verdict=finding.verdict if finding else None,
+    )
+
+
+def _silence(
+    detector: Switched[Any], scene: Scene, contributor: Contributor, evidence: Evidence
+) -> str:
+    name = plain_name(scene.subject.partition(":")[2])
+    what = f"faults of {name}" if scene.is_fleet else f"total of rule {name}"
+    return silent_words(detector.who(contributor), what, evidence)

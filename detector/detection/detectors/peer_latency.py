@@ -1,0 +1,164 @@
+"""D4, peer latency: a host that answers more slowly than its peers, for longer than noise explains.
+
+Law: what is found is a function of the windows examined, in their order. Windows that overlap one
+that was read already add nothing, so a record of evidence is one whole window, whatever the slide;
+gaps between windows count nothing, for evidence is counted in records.
+
+The statistic and its reasons are in ``slow_evidence``, the noise in ``fleet_noise``, the peers in
+``peer_ratios``; every number is in ``detector_constants``. Persistence is in the evidence, so a
+host that is found slow in one window is found.
+
+Known limits: latency is the mean of what a host logged in the window. Hosts with fewer than a
+quarter of the usual number of observations are not judged, for their means are noisier than the
+noise that is measured. A whole zone that is slow accuses none of its hosts; that is for the zone
+test of slow requests. At most ``LATENCY_SERVICES`` services are followed.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from detector.core.vocabulary import ActionKind
+from detector.detection import constants
+from detector.detection.alarms import Evidence, Target
+from detector.detection.config import EvaluateConfig
+from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.explanations import latency_words, plain_name
+from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.fleet_noise import Key
+from detector.detection.peer_ratios import log_ratios
+from detector.detection.slow_evidence import SlowEvidence
+from detector.detection.state_machine import Persistence
+from detector.detection.statistics import FloatArray
+from detector.tables.reports import FleetWindow
+
+
+class PeerLatency:
+    """Hosts that are slower than the other hosts of their zone."""
+
+    name: Final = "latency"
+    action: Final = ActionKind.REPLACE_HOST
+
+    def __init__(self, config: EvaluateConfig) -> None:
+        self._config = config
+        self._services: dict[str, SlowEvidence] = {}
+
+    def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
+        """Return that once is enough, for evidence persists by itself."""
+        return Persistence(1, self._config.windows_seen)
+
+    def who(self, contributor: Contributor) -> str:
+        """Name a host."""
+        zone, host = contributor
+        return f"host {plain_name(host)} in {plain_name(zone)}"
+
+    def examine(
+        self, view: FleetView, asked: Collection[Contributor]
+    ) -> Mapping[Contributor, Finding]:
+        """Read the window if it is new as a whole, and find the hosts that are slow."""
+        window = view.window
+        known = self._services.get(window.subject)
+        if not window.latencies.any() and known is None:
+            return {}
+        if known is None:
+            if len(self._services) >= constants.LATENCY_SERVICES:
+                return {}
+            known = self._services[window.subject] = SlowEvidence()
+        is_new = window.meta.window.start_ms >= known.end_ms
+        slow = {} if is_new else known.slow()
+        if not (is_new or slow or asked):
+            return {}
+        latency = _mean_latency(window)
+        ratios = log_ratios(latency, window.zone_index)
+        if is_new:
+            self._read(known, window, ratios)
+            slow = known.slow()
+        rows = view.rows_of({*slow, *asked}) if slow or asked else set()
+        most = constants.LATENCY_SHARED_FRACTION * len(window.hosts)
+        shared = len(slow) > max(most, constants.LATENCY_SHARED_HOSTS)
+        findings: dict[Contributor, Finding] = {}
+        for row in sorted(rows):
+            key = window.zones[int(window.zone_index[row])].zone, window.hosts[row]
+            evidence = _evidence(window, row, ratios, latency, known.score(key), len(slow), shared)
+            words = latency_words(self.who(key), evidence, sigma=known.noise.sigma)
+            findings[key] = Finding(key in slow, _target(window, row), evidence, words)
+        return findings
+
+    def _read(self, known: SlowEvidence, window: FleetWindow, ratios: FloatArray) -> None:
+        others = [each for each in self._services.values() if each is not known]
+        remembered = sum(len(each.against) for each in others)
+        panels = sum(len(each.noise.panel) for each in others)
+        zones = [ref.zone for ref in window.zones]
+        row_by_key: dict[Key, int] = {
+            (zones[zone], host): row
+            for row, (zone, host) in enumerate(
+                zip(window.zone_index.tolist(), window.hosts, strict=True)
+            )
+        }
+        known.read(
+            ratios,
+            row_by_key,
+            room=max(constants.LATENCY_REMEMBERED - remembered, 0),
+            panel_room=max(constants.LATENCY_PANELS_IN_ALL - panels, 0),
+        )
+        known.end_ms = window.meta.window.end_ms
+
+    def snapshot(self) -> Any:
+        """Return noise and evidence of each service."""
+        return [[subject, each.snapshot()] for subject, each in sorted(self._services.items())]
+
+    def restore(self, plain: Any) -> None:
+        """Go on from what ``snapshot`` gave."""
+        self._services = {subject: SlowEvidence.restored(each) for subject, each in plain}
+
+
+def _mean_latency(window: FleetWindow) -> FloatArray:
+    """Return the mean of each host in microseconds, NaN where too little was logged."""
+    if not window.latencies.size:
+        return np.full(len(window.hosts), np.nan)
+    heard = window.latencies > 0.0
+    usual = float(np.median(window.latencies[heard])) if heard.any() else 0.0
+    enough = heard & (window.latencies >= constants.LATENCY_LEAST_COUNT_PART * usual)
+    mean: FloatArray = np.full(heard.size, np.nan)
+    np.divide(window.latency_us, window.latencies, out=mean, where=enough)
+    return mean
+
+
+def _evidence(
+    window: FleetWindow,
+    row: int,
+    ratios: FloatArray,
+    latency: FloatArray,
+    score: float,
+    slow: int,
+    shared: bool,
+) -> Evidence:
+    own = window.zone_index == window.zone_index[row]
+    near = int(np.count_nonzero(own & np.isfinite(latency))) - int(np.isfinite(latency[row]))
+    peers = near
+    if near < constants.LATENCY_LEAST_PEERS:
+        peers = int(np.count_nonzero(np.isfinite(latency))) - int(np.isfinite(latency[row]))
+    ratio = float(np.exp(ratios[row])) if np.isfinite(ratios[row]) else 0.0
+    return with_numbers(
+        window.meta,
+        total=float(np.nan_to_num(latency[row])) / 1000.0 / ratio if ratio else 0.0,
+        value=float(np.nan_to_num(latency[row])) / 1000.0,
+        share=min(score, 1.0),
+        threshold=1.0,
+        requests=float(window.requests[row]),
+        sample_count=float(window.requests.sum()),
+        rate_ratio=ratio,
+        peers=peers,
+        fleet_hosts=len(window.hosts),
+        zone_hosts=int(np.count_nonzero(own)),
+        zones=len(window.zones),
+        suspects=slow,
+        confirmed=score >= 1.0 and not shared,
+        fleet_event=shared,
+    )
+
+
+def _target(window: FleetWindow, row: int) -> Target:
+    zone = window.zones[int(window.zone_index[row])]
+    return Target(window.service, zone.zone, zone.zone_id, zone.zone_name, window.hosts[row])

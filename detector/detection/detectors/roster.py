@@ -1,0 +1,48 @@
+"""Which detectors there are, in the order in which they examine a window."""
+
+from detector.detection.config import EvaluateConfig
+from detector.detection.detectors.caller_out import CallerOut
+from detector.detection.detectors.contributor_66_percent import ContributorShare
+from detector.detection.detectors.fleet_guard import FleetGuard
+from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.detectors.host_66_percent import HostShare
+from detector.detection.detectors.peer_latency import PeerLatency
+from detector.detection.detectors.sequential import SequentialTest
+from detector.detection.detectors.several_culprits import SeveralCulprits
+from detector.detection.detectors.share_outlier import ShareOutlier
+from detector.detection.detectors.silence import Silence
+from detector.detection.detectors.zone_outlier import (
+    ZONE_CONNECTIONS,
+    ZONE_FAULTS,
+    ZONE_SLOW,
+    ZoneOutlier,
+)
+from detector.detection.findings import Detector
+from detector.tables.reports import RuleWindow
+
+
+def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
+    """Make the detectors of fleets, each with what it remembers still empty."""
+    return (
+        HostShare(config),
+        ShareOutlier(config),
+        SeveralCulprits(config),
+        SequentialTest(config),
+        PeerLatency(config),
+        CallerOut(config),
+        *(ZoneOutlier(config, signal) for signal in (ZONE_FAULTS, ZONE_SLOW, ZONE_CONNECTIONS)),
+        Silence(config),
+        FleetGuard(config),
+    )
+
+
+def detector_names() -> tuple[str, ...]:
+    """Name all detectors; alarms, settings and metrics call them so."""
+    config = EvaluateConfig()
+    fleets = [detector.name for detector in fleet_detectors(config)]
+    return tuple(dict.fromkeys([*fleets, *(each.name for each in rule_detectors(config))]))
+
+
+def rule_detectors(config: EvaluateConfig) -> tuple[Detector[RuleWindow], ...]:
+    """Make the detectors of contributor rules."""
+    return (ContributorShare(config),)

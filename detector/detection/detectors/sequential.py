@@ -1,0 +1,155 @@
+"""D3, the sequential test: evidence adds up pane by pane until it is beyond doubt.
+
+Law: for each host S = max(0, S + F ln(p1/p0) + (R - F) ln((1-p1)/(1-p0))) over the panes, a CUSUM
+on the binomial likelihood ratio (Page 1954; Lorden 1971: at least e^h panes between false alarms).
+p0 is the rate of the other hosts, the larger of before and in the pane, so that what happens to all
+is no evidence against one. No window has to fill first: a host at 5 % over 0.1 % is proven after
+about 150 requests.
+
+A pane adds three quarters of what an alarm needs at the most, so that one burst never suffices; and
+where the clean hosts scatter more than chance, all evidence is divided by that. What is remembered
+is the evidence against hosts that have any.
+
+Known limits: where many hosts are bad at once p0 is high and the test is silent; the share test is
+there for that. Panes that could not be trusted add nothing.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from detector.core.vocabulary import ActionKind
+from detector.detection import constants
+from detector.detection.config import EvaluateConfig
+from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.detectors.host_evidence import HostEvidence
+from detector.detection.detectors.host_findings import host_name, rate_finding
+from detector.detection.findings import Contributor, Finding
+from detector.detection.state_machine import Persistence
+from detector.detection.statistics import (
+    FloatArray,
+    IntArray,
+    binomial_upper_tail,
+    compare,
+    pearson_dispersion,
+)
+from detector.tables.ranking import fleet_key
+
+
+class SequentialTest:
+    """The fast path: a host is named as soon as its requests prove it."""
+
+    name: Final = "sequential"
+    action: Final = ActionKind.REPLACE_HOST
+
+    def __init__(self, config: EvaluateConfig) -> None:
+        self._config = config
+        self._evidence: dict[str, HostEvidence] = {}
+
+    def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
+        """Return that once is enough, for evidence persists by itself."""
+        return Persistence(1, self._config.windows_seen)
+
+    def who(self, contributor: Contributor) -> str:
+        """Name a host."""
+        return host_name(contributor)
+
+    def examine(
+        self, view: FleetView, asked: Collection[Contributor]
+    ) -> Mapping[Contributor, Finding]:
+        """Add the newest pane up, and find the hosts that are proven or nearly so."""
+        window = view.window
+        if window.newest is None or window.meta.newest is None:
+            return {}
+        if len(window.hosts) < constants.SEQUENTIAL_LEAST_HOSTS:
+            self._evidence.pop(window.subject, None)
+            return {}
+        values = self._add(view, window.newest)
+        near = np.flatnonzero(values >= constants.SEQUENTIAL_PENDING)
+        worst = near[np.argsort(-values[near], kind="stable")[: constants.MOST_NAMED]]
+        rows = {*worst.tolist(), *(view.rows_of(asked) if asked else ())}
+        return {
+            fleet_key(window, row): _finding(view, row, float(values[row])) for row in sorted(rows)
+        }
+
+    def _add(self, view: FleetView, newest: FloatArray) -> FloatArray:
+        """Return the evidence with that of the newest pane."""
+        window = view.window
+        kept = self._evidence.setdefault(window.subject, HostEvidence())
+        span = window.meta.window.end_ms - window.meta.window.start_ms
+        if window.meta.window.end_ms - kept.end_ms > span:
+            kept = self._evidence[window.subject] = HostEvidence()
+        values = kept.of(window)
+        rows = np.flatnonzero((newest[1] > 0.0) | (values > 0.0))
+        gained = pane_evidence(view, newest, rows)
+        values[rows] = np.maximum(values[rows] + gained, 0.0)
+        elsewhere = sum(map(len, self._evidence.values())) - len(kept)
+        room = constants.SEQUENTIAL_REMEMBERED_IN_ALL - elsewhere
+        return kept.keep(window, values, min(room, constants.SEQUENTIAL_REMEMBERED))
+
+    def snapshot(self) -> Any:
+        """Return the evidence of each service."""
+        return [[subject, each.snapshot()] for subject, each in sorted(self._evidence.items())]
+
+    def restore(self, plain: Any) -> None:
+        """Go on from what ``snapshot`` gave."""
+        self._evidence = {subject: HostEvidence.restored(each) for subject, each in plain}
+
+
+def pane_evidence(view: FleetView, newest: FloatArray, rows: IntArray) -> FloatArray:
+    """Return what the newest pane says of the hosts in ``rows``, as a log-likelihood ratio."""
+    window = view.window
+    clean = ~view.accused
+    served, failed = newest[0], np.minimum(newest[1], newest[0])
+    before = compare(
+        np.maximum(window.requests - served, 0.0), np.maximum(window.faults - failed, 0.0), clean
+    ).take(rows)
+    now = compare(served, failed, clean).take(rows)
+    usual = np.maximum(
+        (before.peer_faults + 0.5) / (before.peer_requests + 1.0),
+        (now.peer_faults + 0.5) / (now.peer_requests + 1.0),
+    )
+    usual = np.minimum(usual, 0.99)
+    bad = np.maximum(constants.SEQUENTIAL_TIMES * usual, constants.SEQUENTIAL_LEAST_RATE)
+    # No rate reaches 1: then half of what is left.
+    bad = np.where(bad < 1.0, bad, (1.0 + usual) / 2.0)
+    gained = now.faults * np.log(bad / usual)
+    gained += (now.requests - now.faults) * np.log1p((usual - bad) / (1.0 - usual))
+    most = constants.SEQUENTIAL_PANE_PART * constants.SEQUENTIAL_ALARM
+    scatter = pearson_dispersion(window.requests, window.faults, clean)
+    divisor = scatter if scatter > constants.ZONE_MAX_DISPERSION else 1.0
+    limited: FloatArray = np.minimum(gained / divisor, most)
+    return limited
+
+
+def _finding(view: FleetView, row: int, value: float) -> Finding:
+    test, window = view.share_test, view.window
+    caller = _blamed_caller(view, row) if value >= constants.SEQUENTIAL_PENDING else ""
+    met = value >= constants.SEQUENTIAL_ALARM and not caller
+    return rate_finding(
+        view,
+        row,
+        met=met,
+        hinted=not met and not caller and value >= constants.SEQUENTIAL_PENDING,
+        confirmed=met and float(test.rate_ratio[row]) >= constants.SHARE_RATIO,
+        blamed_caller=caller,
+        threshold=constants.SEQUENTIAL_ALARM,
+        # The chance of a healthy host to get there, by Wald's bound.
+        p_value=float(np.exp(-value)),
+        share=float(window.faults[row]) / view.total if view.total > 0.0 else 0.0,
+    )
+
+
+def _blamed_caller(view: FleetView, row: int) -> str:
+    """Name the caller without which the host is like its peers; empty when there is none."""
+    window = view.window
+    if not view.callers_matter or window.caller_faults[row] <= 0.0:
+        return ""
+    rows = np.array([row])
+    own = compare(window.requests, window.faults, ~view.accused).take(rows)
+    rest = own.without(np.zeros(1), window.caller_faults[rows])
+    tail = binomial_upper_tail(
+        rest.faults + rest.peer_faults, rest.exposure(constants.SHARE_RHO), rest.faults
+    )
+    return window.caller_names[row] if float(tail[0]) > constants.SEQUENTIAL_REST_P else ""

@@ -1,0 +1,52 @@
+"""D1, the share test on its own: hosts that hold more faults than their requests explain.
+
+Law: it finds gray hosts under a background of faults, where no host ever owns 66 % of them. Asked
+of every host in every window it must be stricter than when it confirms what another has raised;
+what it names is confirmed by itself.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import numpy as np
+
+from detector.core.vocabulary import ActionKind
+from detector.detection.config import EvaluateConfig
+from detector.detection.constants import MOST_NAMED
+from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.detectors.host_findings import host_name, rate_finding
+from detector.detection.findings import Contributor, Finding
+from detector.detection.state_machine import Persistence
+from detector.tables.ranking import fleet_key
+
+
+class ShareOutlier:
+    """The share test, at a level that holds for months of windows."""
+
+    name: Final = "share"
+    action: Final = ActionKind.REPLACE_HOST
+
+    def __init__(self, config: EvaluateConfig) -> None:
+        self._config = config
+
+    def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
+        """Return the persistence of guarded mode, whatever the subject."""
+        return self._config.guarded
+
+    def who(self, contributor: Contributor) -> str:
+        """Name a host."""
+        return host_name(contributor)
+
+    def examine(
+        self, view: FleetView, asked: Collection[Contributor]
+    ) -> Mapping[Contributor, Finding]:
+        """Find the worst hosts beyond doubt, and the hosts asked about."""
+        met = np.flatnonzero(view.beyond_doubt)
+        worst = met[np.argsort(-view.share_test.excess[met], kind="stable")[:MOST_NAMED]]
+        rows = {*worst.tolist(), *(view.rows_of(asked) if asked else ())}
+        return {fleet_key(view.window, row): _finding(view, row) for row in sorted(rows)}
+
+
+def _finding(view: FleetView, row: int) -> Finding:
+    met = bool(view.beyond_doubt[row])
+    return rate_finding(view, row, met=met, confirmed=met)

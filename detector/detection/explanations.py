@@ -1,0 +1,164 @@
+"""Sentences about findings: plain words with numbers.
+
+Law: names come out of logs that anybody may have written, so every name is cut and its control
+characters are escaped before it stands in a sentence.
+"""
+
+from datetime import UTC, datetime
+
+from detector.core.safe_text import escape_controls
+from detector.core.vocabulary import AlarmState
+from detector.detection.alarms import Evidence
+
+NAME_CHARACTERS = 80
+SMALLEST_PROBABILITY = 1e-300
+
+
+def plain_name(text: str) -> str:
+    """Return a name that is safe on a terminal and at most 80 characters long."""
+    escaped = escape_controls(text)
+    return escaped if len(escaped) <= NAME_CHARACTERS else f"{escaped[: NAME_CHARACTERS - 1]}…"
+
+
+def percent(share: float) -> str:
+    """Write a share with at most one decimal."""
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def count(value: float) -> str:
+    """Write a count, grouped by thousands, with at most one decimal."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def probability(p: float) -> str:
+    """Write ``p = 1e-80``."""
+    return f"p = {p:.0e}" if p >= SMALLEST_PROBABILITY else f"p < {SMALLEST_PROBABILITY:.0e}"
+
+
+def window_words(evidence: Evidence) -> str:
+    """Write ``in the 60 s to 16:20:10Z``."""
+    seconds = (evidence.window_end - evidence.window_start) / 1000
+    end = datetime.fromtimestamp(evidence.window_end / 1000, UTC)
+    return f"in the {seconds:g} s to {end:%H:%M:%S}Z"
+
+
+def share_words(who: str, what: str, evidence: Evidence) -> str:
+    """Write who owns how much of what, and how much the next one owns."""
+    runner_up = plain_name(evidence.runner_up[-1]) if evidence.runner_up else "nobody"
+    return (
+        f"{who} owns {percent(evidence.share)} of the {count(evidence.total)} {what} "
+        f"{window_words(evidence)} (threshold {percent(evidence.threshold)}, "
+        f"next {runner_up} {percent(evidence.runner_up_share)})"
+    )
+
+
+def host_words(who: str, what: str, evidence: Evidence) -> str:
+    """Write what the share test adds to a host's share, and why it does not confirm it."""
+    words = f"{share_words(who, what, evidence)}, share test {probability(evidence.p_value)}, "
+    words += f"{evidence.peers} peers"
+    if evidence.blamed_caller:
+        return f"{words}; without caller {plain_name(evidence.blamed_caller)} it is like its peers"
+    if evidence.fleet_event:
+        return f"{words}; so many hosts are bad that the cause is shared"
+    return words if evidence.confirmed else f"{words}; the share test does not confirm it"
+
+
+def rate_words(who: str, what: str, evidence: Evidence) -> str:
+    """Write how often a host fails beside its peers, and why it is not to blame if it is not."""
+    words = (
+        f"{who} has {count(evidence.value)} of the {count(evidence.total)} {what} "
+        f"{window_words(evidence)} in {count(evidence.requests)} requests, "
+        f"{count(evidence.rate_ratio)} times the rate of its {evidence.peers} peers, "
+        f"{probability(evidence.p_value)}"
+    )
+    if evidence.blamed_caller:
+        return f"{words}; without caller {plain_name(evidence.blamed_caller)} it is like its peers"
+    if evidence.fleet_event:
+        return f"{words}; so many hosts are bad that the cause is shared"
+    return words
+
+
+def caller_words(who: str, what: str, evidence: Evidence, hosts: int) -> str:
+    """Write what a caller met, and how many hosts it clears."""
+    return (
+        f"{who} met {count(evidence.value)} of the {count(evidence.total)} {what} "
+        f"{window_words(evidence)}; without it {hosts} accused hosts are like their peers"
+    )
+
+
+def silence_words(who: str, seconds: float, expected: float) -> str:
+    """Write how long a host has been silent, and what it should have served meanwhile."""
+    return (
+        f"{who} has been silent for {seconds:.0f} s, in which about {count(round(expected))} "
+        "requests were to be expected"
+    )
+
+
+def silent_zone_words(who: str, evidence: Evidence) -> str:
+    """Write how many hosts of a zone are silent, and how many elsewhere."""
+    return (
+        f"{count(evidence.value)} of the {evidence.zone_hosts} hosts of {who} are silent "
+        f"{window_words(evidence)}, {count(evidence.total - evidence.value)} elsewhere, "
+        f"{probability(evidence.p_value)}: the zone, or what collects its logs"
+    )
+
+
+def guard_words(what: str, reasons: tuple[str, ...], evidence: Evidence) -> str:
+    """Write why the fleet guard holds actions back, or that it does not."""
+    if not reasons:
+        return f"{what} is as usual {window_words(evidence)}"
+    return f"{what} {window_words(evidence)}: {', '.join(reasons)}; the cause is shared"
+
+
+def zone_words(who: str, what: str, evidence: Evidence, elevated_hosts: int) -> str:
+    """Write what a zone has against what its requests explain, and which gates it failed."""
+    words = (
+        f"{who} has {percent(evidence.share)} of the {count(evidence.total)} {what} "
+        f"{window_words(evidence)} with {percent(evidence.threshold)} of the requests, "
+        f"zone test {probability(evidence.p_value)}, "
+        f"{elevated_hosts} of {evidence.zone_hosts} hosts elevated, {evidence.peers} other zones"
+    )
+    failed = ", ".join(evidence.failed_gates).replace("_", " ")
+    return f"{words}; not flagged: {failed}" if failed else words
+
+
+def silent_words(who: str, what: str, evidence: Evidence) -> str:
+    """Write that a contributor has nothing in the window, or why nothing is known of it."""
+    if evidence.missing_partitions:
+        missing = ", ".join(map(plain_name, evidence.missing_partitions[:3]))
+        more = len(evidence.missing_partitions) - 3
+        also = f" and {more} more" if more > 0 else ""
+        return f"{who}: {missing}{also} did not report {what} {window_words(evidence)}"
+    if evidence.partial:
+        return f"{who}: the log of {what} begins {window_words(evidence)}"
+    return f"{who} has none of the {what} {window_words(evidence)}"
+
+
+def latency_words(who: str, evidence: Evidence, *, sigma: float) -> str:
+    """Write how slow a host is beside its peers, and how much of the evidence needed that makes.
+
+    ``sigma`` is the noise of the service, of the logarithm of a ratio.
+    """
+    if not evidence.rate_ratio:
+        return f"{who} logged too little latency {window_words(evidence)}"
+    words = (
+        f"{who} took {evidence.value:.4g} ms a request {window_words(evidence)}, "
+        f"{evidence.rate_ratio:.2f} times the {evidence.total:.4g} ms of its {evidence.peers} "
+        f"peers, {percent(evidence.share)} of the evidence needed at a noise of {percent(sigma)}"
+    )
+    if evidence.fleet_event:
+        return f"{words}; so many hosts are slow that the cause is shared"
+    return words
+
+
+def change_sentence(state: AlarmState, words: str, evidence: Evidence) -> str:
+    """Say the whole of a change of standing in one sentence."""
+    seen, met = evidence.windows_seen, evidence.windows_met
+    windows = f"{met} of the last {seen} windows"
+    if state is AlarmState.OK:
+        return f"{words}; none of the last {seen} windows met the condition any more"
+    if state is AlarmState.INSUFFICIENT_DATA:
+        return f"{words}; too few windows to say"
+    return f"{words}; {windows} met the condition" + (
+        ", not yet enough" if state is AlarmState.PENDING else ""
+    )

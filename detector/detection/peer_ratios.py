@@ -1,0 +1,55 @@
+"""How much slower a host answers than its peers: the logarithm of a ratio to their median.
+
+Law: multiplying every latency by a constant changes nothing, and neither do names. A host is never
+among its own peers, so that in a small zone a slow host does not raise what it is held against.
+
+Peers are the other hosts of the host's zone: hosts of one zone (or node, or cell) share machines,
+neighbours and distances, so that a whole zone that is slow accuses nobody in it. Where fewer than
+``LATENCY_LEAST_PEERS`` others were heard in the zone, the peers are the other hosts of the fleet.
+"""
+
+import numpy as np
+
+from detector.detection import constants
+from detector.detection.statistics import FloatArray, IntArray
+
+
+def log_ratios(latency: FloatArray, zone_index: IntArray) -> FloatArray:
+    """Return ln(latency / median of the peers) by host; NaN where either is not known.
+
+    ``latency`` is the mean of each host in any unit, NaN where none was logged. Natural logarithm,
+    so 0.22 is 25 % slower. About 3 ms for 20,000 hosts.
+    """
+    ratios = np.full(latency.size, np.nan)
+    heard = np.flatnonzero(latency > 0.0)
+    values = np.log(latency[heard])
+    least = constants.LATENCY_LEAST_PEERS
+    near, peers = median_of_others(values, zone_index[heard])
+    far, others = median_of_others(values, np.zeros(heard.size, np.int64))
+    ratios[heard] = np.where(
+        peers >= least, values - near, np.where(others >= least, values - far, np.nan)
+    )
+    return ratios
+
+
+def median_of_others(values: FloatArray, groups: IntArray) -> tuple[FloatArray, IntArray]:
+    """Return for each value the median of the others of its group, and how many others there are.
+
+    NaN where there are none.
+    """
+    order = np.lexsort((values, groups))
+    ordered, sorted_groups = values[order], groups[order]
+    starts = np.searchsorted(sorted_groups, sorted_groups, side="left")
+    others = np.searchsorted(sorted_groups, sorted_groups, side="right") - starts - 1
+    rank = np.arange(values.size) - starts
+    # Among the others, whoever stands at the rank of the host or behind it moves one place up.
+    last = max(values.size - 1, 0)
+    below, above = (others - 1) // 2, others // 2
+    lower, upper = (
+        ordered.take(np.clip(starts + place + (place >= rank), 0, last)) for place in (below, above)
+    )
+    medians = np.empty(values.size)
+    counts = np.empty(values.size, np.int64)
+    medians[order] = np.where(others > 0, (lower + upper) / 2.0, np.nan)
+    counts[order] = others
+    return medians, counts

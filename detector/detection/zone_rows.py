@@ -1,0 +1,120 @@
+"""The rows of one window grouped by zone: sums, clean peers, scatter, worst hosts, elevated hosts.
+
+Law: a zone is compared with the clean hosts of all other zones, never with its own, so its own
+trouble cannot raise the baseline that it is measured against.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from detector.detection.statistics import (
+    BoolArray,
+    Comparison,
+    FloatArray,
+    IntArray,
+    divide,
+    read_counts,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZoneRows:
+    """One row for each host: zone number, counts, and whether the host may serve as a peer."""
+
+    zone: IntArray
+    requests: FloatArray
+    faults: FloatArray
+    clean: BoolArray
+    zone_count: int
+
+    @classmethod
+    def read(
+        cls,
+        zone_index: ArrayLike,
+        requests: ArrayLike,
+        faults: ArrayLike,
+        zone_count: int,
+        suspect: BoolArray | None,
+    ) -> "ZoneRows":
+        """Check the arrays, one element for every host; raise ValueError where they do not fit."""
+        zone = np.asarray(zone_index, dtype=np.int64)
+        served = read_counts(requests, "requests", zone.size)
+        failed = read_counts(faults, "faults", zone.size)
+        if zone_count < 1:
+            raise ValueError(f"zone_count is {zone_count}, expected at least 1")
+        if zone.size and not (zone.min() >= 0 and zone.max() < zone_count):
+            raise ValueError(
+                f"zone_index runs from {zone.min()} to {zone.max()}, expected 0 to {zone_count - 1}"
+            )
+        clean = np.ones(zone.size, dtype=np.bool_) if suspect is None else ~suspect
+        if clean.size != zone.size:
+            raise ValueError(f"suspect has {clean.size} elements, expected {zone.size}: one a host")
+        return cls(zone, served, failed, clean, zone_count)
+
+    def by_zone(self, values: FloatArray | BoolArray) -> FloatArray:
+        """Add up one value of each host over its zone."""
+        sums = np.bincount(self.zone, weights=values, minlength=self.zone_count)
+        return sums.astype(np.float64, copy=False)
+
+    def clean_by_zone(self, values: FloatArray | BoolArray) -> FloatArray:
+        """Add up one value of each clean host over its zone."""
+        return self.by_zone(np.where(self.clean, values, 0.0))
+
+    def at_peers(self, values: FloatArray | BoolArray) -> FloatArray:
+        """Add up, for each zone, one value over the clean hosts of the other zones."""
+        clean = self.clean_by_zone(values)
+        others: FloatArray = np.maximum(clean.sum() - clean, 0.0)
+        return others
+
+    def compare(self) -> Comparison:
+        """Set each zone beside its peers."""
+        return Comparison(
+            self.by_zone(self.requests),
+            self.by_zone(self.faults),
+            self.at_peers(self.requests),
+            self.at_peers(self.faults),
+        )
+
+    def compare_hosts(self, rows: IntArray, zones: Comparison) -> Comparison:
+        """Set some hosts beside the peers of their zone."""
+        zone = self.zone[rows]
+        return Comparison(
+            self.requests[rows],
+            self.faults[rows],
+            zones.peer_requests[zone],
+            zones.peer_faults[zone],
+        )
+
+    def scatter(self, zones: Comparison) -> FloatArray:
+        """Estimate, for each zone, Pearson's X2 over N - 1 of its peers; 0 where nothing is known.
+
+        X2 = sum of (F_h - q R_h)^2 / (q R_h) = (sum of F_h^2 / R_h) / q - sum of F_h, where q is
+        the pooled rate of the peers; 1 is what chance alone gives.
+        """
+        squares = self.at_peers(divide(self.faults * self.faults, self.requests))
+        degrees = self.at_peers(self.requests > 0.0) - 1.0
+        chi_squared = divide(squares * zones.peer_requests, zones.peer_faults) - zones.peer_faults
+        return divide(chi_squared, degrees)
+
+    def worst_hosts(self, zones: Comparison) -> IntArray:
+        """Find, for each zone, the host with most faults beyond the rate of the peers.
+
+        -1 for a zone without hosts; the lower index on a tie.
+        """
+        rate = divide(zones.peer_faults, zones.peer_requests)
+        excess = self.faults - rate[self.zone] * self.requests
+        most = np.full(self.zone_count, -np.inf)
+        np.maximum.at(most, self.zone, excess)
+        holders = np.flatnonzero(excess == most[self.zone])[::-1]
+        worst = np.full(self.zone_count, -1, dtype=np.int64)
+        worst[self.zone[holders]] = holders
+        return worst
+
+    def without_hosts(self, zones: Comparison, hosts: IntArray) -> Comparison:
+        """Take one host out of each zone; the index -1 takes none."""
+        some = hosts >= 0
+        requests, faults = np.zeros(hosts.size), np.zeros(hosts.size)
+        requests[some], faults[some] = self.requests[hosts[some]], self.faults[hosts[some]]
+        return zones.without(requests, faults)

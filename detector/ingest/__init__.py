@@ -1,0 +1,1 @@
+"""The fast path: from a fetched batch of records to the open panes; pure."""

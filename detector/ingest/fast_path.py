@@ -1,0 +1,167 @@
+"""The generated hot loop: decode, match and tally of a batch in one function.
+
+A call per stage and event costs more than the work itself, so the loop is written out once per
+producer layout and rule book, as a mechanic would by hand: one typed decode, one row, the filters
+as plain comparisons, rules with the same filters under one ``if``. ``Decoder.decode``, ``match``
+and ``PartitionTally.add`` are the plain reference; a property test holds the two equal on whatever
+the loop accepts, and everything else goes through the reference.
+
+Only names and numbers from checked rules and settings reach the generated text, and member names
+only as keys of the typed decoder, never as code.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Protocol
+
+import msgspec
+
+from detector.ingest.codegen import LoopSource
+from detector.ingest.schema import Kind, Layout
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.rules.rules import RuleBook
+from detector.tables.windows import WindowTimes
+
+_Amount = Annotated[float, msgspec.Meta(ge=0.0)]
+_EXACT = 2**53
+"""Whole numbers up to here are the same as integers and as floats, which the reference uses."""
+
+
+class Message(Protocol):
+    """The part of a Kafka message that the loop reads."""
+
+    def value(self) -> bytes | None:
+        """Return the record's value."""
+        ...
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return the type and the milliseconds of the record's timestamp."""
+        ...
+
+
+Slow = Callable[[Any], None]
+Run = Callable[[Iterable[Message], Any, Slow], None]
+
+
+def compile_loop(
+    layout: Layout,
+    rules: RuleBook,
+    *,
+    mapping: FieldMapping,
+    limits: DecodeLimits,
+    times: WindowTimes,
+    topic: str,
+    cell: int,
+    callbacks: dict[str, object],
+) -> Run:
+    """Return ``run(messages, tally, slow)`` for one layout.
+
+    ``cell`` is the place in every fleet row that belongs to this layout alone. Events of a pane
+    that was opened with another book are not read.
+    ``run`` counts what it can read into ``tally`` and hands every other message to ``slow``, in
+    offset order. ``callbacks`` supplies ``blame_caller(row, caller, faults)``, ``name_zone(pane,
+    zone, message)`` and ``match_whole(tally, pane, message)`` for the layout's exotic rules.
+    """
+    attribute_by_name = {name: f"m{i}" for i, (name, _) in enumerate(layout.members)}
+    source = LoopSource(
+        layout,
+        tuple(rules),
+        attribute_by_name,
+        mapping=mapping,
+        limits=limits,
+        times=times,
+        cell=cell,
+    )
+    text = source.text()
+    namespace: dict[str, Any] = {
+        "decode": _typed_decoder(
+            layout, attribute_by_name, limits, log_group=source.reads_log_group
+        ),
+        "is_utf8": _is_utf8,
+        "REFUSED": (msgspec.DecodeError, TypeError, RecursionError, UnicodeDecodeError),
+        "UNSET": msgspec.UNSET,
+        "masks": _GroupMasks(rules, topic),
+        "BOOK": rules,
+        **source.constants,
+        **callbacks,
+    }
+    exec(compile(text, "<fast path>", "exec"), namespace)  # noqa: S102
+    run: Run = namespace["run"]
+    return run
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _GroupMasks(dict[Any, int]):
+    """Bit set of the rules that cover a log group, worked out once per group.
+
+    At most 10,000 groups are kept.
+    """
+
+    def __init__(self, rules: Iterable[Any], topic: str) -> None:
+        super().__init__()
+        self._rules = tuple(rules)
+        self._topic = topic
+
+    def __missing__(self, group: Any) -> int:
+        name = group if isinstance(group, str) and group else self._topic
+        mask = sum(
+            1 << position for position, rule in enumerate(self._rules) if rule.reads_log_group(name)
+        )
+        if len(self) < 10_000:  # noqa: PLR2004
+            self[group] = mask
+        return mask
+
+
+def _typed_decoder(
+    layout: Layout, attribute_by_name: dict[str, str], limits: DecodeLimits, *, log_group: bool
+) -> Callable[[bytes], Any]:
+    """Build the decoder of ``layout``: what carries a meaning is required, the rest optional."""
+    types = _types(limits)
+    required: list[Any] = []
+    optional: list[Any] = []
+    renames = {"metadata": "_aws"}
+    for name, kind in layout.members:
+        attribute = attribute_by_name[name]
+        renames[attribute] = name
+        strict, loose = types[kind]
+        if name in layout.meanings:
+            required.append((attribute, strict))
+        else:
+            optional.append((attribute, loose | msgspec.UnsetType, msgspec.UNSET))
+    for position, name in enumerate(layout.absent):
+        renames[f"absent{position}"] = name
+        optional.append((f"absent{position}", msgspec.UnsetType, msgspec.UNSET))
+    metadata_fields: list[Any] = [("Timestamp", int)]
+    if log_group:
+        metadata_fields.append(("LogGroupName", str | msgspec.UnsetType, msgspec.UNSET))
+    metadata = msgspec.defstruct("Metadata", metadata_fields, gc=False)
+    struct = msgspec.defstruct(
+        "Record", [("metadata", metadata), *required, *optional], rename=renames, gc=False
+    )
+    return msgspec.json.Decoder(struct).decode
+
+
+def _types(limits: DecodeLimits) -> dict[Kind, tuple[Any, Any]]:
+    """Types of a member that carries a meaning, and of one that only rules read."""
+    longest = limits.key_characters
+    return {
+        Kind.TEXT: (
+            Annotated[str, msgspec.Meta(min_length=1, max_length=longest)],
+            Annotated[str, msgspec.Meta(max_length=longest)],
+        ),
+        Kind.INTEGER: (
+            Annotated[int, msgspec.Meta(ge=0, le=_EXACT)],
+            Annotated[int, msgspec.Meta(ge=-_EXACT, le=_EXACT)],
+        ),
+        Kind.NUMBER: (_Amount, float),
+        Kind.LONE: (
+            Annotated[list[_Amount], msgspec.Meta(min_length=1, max_length=1)],
+            Annotated[list[float], msgspec.Meta(min_length=1, max_length=1)],
+        ),
+    }

@@ -1,0 +1,284 @@
+"""Layout: which members of a producer's records are read, and of what JSON type they are.
+
+Producers write the same members in every record, so a decoder typed for just those members reads a
+record in half a microsecond, where building the whole document and looking for every known name
+takes ten times as long. A layout is learned from one document that the tolerant decoder
+understood; it never changes what a record means: names that would have won over the chosen one
+must be absent, and whatever does not fit the types is left to the tolerant decoder.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from detector.logs.fields import FieldMapping
+from detector.rules.rules import (
+    Aggregate,
+    ContributorRule,
+    FieldPath,
+    Filter,
+    LogFormat,
+    Operator,
+    Percentiles,
+    Ratio,
+    RuleBook,
+)
+
+NUMERIC = frozenset(
+    {
+        Operator.GREATER_THAN,
+        Operator.LESS_THAN,
+        Operator.EQUAL_TO,
+        Operator.NOT_EQUAL_TO,
+        Operator.BETWEEN,
+    }
+)
+
+
+class Kind(StrEnum):
+    """JSON type that a member must have: text, integer, number, or a list of exactly one number."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    LONE = "lone"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One producer's shape.
+
+    ``members`` lists every root member that is read with its kind, in the producer's order, which
+    is no part of the layout's identity (``kind_by_name`` is). The fields name the member that
+    carries each meaning, ``None`` where the producer has none. ``absent`` are members that must
+    not appear; ``inert`` names the rules that read one of them, or lines of text, and so cannot
+    match this producer. ``exotic`` names those that no typed decoder can serve: nested paths,
+    presence, members of no known type. The reference matches them, record by record.
+    """
+
+    kind_by_name: frozenset[tuple[str, Kind]]
+    members: tuple[tuple[str, Kind], ...] = field(compare=False)
+    absent: tuple[str, ...]
+    host: str
+    zone_id: str | None
+    zone_name: str | None
+    service: str | None
+    caller: str | None
+    status: str | None
+    fault: str | None
+    latency: str | None
+    connection_failure: str | None
+    requests: str | None
+    event_id: str | None
+    inert: frozenset[str]
+    exotic: frozenset[str]
+
+    @property
+    def meanings(self) -> frozenset[str | None]:
+        """Members that carry a meaning of the field mapping; each of them must be present."""
+        return frozenset(
+            (
+                self.host,
+                self.zone_id,
+                self.zone_name,
+                self.service,
+                self.caller,
+                self.status,
+                self.fault,
+                self.latency,
+                self.connection_failure,
+                self.requests,
+                self.event_id,
+            )
+        )
+
+
+def learn_layout(
+    document: Mapping[str, Any], mapping: FieldMapping, rules: RuleBook
+) -> Layout | None:
+    """Return the layout of a bare EMF document, ``None`` when no typed decoder could read it.
+
+    ``None`` for documents without host or zone, and where a member that carries a meaning has a
+    type that says nothing (null, objects, lists of several numbers).
+    """
+    metadata = document.get("_aws")
+    if not isinstance(metadata, dict) or type(metadata.get("Timestamp")) is not int:
+        return None
+    return _Learner(document, mapping).learn(rules)
+
+
+class _Unlearnable(Exception):  # noqa: N818
+    """The document, or what a rule reads of it, has no typed shape; caught below."""
+
+
+class _Learner:
+    """Collects members and absences while meanings are looked up."""
+
+    def __init__(self, document: Mapping[str, Any], mapping: FieldMapping) -> None:
+        self._document = document
+        self._mapping = mapping
+        self._members: dict[str, Kind] = {}
+        self._absent: dict[str, None] = {}
+        self._inert: set[str] = set()
+        self._exotic: set[str] = set()
+        self._roots: set[str] = set()
+        self._places = {name: place for place, name in enumerate(document)}
+
+    def learn(self, rules: RuleBook) -> Layout | None:
+        """Look every meaning up, then every member that a rule reads."""
+        names = self._mapping
+        try:
+            host = self._find(names.host)
+            zone_id = self._find(names.zone_id)
+            zone_name = None if zone_id else self._find(names.zone_name)
+            if not host or not (zone_id or zone_name):
+                return None
+            fault = self._find(names.fault, numeric=True)
+            layout = {
+                "host": host,
+                "zone_id": zone_id,
+                "zone_name": zone_name,
+                "service": self._find(names.service),
+                "caller": self._find(names.caller),
+                "status": None if fault else self._find_status(),
+                "fault": fault,
+                "latency": self._find(names.latency, numeric=True),
+                "connection_failure": self._find(names.connection_failure, numeric=True),
+                "requests": self._find(names.requests, numeric=True),
+                "event_id": self._find(names.event_id),
+            }
+            for rule in rules:
+                self._add_rule(rule)
+            if not self._roots <= self._members.keys():
+                return None
+        except _Unlearnable:
+            return None
+        return Layout(
+            kind_by_name=frozenset(self._members.items()),
+            members=tuple(sorted(self._members.items(), key=self._place)),
+            absent=tuple(self._absent),
+            inert=frozenset(self._inert),
+            exotic=frozenset(self._exotic),
+            **layout,  # type: ignore[arg-type]
+        )
+
+    def _place(self, member: tuple[str, Kind]) -> int:
+        # The typed decoder looks for the next member first, so it is fastest in the producer's own
+        # order.
+        return self._places.get(member[0], len(self._places))
+
+    def _find(self, names: tuple[str, ...], *, numeric: bool = False) -> str | None:
+        for name in names:
+            plain = name.removeprefix("$.")
+            if plain in self._document:
+                self._members[plain] = self._kind_of(plain, numeric=numeric)
+                return plain
+            self._forbid(plain)
+        return None
+
+    def _find_status(self) -> str | None:
+        status = self._find(self._mapping.status, numeric=True)
+        if status is not None and self._members[status] is not Kind.INTEGER:
+            raise _Unlearnable
+        return status
+
+    def _forbid(self, name: str) -> None:
+        self._absent[name] = None
+        root = name.partition(".")[0].partition("[")[0]
+        if root not in self._document:
+            self._absent[root] = None
+        else:
+            # Only where the root is read, and so has a type, is it sure to hold nothing deeper.
+            self._roots.add(root)
+
+    def _kind_of(self, name: str, *, numeric: bool) -> Kind:
+        value = self._document[name]
+        if not numeric:
+            if isinstance(value, str) and value:
+                return Kind.TEXT
+        elif type(value) is int:
+            return Kind.INTEGER if name in self._mapping.status else Kind.NUMBER
+        elif type(value) is float:
+            return Kind.NUMBER
+        elif isinstance(value, list) and len(value) == 1 and type(value[0]) in {int, float}:
+            return Kind.LONE
+        raise _Unlearnable
+
+    def _add_rule(self, rule: ContributorRule) -> None:
+        if rule.log_format is LogFormat.CLF or any(
+            path[0] in self._absent for path in _needed(rule)
+        ):
+            # A missing member satisfies no filter and is no key, so there is nothing to read for
+            # this rule.
+            self._inert.add(rule.name)
+            return
+        before = dict(self._members)
+        try:
+            self._type_rule(rule)
+        except _Unlearnable:
+            self._members = before
+            self._exotic.add(rule.name)
+
+    def _type_rule(self, rule: ContributorRule) -> None:
+        conditions = [*rule.filters, *(each for group in rule.any_of for each in group)]
+        numbers = [rule.value_of] if rule.value_of and rule.aggregate_on is Aggregate.SUM else []
+        match rule.measure:
+            case Ratio(filters, value_of):
+                conditions += filters
+                numbers += [value_of] if value_of else []
+            case Percentiles(of):
+                numbers.append(of)
+        for path in rule.keys:
+            self._add_rule_member(path, Kind.TEXT, is_key=True)
+        for condition in conditions:
+            if condition.operator is Operator.IS_PRESENT:
+                raise _Unlearnable
+            numeric = condition.operator in NUMERIC
+            self._add_rule_member(condition.match, Kind.NUMBER if numeric else Kind.TEXT)
+        for path in numbers:
+            self._add_rule_member(path, Kind.NUMBER)
+
+    def _add_rule_member(self, path: FieldPath, wanted: Kind, *, is_key: bool = False) -> None:
+        name = path[0]
+        if len(path) > 1 or not isinstance(name, str) or name in self._absent:
+            raise _Unlearnable
+        kind = self._members.get(name)
+        if kind is None:
+            kind = self._observed(name, wanted, is_key=is_key)
+            self._members[name] = kind
+        if not _fits(kind, wanted) and not (kind is Kind.INTEGER and is_key):
+            raise _Unlearnable
+
+    def _observed(self, name: str, wanted: Kind, *, is_key: bool) -> Kind:
+        if name not in self._document:
+            return wanted
+        value = self._document[name]
+        if wanted is Kind.NUMBER:
+            return self._kind_of(name, numeric=True)
+        if isinstance(value, str):
+            return Kind.TEXT
+        if is_key and type(value) is int:
+            return Kind.INTEGER
+        raise _Unlearnable
+
+
+def can_ask(condition: Filter, kind: Kind) -> bool:
+    """Say whether a filter can be asked of members of this kind."""
+    if condition.operator is Operator.IS_PRESENT:
+        return False
+    return _fits(kind, Kind.NUMBER if condition.operator in NUMERIC else Kind.TEXT)
+
+
+def _fits(kind: Kind, wanted: Kind) -> bool:
+    return kind is wanted or Kind.TEXT not in {kind, wanted}
+
+
+def _needed(rule: ContributorRule) -> Iterator[FieldPath]:
+    """Yield the fields without which the rule matches nothing."""
+    yield from rule.keys
+    yield from (each.match for each in rule.filters if each.operator is not Operator.IS_PRESENT)
+    if rule.value_of is not None:
+        yield rule.value_of
+    if isinstance(rule.measure, Percentiles):
+        yield rule.measure.of

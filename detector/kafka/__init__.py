@@ -1,0 +1,1 @@
+"""All input and output with Kafka: Faust app, bulk transport, publishers, logs of records."""

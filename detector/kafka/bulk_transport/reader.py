@@ -1,0 +1,287 @@
+"""The reader thread: bytes of the assigned bulk partitions, handed to the event loop.
+
+Law: what is handed over is exactly the log from the assigned offset on, in order, without gap or
+repetition within one generation; and the end of a log is claimed only after the broker was asked
+again.
+
+Theory: the thread alone talks to the client (a call from another thread would wait for a running
+``consume``). It follows the newest assignment, takes what librdkafka has fetched (in C, without the
+GIL), cuts it into batches and puts them through the bounded hand-off.
+
+End of log. librdkafka reports the end of a partition once each time it reaches it. While the
+partition stays there, and at most every ``PROOF_SECONDS``, the broker is asked where the log ends;
+an answer not beyond what was read is the proof. No answer, no proof. The embedded broker's answers
+are too low after a batch of several records; that is harmless, because the report that precedes
+the question is exact there and a later batch always lifts the answer over what was read. A log
+with an open transaction has no end.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from detector.kafka.bulk_transport.batch import Batch, Cutter, Partition, offset_of
+from detector.kafka.bulk_transport.client import BulkReadError, is_hopeless
+from detector.kafka.bulk_transport.hand_off import HandOff
+from detector.kafka.bulk_transport.places import EndOfLog, Place, Reading
+
+POLL_SECONDS = 0.05
+"""Most time that a record waits for others to come with it."""
+
+CHUNK_RECORDS = 1_000
+"""Records taken from librdkafka at once: few enough to be cut while they are in the CPU's cache."""
+
+PROOF_SECONDS = 0.5
+"""Least time between two proofs of one partition, and from reaching the end to the first."""
+
+ANSWER_SECONDS = 0.5
+"""Time in which the broker must answer; the thread reads nothing meanwhile."""
+
+SULK_SECONDS = 2.0
+"""Pause in asking after a question that was not answered."""
+
+WATERMARK_SECONDS = 0.2
+"""Least time between two looks at the ends of the logs, for the lag."""
+
+COMPLAINT_SECONDS = 10.0
+"""Least time between two log lines about passing trouble."""
+
+_LATEST = -1  # ListOffsets: the timestamp that stands for the end of the log.
+
+log = logging.getLogger(__name__)
+
+
+class BulkReader:
+    """Reads what ``assign`` says until ``stop``; the callbacks are called on the reader thread."""
+
+    def __init__(
+        self,
+        properties: Mapping[str, Any],
+        *,
+        hand_off: HandOff,
+        batch_records: int,
+        monotonic: Callable[[], float],
+        on_end: Callable[[EndOfLog], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._client = Consumer({**properties, "error_cb": self._on_client_error})
+        self._hand_off = hand_off
+        self._batch_records = batch_records
+        self._chunk_records = min(CHUNK_RECORDS, batch_records)
+        self._monotonic = monotonic
+        self._on_end = on_end
+        self._on_failure = on_failure
+        self._wanted: tuple[int, dict[Partition, int]] = (0, {})
+        self._followed = self._wanted
+        self._places: dict[Partition, Place] = {}
+        self._cutter = Cutter(None, 0)
+        self._gone: set[Partition] = set()
+        self._asking_from = 0.0
+        self._complained_at = float("-inf")
+        self._stopping = False
+        self._watermarks_due = 0.0
+        self._thread = threading.Thread(target=self._run, name="bulk-reader", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def assign(self, generation: int, starts: dict[Partition, int]) -> None:
+        """Read from ``starts`` (an offset per partition) and nothing else; any thread."""
+        self._hand_off.restart(generation)
+        self._wanted = (generation, starts)
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Stop, close the client and wait for the thread; ``False`` if it did not end in time."""
+        self._stopping = True
+        self._hand_off.restart(-1)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def readings(self) -> dict[Partition, Reading]:
+        """Return where reading stands, per assigned partition; any thread."""
+        return {
+            partition: Reading(
+                position=place.next_offset,
+                high_watermark=place.high_watermark,
+                records=place.records,
+                bytes=place.bytes,
+                lost=place.lost,
+            )
+            for partition, place in self._places.items()
+        }
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._follow_assignment()
+                self._read_once()
+                self._note_watermarks()
+                self._return_to_log()
+                self._look_for_ends()
+        except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the worker.
+            self._stopping = True
+            self._on_failure(error)
+        finally:
+            self._client.close()
+
+    def _follow_assignment(self) -> None:
+        wanted = self._wanted
+        if wanted is self._followed:
+            return
+        self._followed = wanted
+        starts = wanted[1]
+        self._gone = set()
+        self._places = {partition: Place(at, at) for partition, at in starts.items()}
+        topics = {topic for topic, _ in starts}
+        self._cutter = Cutter(topics.pop() if len(topics) == 1 else None, wanted[0])
+        self._assign_client()
+
+    def _assign_client(self) -> None:
+        self._client.assign(
+            [
+                TopicPartition(*partition, place.next_offset)
+                for partition, place in self._places.items()
+            ]
+        )
+
+    def _read_once(self) -> None:
+        cutter = self._cutter
+        events: list[Message] = []
+        wait = POLL_SECONDS
+        while cutter.records < self._batch_records:
+            fetched = self._client.consume(self._chunk_records, wait)
+            events += cutter.add(fetched)
+            if len(fetched) < self._chunk_records:
+                break
+            wait = 0.0
+        batches = cutter.take()
+        sizes = [self._count(batch) for batch in batches]
+        for event in events:
+            self._on_event(event)
+        for batch, size in zip(batches, sizes, strict=True):
+            end = self._high_watermark((batch.topic, batch.partition))
+            batch.at_end = batch.last_offset + 1 >= end
+            if not self._hand_off.put(batch, size):
+                return
+
+    def _count(self, batch: Batch) -> int:
+        place = self._places[batch.topic, batch.partition]
+        if batch.first_offset < place.next_offset:
+            raise BulkReadError(
+                f"librdkafka gave offset {batch.first_offset} of {batch.topic}/{batch.partition} "
+                f"again, expected {place.next_offset} or later: restart the worker"
+            )
+        size = sum(map(len, batch.messages))
+        place.next_offset = place.read_to = batch.last_offset + 1
+        place.records += len(batch.messages)
+        place.bytes += size
+        place.at_end = False
+        return size
+
+    def _on_event(self, event: Message) -> None:
+        error = event.error()
+        assert error is not None, "an event carries an error"  # noqa: S101
+        partition = (event.topic() or "", event.partition() or 0)
+        place = self._places.get(partition)
+        if place is None:
+            self._on_client_error(error)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            self._on_end_reached(place, offset_of(event))
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            self._gone.add(partition)
+        elif is_hopeless(error, of_partition=True):
+            raise BulkReadError(f"cannot read {partition[0]}/{partition[1]}: {error.str()}")
+        else:
+            self._complain(error)
+
+    def _on_end_reached(self, place: Place, end: int) -> None:
+        if end >= place.next_offset:
+            place.read_to = end
+            place.at_end = True
+            place.proof_due = max(place.proof_due, self._monotonic() + PROOF_SECONDS)
+
+    def _on_client_error(self, error: KafkaError) -> None:
+        if self._stopping:
+            return
+        if is_hopeless(error, of_partition=False):
+            raise BulkReadError(f"kafka refuses to let the bulk topics be read: {error.str()}")
+        self._complain(error)
+
+    def _complain(self, error: KafkaError) -> None:
+        now = self._monotonic()
+        if now - self._complained_at >= COMPLAINT_SECONDS:
+            self._complained_at = now
+            log.warning("waiting for kafka: %s (%s)", error.str(), error.name())
+
+    def _note_watermarks(self) -> None:
+        """Note what the newest fetches said of the ends of the logs, for other threads to read."""
+        now = self._monotonic()
+        if now < self._watermarks_due:
+            return
+        self._watermarks_due = now + WATERMARK_SECONDS
+        for partition, place in self._places.items():
+            place.high_watermark = self._high_watermark(partition)
+
+    def _high_watermark(self, partition: Partition) -> int:
+        return self._client.get_watermark_offsets(TopicPartition(*partition), cached=True)[1]
+
+    def _return_to_log(self) -> None:
+        """Go on at the first offset that exists where the wanted one does not.
+
+        The records before it were removed by retention, or the log was made anew and is shorter.
+        """
+        if not self._gone or self._monotonic() < self._asking_from:
+            return
+        for partition in tuple(self._gone):
+            place = self._places[partition]
+            try:
+                found = self._client.get_watermark_offsets(
+                    TopicPartition(*partition), timeout=ANSWER_SECONDS
+                )
+            except KafkaException:
+                found = None
+            if not found:
+                self._asking_from = self._monotonic() + SULK_SECONDS
+                return
+            place.lost += max(0, found[0] - place.next_offset)
+            log.warning(
+                "offset %d of %s/%d does not exist, the log holds %d to %d: reading on at %d",
+                *(place.next_offset, *partition, *found, found[0]),
+            )
+            place.next_offset = place.read_to = found[0]
+            self._gone.discard(partition)
+        self._assign_client()
+
+    def _look_for_ends(self) -> None:
+        now = self._monotonic()
+        due = {
+            partition: place
+            for partition, place in self._places.items()
+            if place.at_end and place.proof_due <= now
+        }
+        if not due or now < self._asking_from:
+            return
+        for (topic, partition), end in self._ask_ends(due).items():
+            place = due[topic, partition]
+            place.proof_due = now + PROOF_SECONDS
+            visible_end = max(end, self._high_watermark((topic, partition)))
+            if end >= 0 and visible_end <= place.read_to:
+                self._on_end(EndOfLog(self._followed[0], topic, partition, place.next_offset, now))
+
+    def _ask_ends(self, due: Mapping[Partition, Place]) -> dict[Partition, int]:
+        """Ask where the logs end, in one question; an end of -1 was not answered."""
+        asked = [TopicPartition(*partition, _LATEST) for partition in due]
+        try:
+            answers = self._client.offsets_for_times(asked, timeout=ANSWER_SECONDS)
+        except KafkaException:
+            self._asking_from = self._monotonic() + SULK_SECONDS
+            return {}
+        return {
+            (answer.topic, answer.partition): -1 if answer.error else answer.offset
+            for answer in answers
+        }

@@ -1,0 +1,110 @@
+"""The way in: a Faust transport that reads bulk topics by librdkafka, and their channel."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import faust
+from faust.events import Event
+from faust.topics import Topic
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, Message
+from yarl import URL
+
+from detector.kafka.bulk_transport.config import BulkConfig
+from detector.kafka.bulk_transport.consumer import BulkConsumer
+from detector.kafka.bulk_transport.places import Reading
+
+CHANNEL_DEPTH = 2
+"""Batches that wait in front of the agent: one to work on, one for when it is done."""
+
+
+class BulkTransport(driver.Transport):
+    """Faust's aiokafka transport with a reader thread for the bulk topics."""
+
+    def __init__(self, url: list[URL], app: AppT, config: BulkConfig) -> None:
+        super().__init__(url, app)
+        self._config = config
+        self._bulk: BulkConsumer | None = None
+
+    @property
+    def bulk_topics(self) -> frozenset[str]:
+        """Topics whose bytes are read by librdkafka."""
+        return self._config.bulk_topics
+
+    def create_consumer(self, callback: Any, **kwargs: Any) -> BulkConsumer:
+        """Create the app's consumer."""
+        self._bulk = BulkConsumer(
+            self, callback=callback, loop=self.loop, config=self._config, **kwargs
+        )
+        return self._bulk
+
+    async def prepare(self, *_args: object, **_kwargs: object) -> None:
+        """Look up where the new assignment begins; connected to ``on_rebalance_complete``."""
+        if self._bulk is not None:
+            await self._bulk.prepare_bulk()
+
+    def readings(self) -> dict[TP, Reading]:
+        """Return position, end and counts since assignment, per assigned bulk partition."""
+        return self._bulk.readings() if self._bulk is not None else {}
+
+    def lag(self) -> dict[TP, int]:
+        """Return how many offsets are not yet handed over, per assigned bulk partition.
+
+        The end of the log is that of the newest fetch, so a reader that waits for a slow agent
+        learns of new records only as fast as the agent takes old ones.
+        """
+        return {tp: reading.lag for tp, reading in self.readings().items()}
+
+    def committed(self) -> dict[TP, int]:
+        """Return the committed offset per assigned bulk partition that has one."""
+        return self._bulk.committed() if self._bulk is not None else {}
+
+
+class BatchSchema(faust.Schema[None, Any]):
+    """Takes the batch as it is: there is nothing to decode."""
+
+    def compile(self, app: AppT, **_kwargs: Any) -> Callable[..., Awaitable[Event]]:
+        """Return the decoder that a topic calls for each message."""
+        create_event = app.create_event
+
+        async def decode(message: Message, *, propagate: bool = False) -> Event:  # noqa: ARG001
+            event = create_event(None, message.value, message.headers, message)
+            return cast("Event", event)
+
+        return decode
+
+
+def install(app: faust.App, config: BulkConfig) -> BulkTransport:
+    """Make ``app`` read ``config.bulk_topics`` in bulk; call it once, before the app starts.
+
+    The agent must take its events by ``stream.noack().events()`` and give each batch's ack itself,
+    in order per partition, when everything that depends on the batch is durable.
+    """
+    if app.started:
+        raise RuntimeError("the app runs already: install the bulk transport before it starts")
+    transport = BulkTransport(app.conf.broker_consumer, app, config)
+    app.transport = transport
+    app.on_rebalance_complete.connect(transport.prepare)
+    return transport
+
+
+def bulk_topic(app: faust.App, names: Sequence[str]) -> Topic:
+    """Declare the bulk topics ``names`` as one channel for one agent; values are batches.
+
+    Topics of different partition counts may share the channel, the agent and the app: Faust's
+    assignor forms its groups by partition count. Raises ``ValueError`` for a name that the
+    installed transport does not read in bulk.
+    """
+    transport = app.transport
+    known = transport.bulk_topics if isinstance(transport, BulkTransport) else frozenset(names)
+    strange = set(names) - known
+    if strange:
+        raise ValueError(f"{sorted(strange)} are no bulk topics: name them in BulkConfig")
+    return Topic(
+        app,
+        topics=list(names),
+        schema=BatchSchema(),
+        key_serializer="raw",
+        value_serializer="raw",
+        maxsize=CHANNEL_DEPTH,
+    )

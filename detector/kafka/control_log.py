@@ -1,0 +1,218 @@
+"""The control topic: followed from its beginning, and the one writer of the kill switch.
+
+Law: the switch is known only when the topic was read to its end and that was proven a moment ago;
+whatever else is the case (no record, unreadable record, no broker, reader ended) counts as on.
+
+Theory of operation: a consumer without a group reads partition 0 (orders have one order, so the
+topic has one partition) to its end, about every second and at once when something came; each
+complete reading is a proof. It begins with the last record that it knows, which must be there as it
+was: an offset alone says nothing about another log, since a topic made again, or a broker that kept
+nothing, may stand at the same offset with another order in it. Where that record is another one or
+is missing, reading begins anew with the first. Compaction never removes the last record of a log.
+
+A listener, if there is one, is told every record that is read, and every proof.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from detector.core.finishing import finish
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.kill_switch import (
+    KILL_SWITCH_KEY,
+    ControlView,
+    KillSwitch,
+    decode_kill_switch,
+    encode_kill_switch,
+)
+
+MAX_AGE_SECONDS = 5.0
+_PROOF_MS = 1_000
+# An empty poll must be longer than the fetch before it and its own, or it says nothing.
+_FETCH_WAIT_MS = 100
+_DRAIN_MS = 250
+_REQUEST_MS = 5_000
+_RETRY_SECONDS = 0.5
+_PAUSING_FETCH_SECONDS = 0.2
+_NO_RECORD = "no kill switch record"
+
+
+class ControlListener(Protocol):
+    """Whoever else reads the control topic."""
+
+    def began(self) -> None:
+        """Forget what was read: the log is read from its beginning."""
+        ...
+
+    def read(self, key: bytes | None, value: bytes | None, stamp_ms: int) -> None:
+        """Take the next record."""
+        ...
+
+    def proven(self, at: SteadyTime) -> None:
+        """Take note that all records were read that the log held at ``at``."""
+        ...
+
+
+class ControlLog:
+    """Follows the control topic in a task of its own between ``start`` and ``stop``."""
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        client: Mapping[str, Any],
+        clock: Callable[[], SteadyTime],
+        max_age_seconds: float = MAX_AGE_SECONDS,
+        listener: ControlListener | None = None,
+    ) -> None:
+        self._topic = topic
+        self._client = dict(client)
+        self._clock = clock
+        self._max_age = max_age_seconds
+        self._listener = listener
+        self._last: ConsumerRecord | None = None
+        self._newest: KillSwitch | None = None
+        self._newest_trouble = _NO_RECORD
+        self._record: KillSwitch | None = None
+        self._trouble = "the control topic was not read yet"
+        self._proven: SteadyTime | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to follow; returns at once, the switch is unknown until the first proof."""
+        self._task = asyncio.create_task(self._follow(), name="control-log")
+
+    async def stop(self) -> None:
+        """Stop following; the switch is unknown from then on."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._lose("the control topic is not followed")
+
+    async def wait_known(self, timeout_seconds: float) -> bool:
+        """Wait until the switch is known; tell whether it is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while not self.view(self._clock()).known:
+                    self._told.clear()
+                    await self._told.wait()
+        return self.view(self._clock()).known
+
+    def view(self, now: SteadyTime) -> ControlView:
+        """Return what is known at ``now``; its age is taken on the monotonic clock."""
+        if self._proven is None:
+            return ControlView.unknown(self._trouble)
+        read_at = self._proven.wall
+        age = now.monotonic - self._proven.monotonic
+        if age > self._max_age:
+            return ControlView.unknown(f"control topic last read {age:.1f} s ago", read_at)
+        if self._record is None:
+            return ControlView.unknown(self._trouble, read_at)
+        return ControlView(
+            known=True, engaged=self._record.engaged, reason=self._record.reason, read_at=read_at
+        )
+
+    async def _follow(self) -> None:
+        while True:
+            consumer = AIOKafkaConsumer(
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=_FETCH_WAIT_MS,
+                **{"request_timeout_ms": _REQUEST_MS, **self._client},
+            )
+            try:
+                await consumer.start()
+                await self._read(consumer)
+            except Exception as error:  # noqa: BLE001 - whatever ends the reading, the law holds
+                self._lose(f"control topic cannot be read: {type(error).__name__}")
+            finally:
+                await finish(_close(consumer))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        only = TopicPartition(self._topic, 0)
+        consumer.assign([only])
+        self._begin()
+        while True:
+            # The proof holds for the moment of the question, not of the answer.
+            asked = self._clock()
+            while not await self._read_on(consumer, only):
+                self._begin()
+            self._record, self._trouble = self._newest, self._newest_trouble
+            self._proven = asked
+            if self._listener is not None:
+                self._listener.proven(asked)
+            self._told.set()
+            # What comes now is read with the next round, which begins at once.
+            await consumer.getmany(only, timeout_ms=_PROOF_MS)
+
+    def _begin(self) -> None:
+        self._last, self._newest, self._newest_trouble = None, None, _NO_RECORD
+        if self._listener is not None:
+            self._listener.began()
+
+    async def _read_on(self, consumer: AIOKafkaConsumer, only: TopicPartition) -> bool:
+        """Read from the last known record to the end; ``False`` when this is another log."""
+        ends = await consumer.end_offsets([only])
+        known = self._last
+        if known is None:
+            await consumer.seek_to_beginning(only)
+        else:
+            consumer.seek(only, known.offset)
+        while True:
+            batch = (await consumer.getmany(only, timeout_ms=_DRAIN_MS)).get(only, [])
+            for found in batch:
+                if known is None:
+                    self._take(found)
+                elif _same(known, found):
+                    known = None
+                else:
+                    return False
+            # The end may be told too low (embedded broker), so nothing must be left to fetch too.
+            if not batch and await consumer.position(only) >= ends[only]:
+                return known is None
+
+    def _take(self, found: ConsumerRecord) -> None:
+        self._last = found
+        if found.key == KILL_SWITCH_KEY:
+            self._newest = decode_kill_switch(found.value)
+            self._newest_trouble = "the kill switch record is unreadable"
+        elif self._listener is not None:
+            self._listener.read(found.key, found.value, found.timestamp)
+
+    def _lose(self, trouble: str) -> None:
+        self._proven, self._record, self._trouble = None, None, trouble
+
+
+def _same(one: ConsumerRecord, other: ConsumerRecord) -> bool:
+    return (one.offset, one.timestamp, one.key, one.value) == (
+        other.offset, other.timestamp, other.key, other.value
+    )  # fmt: skip
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
+    # with the connection still open; paused fetches end by themselves first.
+    consumer.pause(*consumer.assignment())
+    await asyncio.sleep(_PAUSING_FETCH_SECONDS)
+    await consumer.stop()
+
+
+async def write_kill_switch(
+    topic: str, *, client: Mapping[str, Any], engaged: bool, reason: str, by: str, at: float
+) -> None:
+    """Put the kill switch on or off; returns when the broker has it. ``KafkaError`` otherwise."""
+    value = encode_kill_switch(engaged=engaged, reason=reason, by=by, at=at)
+    producer = AIOKafkaProducer(acks="all", **client)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, value=value, key=KILL_SWITCH_KEY)
+    finally:
+        await producer.stop()

@@ -1,0 +1,83 @@
+"""Publishing with aiokafka: one record in, and back when every in-sync replica has it.
+
+aiokafka keeps at most one batch per partition in flight, so records of one partition keep their
+order through its own retries. It is not idempotent on purpose: a repeated record carries the same
+identity and consumers keep the first, and the embedded broker knows no producer ids.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from detector.core.errors import PublishError
+
+LINGER_MS = 2
+"""Milliseconds that a record waits for company: chunks and reports come in bursts."""
+
+DELIVERY_SECONDS = 120.0
+"""How long a record may wait for a broker that went away before the worker gives up and stops."""
+
+
+class KafkaPublisher:
+    """Publishes with ``acks=all``.
+
+    ``client`` holds aiokafka's connection settings (addresses, security).
+    """
+
+    def __init__(self, client: Mapping[str, Any], *, client_id: str) -> None:
+        self._client = dict(client)
+        self._client_id = client_id
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect; must be called in the loop that publishes."""
+        self._producer = AIOKafkaProducer(
+            **self._client,
+            client_id=self._client_id,
+            acks="all",
+            linger_ms=LINGER_MS,
+            max_batch_size=262_144,
+            # The broker's own limit decides; records are split below it before they get here.
+            max_request_size=16_777_216,
+            request_timeout_ms=int(DELIVERY_SECONDS * 1000),
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Flush and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        partition: int | None = None,
+    ) -> None:
+        """Publish durably.
+
+        Raise ``PublishError`` naming the topic when the broker did not take the record.
+        """
+        if self._producer is None:
+            raise PublishError(f"cannot publish to {topic!r}: the publisher is not started")
+        try:
+            await self._producer.send_and_wait(
+                topic, value, key=key, partition=partition, headers=list(headers)
+            )
+        except KafkaError as error:
+            raise PublishError(f"cannot publish to {topic!r}: {error!r}") from error
+
+    async def partitions(self, topic: str) -> int:
+        """Return the number of partitions of a topic."""
+        if self._producer is None:
+            raise PublishError(f"cannot ask about {topic!r}: the publisher is not started")
+        try:
+            return len(await self._producer.partitions_for(topic))
+        except KafkaError as error:
+            raise PublishError(f"cannot ask about {topic!r}: {error!r}") from error

@@ -1,0 +1,185 @@
+"""Unwrapping: from the values of a record to the documents that are events.
+
+Law, in this order: an object with an ``_aws`` object is EMF; one with a ``CloudWatchMetrics`` list
+is EMF of version 0; one that is known to wrap events otherwise is refused. Any other object is
+weighed against what it carries under ``message``, ``log``, ``event`` and ``structured`` (an object,
+or text that looks like a JSON object): the stronger is the event, EMF before documents with a
+measurement before documents with only a name; the outer one on a tie. What is carried and cannot be
+read counts only where neither has a measurement: then the record is refused, so that a broken event
+never passes for a healthy request.
+
+A bare EMF event that nests too deep is read as if it held an empty object in each place that is too
+deep, because the typed loops, which skip the members that nothing reads, cannot see how deep those
+are; any other record that nests too deep is refused.
+
+Lists and several values in a text are several events. A record counts whole or not at all. Each
+step inwards counts towards ``unwrap_depth``. Nothing is inherited from a wrapper: an EMF event
+inside a shipper's object is read as if it had come alone.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from detector.core.vocabulary import DeadLetterReason, Envelope
+from detector.logs.encodings import recognise_bytes, recognise_object
+from detector.logs.events import Unreadable
+from detector.logs.fields import DecodeLimits
+from detector.logs.json_text import cut_deeper, parse_values, too_many_events
+
+_PAYLOAD_MEMBERS = ("message", "log", "event", "structured")
+_BOM = b"\xef\xbb\xbf"
+_LOOKS_LIKE_OBJECT = re.compile(r'\s*\{\s*["}]')
+_LOOKS_LIKE_JSON = re.compile(r'\s*[{\["]')
+
+
+class Strength(IntEnum):
+    """How surely an object is an event."""
+
+    NOTHING = 0
+    NAMED = 1
+    MEASURED = 2
+    EMF = 3
+
+
+class Document(NamedTuple):
+    """One event's object; ``form`` is ``emf``, ``emf_v0`` or ``plain``."""
+
+    root: Mapping[str, Any]
+    form: Envelope
+
+
+class Opened(NamedTuple):
+    """The documents of a value, its outermost wrapping, the strength of the weakest document."""
+
+    envelope: Envelope
+    documents: list[Document]
+    strength: Strength
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Unwraps records; ``weigh`` says how strong an object is as a plain event."""
+
+    limits: DecodeLimits
+    weigh: Callable[[Mapping[str, Any]], Strength]
+
+    def open_text(self, raw: bytes, depth: int = 0) -> Opened | Unreadable:
+        """Open a JSON text of one or several values; ``depth`` counts the wrappings around it."""
+        raw = raw.removeprefix(_BOM)
+        values = parse_values(raw, nesting=self.limits.nesting, most=self.limits.events_per_record)
+        if isinstance(values, Unreadable):
+            if depth == 0 and values.reason is DeadLetterReason.TOO_DEEP:
+                return self._open_deep_emf(raw) or values
+            return _refused_encoding(raw, values)
+        if len(values) == 1:
+            return self._open_value(values[0], depth)
+        return self._open_each(Envelope.SEVERAL, values, depth)
+
+    def _open_deep_emf(self, raw: bytes) -> Opened | None:
+        """Open a bare EMF event without what nests too deep in it; ``None`` for anything else."""
+        # The empty objects lie one level below the limit.
+        nesting = self.limits.nesting
+        values = parse_values(cut_deeper(raw, nesting), nesting=nesting + 1, most=1)
+        match values:
+            case [{"_aws": dict()} as document]:
+                return _alone(document, Envelope.EMF, Strength.EMF)
+        return None
+
+    def _open_value(self, value: Any, depth: int) -> Opened | Unreadable:
+        if depth > self.limits.unwrap_depth:
+            return Unreadable(
+                DeadLetterReason.TOO_DEEP,
+                f"the event is wrapped more than {self.limits.unwrap_depth} times",
+            )
+        if isinstance(value, dict):
+            return self._open_object(value, depth)
+        if isinstance(value, list):
+            return self._open_each(Envelope.ARRAY, value, depth + 1)
+        if isinstance(value, str) and _LOOKS_LIKE_JSON.match(value):
+            opened = self.open_text(value.encode(), depth + 1)
+            if isinstance(opened, Unreadable):
+                return opened
+            return Opened(Envelope.JSON_STRING, opened.documents, opened.strength)
+        return Unreadable(
+            DeadLetterReason.NOT_AN_OBJECT,
+            f"found {_json_type(value)} where an event is expected, which is a json object",
+        )
+
+    def _open_each(
+        self, envelope: Envelope, values: Iterable[Any], depth: int
+    ) -> Opened | Unreadable:
+        documents: list[Document] = []
+        strength = Strength.EMF
+        for value in values:
+            opened = self._open_value(value, depth)
+            if isinstance(opened, Unreadable):
+                return opened
+            documents += opened.documents
+            strength = min(strength, opened.strength)
+            if len(documents) > self.limits.events_per_record:
+                return too_many_events(self.limits.events_per_record)
+        return Opened(envelope, documents, strength)
+
+    def _open_object(self, document: Mapping[str, Any], depth: int) -> Opened | Unreadable:
+        if isinstance(document.get("_aws"), dict):
+            return _alone(document, Envelope.EMF, Strength.EMF)
+        if isinstance(document.get("CloudWatchMetrics"), list):
+            return _alone(document, Envelope.EMF_V0, Strength.EMF)
+        hint = recognise_object(document)
+        if hint is not None:
+            return Unreadable(DeadLetterReason.UNSUPPORTED_ENCODING, hint)
+        best = _alone(document, Envelope.PLAIN, self.weigh(document))
+        refusal: Unreadable | None = None
+        for name in _PAYLOAD_MEMBERS:
+            opened = self._open_payload(document, name, depth + 1)
+            if isinstance(opened, Unreadable):
+                refusal = refusal or opened
+            elif opened is not None and opened.strength > best.strength:
+                best = opened
+        if refusal is not None and best.strength < Strength.MEASURED:
+            return refusal
+        return best
+
+    def _open_payload(
+        self, document: Mapping[str, Any], name: str, depth: int
+    ) -> Opened | Unreadable | None:
+        payload = document.get(name)
+        if isinstance(payload, dict):
+            opened = self._open_value(payload, depth)
+            native = name == "log" and len(document) == 1
+            envelope = Envelope.VECTOR_NATIVE if native else Envelope.PARSED
+        elif isinstance(payload, str) and _LOOKS_LIKE_OBJECT.match(payload):
+            opened = self.open_text(payload.encode(), depth)
+            envelope = Envelope.TEXT
+            if isinstance(opened, Unreadable):
+                return Unreadable(opened.reason, f"under {name!r}: {opened.message}")
+        else:
+            return None
+        if isinstance(opened, Unreadable):
+            return opened
+        return Opened(envelope, opened.documents, opened.strength)
+
+
+def _alone(document: Mapping[str, Any], form: Envelope, strength: Strength) -> Opened:
+    return Opened(form, [Document(document, form)], strength)
+
+
+def _refused_encoding(raw: bytes, refused: Unreadable) -> Unreadable:
+    """Say what the bytes are where that is known; a JSON text with a fault keeps its fault."""
+    if refused.reason not in {DeadLetterReason.BAD_JSON, DeadLetterReason.BAD_UTF8}:
+        return refused
+    hint = recognise_bytes(raw, valid_utf8=refused.reason is DeadLetterReason.BAD_JSON)
+    if hint is None:
+        return refused
+    return Unreadable(DeadLetterReason.UNSUPPORTED_ENCODING, hint)
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, str):
+        return "text that is no json"
+    return "null" if value is None else "a number"

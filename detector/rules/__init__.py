@@ -1,0 +1,1 @@
+"""Contributor rules: how they are written, checked, changed and matched."""

@@ -1,0 +1,264 @@
+"""Changing contributor rules: checked, written to the log, and read back.
+
+Law: nothing is written that readers would refuse, as far as is known; and nothing is reported done
+before it was read back, with the pane from which it is in force. When another change of the same
+rule came in between, the change is made again on top of it.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from detector.core.ports import RecordPublisher
+from detector.core.vocabulary import RuleChangeKind, RuleState
+from detector.logs.fields import FieldMapping
+from detector.rules.change_log import (
+    RULE_SCHEMA,
+    ManagedBy,
+    RuleChange,
+    RuleObjection,
+    encode_rule_change,
+    rule_key,
+    tag_fault,
+)
+from detector.rules.errors import (
+    RuleBounds,
+    RuleChangeError,
+    RuleTrouble,
+    managed_rule,
+    passed_over,
+    too_many_changes,
+    too_many_rules,
+    unknown_rule,
+)
+from detector.rules.fold import Fate, RuleEntry
+from detector.rules.live_rules import FollowedRules
+from detector.rules.managed import (
+    RuleTemplate,
+    managed_definition,
+    managed_name,
+    service_of,
+)
+from detector.rules.parser import LENIENT, STRICT, parse_rule
+
+ATTEMPTS = 20
+READ_BACK_SECONDS = 15.0
+TIDY_SECONDS = 3_600.0
+TIDIED_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes rules, and why, for whoever reads the log later."""
+
+    by: str
+    reason: str = ""
+
+
+Wanted = RuleEntry | None
+"""A rule as it should stand; ``None`` for one that should not."""
+Make = Callable[[RuleEntry | None], Wanted]
+
+
+class RuleAdmin:
+    """Puts, switches, tags and deletes rules in the log on ``topic``; ``now`` in epoch seconds."""
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        publisher: RecordPublisher,
+        rules: FollowedRules,
+        now: Callable[[], float],
+        bounds: RuleBounds,
+        fields: FieldMapping,
+        lenient: bool = False,
+    ) -> None:
+        self._topic = topic
+        self._publisher = publisher
+        self._rules = rules
+        self._now = now
+        self._bounds = bounds
+        self._fields = fields
+        self._limits = LENIENT if lenient else STRICT
+        self._tidied = float("-inf")
+
+    def rules(self) -> list[RuleEntry]:
+        """Return all rules by name, as they stand after the last change."""
+        return self._rules.timeline.entries()
+
+    def rule(self, name: str) -> RuleEntry:
+        """Return one rule; ``RuleChangeError`` when there is none."""
+        entry = self._rules.timeline.entry(name)
+        if entry is None:
+            raise unknown_rule(name)
+        return entry
+
+    async def put(
+        self,
+        name: str,
+        definition: str,
+        author: Author,
+        *,
+        state: RuleState | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> RuleEntry:
+        """Make a rule or give it another definition.
+
+        A new rule is enabled unless ``state`` says otherwise, and takes the ``tags``; of one that
+        exists both stay as they are, unless ``state`` is given. ``RuleError`` with all faults.
+        """
+        rule = parse_rule(definition, name=name, limits=self._limits)
+        fresh = RuleEntry(name, definition, rule, state or RuleState.ENABLED, _tags(tags or {}))
+
+        def make(old: RuleEntry | None) -> RuleEntry:
+            if old is None:
+                return fresh
+            if old.managed is not None:
+                raise managed_rule(name, old.managed.template)
+            return replace(old, definition=definition, rule=rule, state=state or old.state)
+
+        return await self._put(name, author, make)
+
+    async def put_managed(
+        self, template: RuleTemplate, resource: str, author: Author, tags: Mapping[str, str]
+    ) -> RuleEntry:
+        """Make the rule of a template for the service that ``resource`` names, or enable it."""
+        service = service_of(resource)
+        if service is None:
+            raise RuleChangeError(
+                RuleTrouble.UNKNOWN_RESOURCE,
+                f"found resource {resource!r}, expected arn:detector:fleet:::service/<name>",
+            )
+        name = managed_name(template, service)
+        definition = managed_definition(template, service, self._fields)
+        rule = parse_rule(definition, name=name, limits=self._limits)
+        managed = ManagedBy(template.name, resource)
+        fresh = RuleEntry(name, definition, rule, RuleState.ENABLED, _tags(tags), managed)
+
+        def make(old: RuleEntry | None) -> RuleEntry:
+            return fresh if old is None else replace(fresh, tags=old.tags)
+
+        return await self._put(name, author, make)
+
+    async def switch(self, name: str, state: RuleState, author: Author) -> RuleEntry:
+        """Enable or disable a rule."""
+        kind = RuleChangeKind.ENABLE if state is RuleState.ENABLED else RuleChangeKind.DISABLE
+        return await self._change(name, kind, author, lambda old: replace(old, state=state))
+
+    async def tag(
+        self, name: str, tags: Mapping[str, str], author: Author, *, without: tuple[str, ...] = ()
+    ) -> RuleEntry:
+        """Add and replace tags of a rule, and take those ``without`` away."""
+
+        def make(old: RuleEntry) -> RuleEntry:
+            kept = {key: value for key, value in old.tags if key not in without}
+            return replace(old, tags=_tags({**kept, **tags}))
+
+        return await self._change(name, RuleChangeKind.TAG, author, make)
+
+    async def delete(self, name: str, author: Author) -> Fate | None:
+        """Delete a rule; return from which pane on it counts no more."""
+        return await self._write(
+            name, RuleChangeKind.DELETE, author, _existing(name, lambda _: None)
+        )
+
+    async def _put(self, name: str, author: Author, make: Make) -> RuleEntry:
+        await self._write(name, RuleChangeKind.PUT, author, make)
+        return self.rule(name)
+
+    async def _change(
+        self,
+        name: str,
+        kind: RuleChangeKind,
+        author: Author,
+        make: Callable[[RuleEntry], RuleEntry],
+    ) -> RuleEntry:
+        await self._write(name, kind, author, _existing(name, make))
+        return self.rule(name)
+
+    async def _write(
+        self, name: str, kind: RuleChangeKind, author: Author, make: Make
+    ) -> Fate | None:
+        """Write a change until it is accepted; ``None`` when there is nothing to change."""
+        await self._make_room()
+        for attempt in range(1, ATTEMPTS + 1):
+            timeline = self._rules.timeline
+            old = timeline.entry(name)
+            wanted = make(old)
+            if wanted is not None and wanted == old:
+                return None
+            if old is None and len(timeline.entries()) >= self._bounds.most_rules:
+                raise too_many_rules(self._bounds.most_rules)
+            fate = await self._publish(self._record(name, kind, author, wanted))
+            if fate.objection is None:
+                return fate
+            if fate.objection is not RuleObjection.CONFLICT or attempt == ATTEMPTS:
+                raise passed_over(fate, self._bounds)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _record(
+        self, name: str, kind: RuleChangeKind, author: Author, wanted: Wanted
+    ) -> RuleChange:
+        change = RuleChange(
+            schema=RULE_SCHEMA,
+            name=name,
+            change=kind,
+            by=author.by,
+            at=self._now(),
+            replaces=self._rules.timeline.last_change(name),
+            reason=author.reason,
+        )
+        if wanted is None:
+            return change
+        return msgspec.structs.replace(
+            change,
+            definition=wanted.definition,
+            state=wanted.state,
+            tags=dict(wanted.tags),
+            managed=wanted.managed,
+        )
+
+    async def _publish(self, change: RuleChange) -> Fate:
+        key = rule_key(change.name, secrets.token_hex(16))
+        value = encode_rule_change(change)
+        await self._publisher.publish(self._topic, key=key, value=value, partition=0)
+        try:
+            async with asyncio.timeout(READ_BACK_SECONDS):
+                return await self._rules.fate_of(key)
+        except TimeoutError:
+            raise RuleChangeError(
+                RuleTrouble.NOT_READ_BACK,
+                f"the change of rule {change.name!r} was written but not read back within "
+                f"{READ_BACK_SECONDS:g} s: list the rules before you try again",
+            ) from None
+
+    async def _make_room(self) -> None:
+        """Remove from the log what no pane needs that may still be counted."""
+        timeline, now = self._rules.timeline, self._now()
+        is_full = timeline.records >= self._bounds.most_records
+        if is_full or now - self._tidied >= TIDY_SECONDS:
+            self._tidied = now
+            obsolete = timeline.obsolete(round(now * 1000) - self._bounds.history_ms)
+            for key in obsolete[:TIDIED_AT_ONCE]:
+                await self._publisher.publish(self._topic, key=key, value=None, partition=0)
+            if is_full and not obsolete:
+                raise too_many_changes(self._bounds)
+
+
+def _existing(name: str, make: Callable[[RuleEntry], Wanted]) -> Make:
+    def checked(old: RuleEntry | None) -> Wanted:
+        if old is None:
+            raise unknown_rule(name)
+        return make(old)
+
+    return checked
+
+
+def _tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if fault := tag_fault(tags):
+        raise RuleChangeError(RuleTrouble.INVALID_TAGS, fault)
+    return tuple(sorted(tags.items()))

@@ -1,0 +1,82 @@
+"""Why a contributor rule cannot be changed as asked, in words for whoever asked."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from detector.core.errors import DetectorError
+from detector.rules.change_log import RuleObjection
+from detector.rules.fold import Fate
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBounds:
+    """Rules and records that a writer allows; versions older than ``history_ms`` are forgotten."""
+
+    most_rules: int = 1_000
+    most_records: int = 10_000
+    history_ms: int = 168 * 3_600_000
+
+
+class RuleTrouble(StrEnum):
+    """Why a rule cannot be changed as asked; the definition's own faults are a ``RuleError``."""
+
+    UNKNOWN_RULE = "unknown_rule"
+    MANAGED_RULE = "managed_rule"
+    UNKNOWN_RESOURCE = "unknown_resource"
+    INVALID_TAGS = "invalid_tags"
+    TOO_MANY_RULES = "too_many_rules"
+    TOO_MANY_CHANGES = "too_many_changes"
+    CONFLICT = "conflict"
+    PASSED_OVER = "passed_over"
+    NOT_READ_BACK = "not_read_back"
+
+
+class RuleChangeError(DetectorError):
+    """A change that was not made, or of which it is not known whether it was."""
+
+    def __init__(self, trouble: RuleTrouble, message: str) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+
+def unknown_rule(name: str) -> RuleChangeError:
+    """Return the error for a name that no rule has."""
+    return RuleChangeError(RuleTrouble.UNKNOWN_RULE, f"no rule {name!r}: see `detector rules list`")
+
+
+def managed_rule(name: str, template: str) -> RuleChangeError:
+    """Return the error for a definition that belongs to a template."""
+    return RuleChangeError(
+        RuleTrouble.MANAGED_RULE,
+        f"rule {name!r} is managed by template {template!r}: its definition cannot be changed",
+    )
+
+
+def too_many_rules(most: int) -> RuleChangeError:
+    """Return the error for one rule more than ``most``."""
+    return RuleChangeError(
+        RuleTrouble.TOO_MANY_RULES,
+        f"there are {most} rules already, expected less: delete some, or raise rules.most",
+    )
+
+
+def too_many_changes(bounds: RuleBounds) -> RuleChangeError:
+    """Return the error for a log that is full of changes which may still be needed."""
+    return RuleChangeError(
+        RuleTrouble.TOO_MANY_CHANGES,
+        f"the last {bounds.history_ms / 3_600_000:g} h hold {bounds.most_records} changes of "
+        "rules, expected less: change them less often, or lower rules.history_hours",
+    )
+
+
+def passed_over(fate: Fate, bounds: RuleBounds) -> RuleChangeError:
+    """Return the error for a change that was written and that readers pass over."""
+    match fate.objection:
+        case RuleObjection.TOO_MANY_RULES:
+            return too_many_rules(bounds.most_rules)
+        case RuleObjection.CONFLICT:
+            message = f"rule {fate.name!r} was changed by others again and again: try again"
+            return RuleChangeError(RuleTrouble.CONFLICT, message)
+        case _:
+            message = f"readers pass the change of rule {fate.name!r} over: {fate.objection}"
+            return RuleChangeError(RuleTrouble.PASSED_OVER, message)

@@ -1,0 +1,150 @@
+"""Contributor rules as operators write them: CloudWatch Contributor Insights' JSON, checked.
+
+Law: a rule is understood whole or refused with every fault that it has, each with its line. Nothing
+is guessed: unknown members, a second operator in a filter, a number where text belongs are faults.
+
+Source: Amazon CloudWatch User Guide, "Contributor Insights rule syntax", and the limits of the
+PutInsightRule API. AWS's own examples break these rules in places (a fifth filter, a comma too
+many, ``Sum`` without ``ValueOf``); ``LENIENT`` lifts the limits that are mere numbers and reads
+such commas, and says so in warnings. It never lifts the meaning: ``Sum`` of nothing stays refused.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from detector.core.errors import Fault, RuleError
+from detector.logs.json_text import nests_deeper
+from detector.rules.json_lines import places_of
+from detector.rules.members import Members, read_members
+from detector.rules.reading import LENIENT, STRICT, Reading, RuleLimits, shown
+from detector.rules.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio, path_text
+
+__all__ = ["LENIENT", "STRICT", "ReadRule", "RuleLimits", "parse_rule", "read_rule"]
+
+_NESTING = 16
+_NAME_CHARACTERS = 128
+_VERSION_DIGITS = 12
+_STRINGS_OR_COMMAS = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
+
+
+class ReadRule(NamedTuple):
+    """A rule, and what CloudWatch would refuse of it, each with what it expects instead."""
+
+    rule: ContributorRule
+    warnings: tuple[Fault, ...]
+
+
+def parse_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ContributorRule:
+    """Read one rule. Raise ``RuleError`` with all its faults."""
+    return read_rule(text, name=name, limits=limits).rule
+
+
+def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
+    """Read one rule and say what CloudWatch would refuse. Raise ``RuleError`` with all faults."""
+    faults = _check_name(name) + _check_characters(text, limits)
+    if len(text) > limits.characters:
+        raise RuleError(faults)
+    warnings = _check_length(text)
+    if limits.lenient:
+        text, commas = _without_spare_commas(text)
+        warnings += commas
+    definition, syntax = _read_json(text)
+    if syntax:
+        raise RuleError(faults + syntax)
+    reading = Reading(places_of(text), limits)
+    members = read_members(reading, definition)
+    faults += reading.faults
+    if faults:
+        raise RuleError(sorted(faults, key=lambda fault: fault.line))
+    warnings += reading.warnings
+    rule = ContributorRule(name=name, version=_version(members), **members._asdict())
+    return ReadRule(rule, tuple(sorted(warnings, key=lambda warning: warning.line)))
+
+
+def _check_name(name: str) -> list[Fault]:
+    if 1 <= len(name) <= _NAME_CHARACTERS and name.isascii() and name.isprintable():
+        return []
+    expected = f"1 to {_NAME_CHARACTERS} printable ASCII characters"
+    return [Fault(0, "rule name", f"{shown(name)} ({len(name)} characters)", expected)]
+
+
+def _check_characters(text: str, limits: RuleLimits) -> list[Fault]:
+    faults = []
+    if len(text) > limits.characters:
+        expected = f"at most {limits.characters}"
+        faults.append(Fault(1, "definition", f"{len(text)} characters", expected))
+    for number, line in enumerate(text.split("\n"), start=1):
+        odd = next((character for character in line if not character.isascii()), None)
+        if odd is not None:
+            faults.append(Fault(number, "definition", f"U+{ord(odd):04X}", "ASCII characters only"))
+    return faults
+
+
+def _check_length(text: str) -> list[Fault]:
+    if len(text) <= STRICT.characters:
+        return []
+    return [Fault(1, "definition", f"{len(text)} characters", f"at most {STRICT.characters}")]
+
+
+def _without_spare_commas(text: str) -> tuple[str, list[Fault]]:
+    """Put a space in the place of each comma behind a last item, and tell where they were."""
+    warnings: list[Fault] = []
+
+    def spare(found: re.Match[str]) -> str:
+        if found[0] != ",":
+            return found[0]
+        line = text.count("\n", 0, found.start()) + 1
+        warnings.append(Fault(line, "definition", "a comma behind the last item", "none there"))
+        return " "
+
+    return _STRINGS_OR_COMMAS.sub(spare, text), warnings
+
+
+def _read_json(text: str) -> tuple[Any, list[Fault]]:
+    expected = "a definition in JSON"
+    if nests_deeper(text.encode(), _NESTING):
+        return None, [Fault(1, "definition", f"more than {_NESTING} levels of nesting", expected)]
+    try:
+        return json.loads(text), []
+    except json.JSONDecodeError as error:
+        found = f"a syntax error in column {error.colno} ({error.msg[0].lower()}{error.msg[1:]})"
+        return None, [Fault(error.lineno, "definition", found, expected)]
+    except ValueError:
+        return None, [Fault(1, "definition", "a number of thousands of digits", expected)]
+
+
+def _version(members: Members) -> str:
+    """Hash what the rule means: the order of groups, filters and operands is no part of it.
+
+    What a plain rule cannot say is left out of its hash, so that its version stays what it was.
+    """
+    meaning: dict[str, Any] = {
+        "groups": sorted(set(members.log_group_names)),
+        "keys": [path_text(key) for key in members.keys],
+        "filters": sorted(_filter_meaning(wanted) for wanted in members.filters),
+        "aggregate": members.aggregate_on,
+        "value": path_text(members.value_of) if members.value_of else "",
+    }
+    if members.log_group_arns:
+        meaning["arns"] = sorted({str(arn) for arn in members.log_group_arns})
+    if members.log_format is LogFormat.CLF:
+        meaning["fields"] = sorted(members.fields)
+    if members.any_of:
+        meaning["any_of"] = sorted(sorted(map(_filter_meaning, each)) for each in members.any_of)
+    match members.measure:
+        case Ratio(filters, value_of, minimum):
+            conditions = sorted(map(_filter_meaning, filters))
+            meaning["ratio"] = [conditions, path_text(value_of) if value_of else "", minimum]
+        case Percentiles() as percentiles:
+            meaning["percentiles"] = list(asdict(percentiles).values())
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+def _filter_meaning(wanted: Filter) -> str:
+    operand: Any = wanted.operand
+    if isinstance(operand, tuple):
+        operand = sorted(set(operand))
+    return json.dumps([path_text(wanted.match), wanted.operator, operand])

@@ -1,0 +1,182 @@
+"""Contributor rules in CloudWatch Contributor Insights' terms, as typed values.
+
+A rule says which events count (log group, filters), for whom (keys) and how much (one each, or the
+sum of a field). What CloudWatch does not have (``any_of``, ``measure``, four of the operators)
+comes from the member ``Extensions``; a rule without it means here what it means there. Reading and
+checking the JSON text lives in ``detector.rules.parser``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from detector.logs.log_groups import LogGroupArn, fits
+
+FieldPath = tuple[str | int, ...]
+"""``$.users[1].name`` as ``("users", 1, "name")``; never empty and begins with a name."""
+
+
+class LogFormat(StrEnum):
+    """What a rule reads: structured events, or lines of text whose fields are counted."""
+
+    JSON = "JSON"
+    CLF = "CLF"
+
+
+class Operator(StrEnum):
+    """The filter operators: the eight of CloudWatch, under its names, and four of ours."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    STARTS_WITH = "StartsWith"
+    GREATER_THAN = "GreaterThan"
+    LESS_THAN = "LessThan"
+    EQUAL_TO = "EqualTo"
+    NOT_EQUAL_TO = "NotEqualTo"
+    IS_PRESENT = "IsPresent"
+    ENDS_WITH = "EndsWith"
+    CONTAINS = "Contains"
+    MATCHES = "Matches"
+    BETWEEN = "Between"
+
+
+EXTENDED_OPERATORS = (
+    Operator.ENDS_WITH,
+    Operator.CONTAINS,
+    Operator.MATCHES,
+    Operator.BETWEEN,
+)
+"""Operators that only filters in ``Extensions`` may have."""
+
+CLOUDWATCH_OPERATORS = tuple(each for each in Operator if each not in EXTENDED_OPERATORS)
+"""The operators of a plain rule."""
+
+
+class Aggregate(StrEnum):
+    """``Count`` counts matching events, ``Sum`` adds the field ``ValueOf``."""
+
+    COUNT = "Count"
+    SUM = "Sum"
+
+
+Operand = tuple[str, ...] | tuple[float, float] | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition on one field.
+
+    ``operand`` is a tuple of strings (one pattern for ``Matches``), a number, a truth value, or
+    the two ends of ``Between``, which belong to the range, by operator. Text that is to be equal
+    is written ``In`` or ``NotIn`` with one string.
+    """
+
+    match: FieldPath
+    operator: Operator
+    operand: Operand
+
+
+AnyOf = tuple[tuple[Filter, ...], ...]
+"""Groups of filters: one group must pass whole. No groups ask for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Value of a contributor: what these filters let through, over what the rule counts.
+
+    The numerator counts the rule's events that also pass ``filters``, or sums their ``value_of``.
+    A contributor whose denominator in a window is below ``minimum``, which is above 0, is counted
+    and not ranked, so nothing is ever divided by zero.
+    """
+
+    filters: tuple[Filter, ...]
+    value_of: FieldPath | None
+    minimum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Value of a contributor: the first of these percentiles (0 to 100) of a field.
+
+    At most ``most`` contributors of a pane are sketched, what the others bring is counted as not
+    held; one with fewer observations in a window than ``minimum`` is not ranked.
+    """
+
+    of: FieldPath
+    at: tuple[float, ...]
+    minimum: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContributorRule:
+    """One compiled rule.
+
+    ``version`` changes whenever the meaning of the rule changes (a hash of its definition).
+    ``fields`` are the aliases of a CLF rule with their positions, which begin at 1; paths of such
+    a rule are single aliases.
+    """
+
+    name: str
+    version: str
+    log_group_names: tuple[str, ...]
+    keys: tuple[FieldPath, ...]
+    filters: tuple[Filter, ...]
+    aggregate_on: Aggregate
+    value_of: FieldPath | None = None
+    log_group_arns: tuple[LogGroupArn, ...] = ()
+    log_format: LogFormat = LogFormat.JSON
+    fields: tuple[tuple[str, int], ...] = ()
+    any_of: AnyOf = ()
+    measure: Ratio | Percentiles | None = None
+
+    @property
+    def subject(self) -> str:
+        """Name of the rule's table."""
+        return f"rule:{self.name}"
+
+    @property
+    def key_labels(self) -> tuple[str, ...]:
+        """The keys as they are written in a rule."""
+        return tuple(self.label(path) for path in self.keys)
+
+    @property
+    def reads_all_groups(self) -> bool:
+        """Say whether every log group is covered, whatever it is called."""
+        return "*" in self.log_group_names
+
+    def label(self, path: FieldPath) -> str:
+        """Write a field as it is written in this rule."""
+        return str(path[0]) if self.log_format is LogFormat.CLF else path_text(path)
+
+    def reads_log_group(self, log_group: str) -> bool:
+        """Say whether the rule covers ``log_group``.
+
+        A trailing ``*`` is a prefix; case-sensitive.
+        """
+        return any(fits(log_group, name) for name in self.log_group_names) or any(
+            arn.covers(log_group) for arn in self.log_group_arns
+        )
+
+    def view(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document as the rule's paths name it: of a CLF line, its aliases alone."""
+        if self.log_format is LogFormat.JSON:
+            return document
+        return {alias: document.get(str(position)) for alias, position in self.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All enabled rules, in name order, so that the same files always give the same book."""
+
+    rules: tuple[ContributorRule, ...] = field(default_factory=tuple)
+
+    def __iter__(self) -> Iterator[ContributorRule]:
+        """Iterate over the rules."""
+        return iter(self.rules)
+
+
+def path_text(path: FieldPath) -> str:
+    """Write a field path the way rules do: ``$.users[1].name``."""
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

@@ -1,0 +1,1 @@
+"""Panes, windows and contributor tables: counting, merging, ranking; pure."""

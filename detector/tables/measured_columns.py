@@ -1,0 +1,100 @@
+"""Columns of rules with a measure: ratios and percentiles per contributor, packed and read back.
+
+Law: as for other columns, packing is a function of the rows alone, in the order of their keys.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.rules.rules import Percentiles, Ratio
+from detector.tables.contributor_table import Key, RuleTable
+from detector.tables.ddsketch import LAST_BUCKET, ZERO_BUCKET
+from detector.tables.pane_records import MeasuredPane, MeasureKind, RulePane
+
+
+class SketchedRows(NamedTuple):
+    """Buckets of contributors: each owns the next ``counts`` of ``buckets`` and ``weights``."""
+
+    keys: Sequence[tuple[str, ...]]
+    counts: NDArray[np.uint32]
+    buckets: NDArray[np.int16]
+    weights: NDArray[np.float64]
+
+
+def measured_pane(measure: Ratio | Percentiles, table: RuleTable) -> MeasuredPane:
+    """Pack what a table holds beside its values, by key."""
+    keys: list[Key] = sorted(table.values, key=lambda key: (key,) if isinstance(key, str) else key)
+    if isinstance(measure, Ratio):
+        over = table.numerators
+        numerators = np.fromiter((over.get(key, 0.0) for key in keys), "<f8", len(keys)).tobytes()
+        return MeasuredPane(
+            MeasureKind.RATIO, measure.minimum, [], numerators, b"", b"", b"", float(table.unheld)
+        )
+    rows = [sorted(table.buckets[key].items()) for key in keys]
+    entries = [entry for row in rows for entry in row]
+    return MeasuredPane(
+        MeasureKind.PERCENTILES,
+        measure.minimum,
+        list(measure.at),
+        b"",
+        np.array([len(row) for row in rows], "<u4").tobytes(),
+        np.array([bucket for bucket, _ in entries], "<i2").tobytes(),
+        np.array([weight for _, weight in entries], "<f8").tobytes(),
+        float(table.unheld),
+    )
+
+
+def sketched_rows(keys: Sequence[tuple[str, ...]], pane: MeasuredPane) -> SketchedRows:
+    """Read the buckets of a pane; a ratio has none."""
+    return SketchedRows(
+        keys if pane.kind is MeasureKind.PERCENTILES else (),
+        np.frombuffer(pane.bucket_counts, "<u4"),
+        np.frombuffer(pane.buckets, "<i2"),
+        np.frombuffer(pane.weights, "<f8"),
+    )
+
+
+def numerators_of(pane: RulePane) -> NDArray[np.float64]:
+    """Read the numerators of a pane, zeros where it has none."""
+    if pane.measured is None or pane.measured.kind is not MeasureKind.RATIO:
+        return np.zeros(len(pane.keys))
+    return np.frombuffer(pane.measured.numerators, "<f8")
+
+
+def measured_rows(pane: MeasuredPane, start: int, stop: int) -> MeasuredPane:
+    """Cut rows ``start`` to ``stop`` out; what belongs to no row stays with the first."""
+    counts = np.frombuffer(pane.bucket_counts, "<u4")
+    begin, end = int(counts[:start].sum()), int(counts[:stop].sum())
+    return MeasuredPane(
+        pane.kind,
+        pane.minimum,
+        pane.at,
+        pane.numerators[8 * start : 8 * stop],
+        pane.bucket_counts[4 * start : 4 * stop],
+        pane.buckets[2 * begin : 2 * end],
+        pane.weights[8 * begin : 8 * end],
+        pane.unheld if start == 0 else 0.0,
+    )
+
+
+def check_measured(rule: str, pane: MeasuredPane, rows: int) -> None:
+    """Raise ``ValueError`` when the columns do not fit ``rows`` rows, or each other."""
+    if pane.kind is MeasureKind.RATIO:
+        if len(pane.numerators) != 8 * rows:
+            raise ValueError(f"numerators of rule {rule!r} differ in length, expected {rows} rows")
+        return
+    counts = np.frombuffer(pane.bucket_counts, "<u4") if len(pane.bucket_counts) % 4 == 0 else ()
+    entries = int(np.sum(counts))
+    if (
+        len(counts) != rows
+        or len(pane.buckets) != 2 * entries
+        or len(pane.weights) != 8 * entries
+        or not pane.at
+    ):
+        raise ValueError(f"buckets of rule {rule!r} differ in length, expected {rows} rows")
+    buckets = np.frombuffer(pane.buckets, "<i2")
+    if entries and not (buckets.min() >= ZERO_BUCKET and buckets.max() <= LAST_BUCKET):
+        raise ValueError(f"buckets of rule {rule!r} lie outside {ZERO_BUCKET} to {LAST_BUCKET}")

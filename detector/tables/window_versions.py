@@ -1,0 +1,105 @@
+"""Which version of each contributor rule a window shows, and under which labels.
+
+Law: a window shows the version that is in force in its newest pane. It is partial where that
+version was not in force in all of its panes, or where another version has contributors in it; so
+nothing is concluded from a rule until it has counted for a whole window. A rule that is not in
+force in the newest pane is not shown, and its alarms find nothing any more.
+
+Workers with other rule files count what this book does not know; as long as such a version is heard
+it is shown, as partial.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from detector.rules.rules import ContributorRule, RuleBook
+from detector.tables.contributor_window import RuleTable, shown_version
+from detector.tables.reports import WindowMeta
+from detector.tables.windows import WindowTimes
+
+_REMEMBERED_BOOKS = 8
+
+Shown = tuple[RuleTable, WindowMeta, tuple[str, ...]]
+"""A table, what is known of its window, and the labels of its keys."""
+
+
+class ShownRules:
+    """Chooses by the book of each pane; ``rules_at`` gives that of the pane that starts then."""
+
+    def __init__(
+        self, rules_at: Callable[[int], RuleBook], times: WindowTimes, exact_contributors: int
+    ) -> None:
+        self._rules_at = rules_at
+        self._times = times
+        self._exact_contributors = exact_contributors
+        self._named: dict[int, tuple[RuleBook, dict[str, ContributorRule]]] = {}
+
+    def choose(self, tables: Sequence[RuleTable], meta: WindowMeta) -> list[Shown]:
+        """Return what is shown of ``tables`` in a window, by name of the rule."""
+        by_name: dict[str, list[RuleTable]] = {}
+        for table in tables:
+            by_name.setdefault(table.rule, []).append(table)
+        window, pane_ms = meta.window, self._times.pane_ms
+        newest = self._by_name(self._rules_at(window.end_ms - pane_ms))
+        # A table that has just become empty holds what came in the pane before the window.
+        before = self._by_name(self._rules_at(window.start_ms - pane_ms))
+        books = [self._rules_at(pane) for pane in range(window.start_ms, window.end_ms, pane_ms)]
+        # By identity, since while nothing changes all panes have the same book.
+        within = [self._by_name(book) for book in {id(book): book for book in books}.values()]
+        found = (
+            self._shown(
+                by_name[name],
+                newest.get(name),
+                [each.get(name) for each in within],
+                before.get(name),
+                meta,
+            )
+            for name in sorted(by_name)
+        )
+        return [shown for shown in found if shown is not None]
+
+    def _by_name(self, book: RuleBook) -> dict[str, ContributorRule]:
+        known = self._named.get(id(book))
+        if known is None:
+            if len(self._named) >= _REMEMBERED_BOOKS:
+                self._named.clear()
+            known = self._named[id(book)] = (book, {rule.name: rule for rule in book})
+        return known[1]
+
+    def _shown(
+        self,
+        tables: Sequence[RuleTable],
+        rule: ContributorRule | None,
+        within: Sequence[ContributorRule | None],
+        before: ContributorRule | None,
+        meta: WindowMeta,
+    ) -> Shown | None:
+        is_heard = any(table.silent_panes == 0 for table in tables)
+        known = [each for each in (before, *within) if each is not None]
+        if rule is None and known and not is_heard:
+            return None
+        if rule is not None and not any(
+            table.version != rule.version and table.silent_panes == 0 for table in tables
+        ):
+            return self._in_force(tables, rule, within, meta)
+        chosen, meta = shown_version(tables, meta)
+        labels = {each.version: each.key_labels for each in known}
+        if known:
+            meta = replace(meta, partial=True)
+        return chosen, meta, labels.get(chosen.version, ())
+
+    def _in_force(
+        self,
+        tables: Sequence[RuleTable],
+        rule: ContributorRule,
+        within: Sequence[ContributorRule | None],
+        meta: WindowMeta,
+    ) -> Shown:
+        own = [table for table in tables if table.version == rule.version]
+        is_mixed = any(not t.is_empty for t in tables if t.version != rule.version)
+        is_new = any(each is None or each.version != rule.version for each in within)
+        if is_mixed or is_new:
+            meta = replace(meta, partial=True)
+        panes = self._times.window_panes
+        empty = RuleTable(rule.name, rule.version, panes, self._exact_contributors)
+        return (*own, empty)[0], meta, rule.key_labels

@@ -1,0 +1,278 @@
+"""Acceptance: each action once, and whatever is not surely right not at all."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.actuation.acceptance import (
+    MAX_ACTION_BYTES,
+    NOBODY,
+    Accept,
+    Acceptance,
+    Ignore,
+    Objection,
+    Refuse,
+    interrupted,
+)
+from detector.core.vocabulary import ActionKind, Mode, OutcomeState
+from detector.decisions.actions import Action, Outcome
+from detector.decisions.budgets import BucketLimits
+from detector.decisions.kill_switch import ControlView
+from tests.support.deciding import OFF, ON, START, UNKNOWN, action, at, outcome, shift, target
+
+BUDGET = BucketLimits(2.0, 1 / 300)
+
+
+def acceptance(*journal: Outcome, budget: BucketLimits = BUDGET) -> Acceptance:
+    return Acceptance(journal, budget=budget)
+
+
+def raw(of: Action, **members: Any) -> bytes:
+    """Return the record's value, with members replaced by whatever a test wants to see refused."""
+    return msgspec.json.encode(msgspec.to_builtins(of) | members)
+
+
+def test_a_sound_action_is_accepted() -> None:
+    sound = action()
+    assert acceptance().judge(raw(sound), at(5), OFF) == Accept(sound)
+
+
+TARGET = msgspec.to_builtins(target())
+REFUSED = {
+    "unknown schema": (raw(action(), schema="detector.action.v2"), OFF, Objection.UNKNOWN_SCHEMA),
+    "no host": (raw(action(goal=target(""))), OFF, Objection.BAD_TARGET),
+    "a wildcard": (raw(action(goal=target("*"))), OFF, Objection.BAD_TARGET),
+    "several hosts in one name": (raw(action(goal=target("h1,h2"))), OFF, Objection.BAD_TARGET),
+    "a zone with a host": (
+        raw(action(), kind=ActionKind.SHIFT_AWAY),
+        OFF,
+        Objection.BAD_TARGET,
+    ),
+    "observe": (raw(action(mode=Mode.OBSERVE)), OFF, Objection.NOT_ENFORCED),
+    "a shift without an end": (
+        raw(shift("a1", "az1", effect_seconds=0.0)),
+        OFF,
+        Objection.UNREADABLE,
+    ),
+    "an unknown mode": (raw(action(), mode="maybe"), OFF, Objection.UNREADABLE),
+    "no expiry": (raw(action(), expires_at=None), OFF, Objection.UNREADABLE),
+    "an older epoch": (raw(action(epoch=6)), OFF, Objection.OLDER_EPOCH),
+    "too early": (raw(action(epoch=7, not_before=START + 20.0)), OFF, Objection.TOO_EARLY),
+    "expired": (raw(action(epoch=7, expires_at=START + 5.0)), OFF, Objection.EXPIRED),
+    "switch on": (raw(action(epoch=7)), ON, Objection.KILL_SWITCH),
+    "switch unknown": (raw(action(epoch=7)), UNKNOWN, Objection.KILL_SWITCH),
+}
+
+
+@pytest.mark.parametrize(("value", "control", "objection"), REFUSED.values(), ids=REFUSED)
+def test_an_unsound_action_is_refused_with_its_reason(
+    value: bytes, control: ControlView, objection: Objection
+) -> None:
+    judge = acceptance(outcome("other", OutcomeState.SUCCEEDED, epoch=7))
+    judgement = judge.judge(value, at(5), control)
+    assert isinstance(judgement, Refuse)
+    assert judgement.objection is objection
+    assert judgement.head.id == "a1"
+    assert judgement.detail
+    expected = OutcomeState.EXPIRED if objection is Objection.EXPIRED else OutcomeState.REFUSED
+    assert judgement.state is expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        raw(action(), kind="reboot_everything"),
+        raw(action(), target=[TARGET, TARGET]),
+        raw(action(), id=7),
+        b'{"id": "' + b"x" * MAX_ACTION_BYTES + b'"}',
+    ],
+)
+def test_what_is_no_single_action_is_ignored_and_says_why(value: bytes) -> None:
+    judgement = acceptance().judge(value, at(), OFF)
+    assert isinstance(judgement, Ignore)
+    assert not judgement.duplicate
+    assert judgement.detail
+
+
+def test_a_refusal_of_an_action_without_a_target_can_still_be_recorded() -> None:
+    members = msgspec.to_builtins(action())
+    del members["target"]
+    judgement = acceptance().judge(msgspec.json.encode(members), at(), OFF)
+    assert isinstance(judgement, Refuse)
+    assert (judgement.objection, judgement.head.target) == (Objection.UNREADABLE, NOBODY)
+
+
+def test_clocks_may_differ_by_a_few_seconds_before_not_before_but_not_after_expiry() -> None:
+    early = raw(action(not_before=START + 4.9, expires_at=START + 10.0))
+    assert isinstance(acceptance().judge(early, at(0), OFF), Accept)
+    assert isinstance(acceptance().judge(early, at(9.9), OFF), Accept)
+    assert isinstance(acceptance().judge(early, at(10), OFF), Refuse)
+
+
+@pytest.mark.parametrize("state", list(OutcomeState))
+def test_an_identity_with_any_outcome_is_a_duplicate(state: OutcomeState) -> None:
+    judge = acceptance(outcome("a1", state))
+    assert judge.judge(raw(action()), at(), OFF) == Ignore(duplicate=True, detail="a1")
+
+
+def test_the_newer_epoch_shuts_out_the_older_one_from_then_on() -> None:
+    judge = acceptance()
+    assert isinstance(judge.judge(raw(action("new", epoch=2)), at(), ON), Refuse)
+    assert judge.epoch == 2
+    old = judge.judge(raw(action("old", epoch=1)), at(), OFF)
+    assert isinstance(old, Refuse)
+    assert (old.objection, old.detail) == (Objection.OLDER_EPOCH, "epoch 1, newest seen 2")
+
+
+def test_the_local_budget_is_spent_by_acceptances_and_refills_slowly() -> None:
+    judge = acceptance()
+    for number in range(2):
+        assert isinstance(judge.judge(raw(action(f"a{number}")), at(), OFF), Accept)
+        judge.learn(outcome(f"a{number}", OutcomeState.ACCEPTED))
+    spent = judge.judge(raw(action("a3")), at(), OFF)
+    assert isinstance(spent, Refuse)
+    assert spent.objection is Objection.LOCAL_BUDGET_SPENT
+    assert isinstance(judge.judge(raw(action("a4")), at(301), OFF), Accept)
+
+
+def test_an_end_costs_nothing_and_an_acceptance_read_again_costs_nothing_more() -> None:
+    judge = acceptance()
+    for state in (OutcomeState.ACCEPTED, OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED):
+        judge.learn(outcome("a1", state))
+    judge.learn(outcome("a1", OutcomeState.ACCEPTED))
+    assert isinstance(judge.judge(raw(action("a2")), at(), OFF), Accept)
+
+
+def test_a_restart_and_a_jump_of_the_clock_do_not_refill_the_local_budget() -> None:
+    journal = [outcome(f"a{n}", OutcomeState.ACCEPTED, seconds=n) for n in range(3)]
+    judge = acceptance(*journal)
+    later = judge.judge(raw(action("a9", expires_at=START + 1e6)), at(90_000), OFF)
+    assert isinstance(later, Refuse)
+    assert later.objection is Objection.LOCAL_BUDGET_SPENT
+    jumped = judge.judge(raw(action("b9", expires_at=START + 1e6)), at(90_001, 9_000), OFF)
+    assert isinstance(jumped, Refuse)
+
+
+def test_time_between_acceptances_in_the_journal_counts() -> None:
+    judge = acceptance(
+        outcome("a1", OutcomeState.ACCEPTED, seconds=0),
+        outcome("a2", OutcomeState.ACCEPTED, seconds=1),
+        outcome("a3", OutcomeState.ACCEPTED, seconds=900),
+    )
+    assert isinstance(judge.judge(raw(action("a4")), at(), OFF), Accept)
+
+
+def test_what_was_accepted_and_not_ended_is_named_and_becomes_interrupted() -> None:
+    begun = outcome("a1", OutcomeState.ACCEPTED)
+    judge = acceptance(
+        begun, outcome("a2", OutcomeState.ACCEPTED), outcome("a2", OutcomeState.FAILED)
+    )
+    assert judge.unfinished() == [begun]
+    end = interrupted(begun, START + 9)
+    assert (end.state, end.at, end.action_id) == (OutcomeState.INTERRUPTED, START + 9, "a1")
+    judge.learn(end)
+    assert judge.unfinished() == []
+
+
+@pytest.mark.parametrize(
+    ("control", "seconds", "objection"),
+    [(ON, 5.0, Objection.KILL_SWITCH), (OFF, 601.0, Objection.EXPIRED), (OFF, 5.0, None)],
+)
+def test_an_accepted_action_is_judged_again_before_it_is_done(
+    control: ControlView, seconds: float, objection: Objection | None
+) -> None:
+    again = acceptance().judge_again(action(), at(seconds), control)
+    assert (again.objection if again else None) is objection
+
+
+def test_memory_of_identities_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.actuation.acceptance.REMEMBERED_IDS", 3)
+    judge = acceptance(*(outcome(f"a{n}", OutcomeState.REFUSED) for n in range(4)))
+    assert isinstance(judge.judge(raw(action("a0")), at(), OFF), Accept)
+    assert isinstance(judge.judge(raw(action("a1")), at(), OFF), Ignore)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.floats(0, 200)), max_size=40))
+def test_no_identity_is_accepted_twice_and_the_budget_holds(
+    arrivals: list[tuple[int, int, float]],
+) -> None:
+    judge, seconds, accepted, newest = acceptance(), 0.0, [], 0
+    for number, epoch, step in arrivals:
+        seconds += step
+        value = raw(action(f"a{number}", epoch=epoch, expires_at=START + 1e5))
+        judgement = judge.judge(value, at(seconds), OFF)
+        if isinstance(judgement, Accept):
+            assert epoch >= newest
+            newest = epoch
+            accepted.append(judgement.action.id)
+            judge.learn(outcome(judgement.action.id, OutcomeState.ACCEPTED, epoch=epoch))
+    assert len(accepted) == len(set(accepted))
+    assert len(accepted) <= 2.0 + seconds / 300 + 1e-6
+
+
+def test_a_local_budget_of_nothing_accepts_nothing() -> None:
+    nothing = BucketLimits(0.0, 0.0)
+    judge = acceptance(outcome("a1", OutcomeState.ACCEPTED), budget=nothing)
+    judgement = judge.judge(raw(action("a2")), at(), OFF)
+    assert isinstance(judgement, Refuse)
+    assert judgement.objection is Objection.LOCAL_BUDGET_SPENT
+
+
+def shifted(zone: str, *ends: OutcomeState, budget: float = 9.0) -> Acceptance:
+    """Return what is known after a shift away from ``zone`` was accepted and ended so."""
+    of = shift("s1", zone)
+    journal = [outcome("s1", state, of=of) for state in (OutcomeState.ACCEPTED, *ends)]
+    return acceptance(*journal, budget=BucketLimits(budget, 1.0))
+
+
+@pytest.mark.parametrize("end", [None, OutcomeState.SUCCEEDED, OutcomeState.FAILED])
+def test_no_second_zone_is_shifted_away_while_the_provider_may_have_shifted_one(
+    end: OutcomeState | None,
+) -> None:
+    """Whatever the decider believes: it may not know what its predecessor still granted."""
+    judge = shifted("az3", *([end] if end else []))
+    second = judge.judge(raw(shift("s2", "az1")), at(5), OFF)
+    assert isinstance(second, Refuse)
+    assert (second.objection, second.detail) == (Objection.ANOTHER_ZONE_IS_AWAY, "az3")
+
+
+@pytest.mark.parametrize("end", [OutcomeState.REFUSED, OutcomeState.EXPIRED])
+def test_a_shift_that_was_surely_not_begun_keeps_no_zone_away(end: OutcomeState) -> None:
+    judgement = shifted("az3", end).judge(raw(shift("s2", "az1")), at(5), OFF)
+    assert isinstance(judgement, Accept)
+
+
+def test_the_same_zone_for_another_service_and_single_hosts_are_still_accepted() -> None:
+    judge = shifted("az3")
+    same = shift("s2", "az3")
+    assert isinstance(judge.judge(raw(same), at(5), OFF), Accept)
+    assert isinstance(judge.judge(raw(action("a2")), at(5), OFF), Accept)
+
+
+def test_a_shift_ends_by_itself_but_not_by_a_jump_of_the_clock() -> None:
+    judge = shifted("az3")
+    late = raw(shift("s2", "az1", expires_at=START + 1e6))
+    assert isinstance(judge.judge(late, at(3_599.0), OFF), Refuse)
+    assert isinstance(shifted("az3").judge(late, at(5.0, wall_jump=7_200.0), OFF), Refuse)
+    judge = shifted("az3")
+    judge.judge(late, at(0.0), OFF)
+    assert isinstance(judge.judge(late, at(3_601.0), OFF), Accept)
+
+
+def test_a_shift_of_another_owner_that_stands_before_it_in_the_journal_stops_an_accepted_one() -> (
+    None
+):
+    judge, mine = acceptance(budget=BucketLimits(9.0, 1.0)), shift("s2", "az1")
+    assert isinstance(judge.judge(raw(mine), at(), OFF), Accept)
+    judge.learn(outcome("s1", OutcomeState.ACCEPTED, of=shift("s1", "az3")))
+    judge.learn(outcome("s2", OutcomeState.ACCEPTED, of=mine))
+    again = judge.judge_again(mine, at(1), OFF)
+    assert again is not None
+    assert again.objection is Objection.ANOTHER_ZONE_IS_AWAY

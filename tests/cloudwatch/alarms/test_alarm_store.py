@@ -1,0 +1,150 @@
+"""The book follows from the records alone, whatever the order between keys."""
+
+import itertools
+from dataclasses import replace
+
+from detector.cloudwatch.alarms.alarm_history import Told, configuration_item
+from detector.cloudwatch.alarms.alarm_model import AlarmKind, kind_of
+from detector.cloudwatch.alarms.alarm_records import (
+    AlarmRecord,
+    MuteRecord,
+    Record,
+    StateRecord,
+    ThroughRecord,
+    decode_record,
+    encode_record,
+)
+from detector.cloudwatch.alarms.alarm_state import PARTIAL_DATA
+from detector.cloudwatch.alarms.alarm_store import MetricAlarmBook
+from detector.cloudwatch.alarms.verdicts import StateValue
+from tests.cloudwatch.alarms.builders import standing
+from tests.support.alarm_world import metric_alarm
+
+ITEM = configuration_item("a", AlarmKind.METRIC, "created", {}, 0)
+
+
+def alarm_record(name: str = "a", incarnation: str = "1") -> AlarmRecord:
+    return AlarmRecord(AlarmKind.METRIC, metric_alarm(name), {"t": "v"}, incarnation, 0, 0)
+
+
+def composite_record(name: str, rule: str) -> AlarmRecord:
+    members = {"AlarmName": name, "AlarmRule": rule}
+    return AlarmRecord(AlarmKind.COMPOSITE, members, {}, "1", 0, 0)
+
+
+def mute_record(*targets: str) -> MuteRecord:
+    schedule = {"Expression": "cron(* * * * *)", "Duration": "PT1M"}
+    members = {
+        "Name": "m",
+        "Rule": {"Schedule": schedule},
+        "MuteTargets": {"AlarmNames": list(targets)},
+    }
+    return MuteRecord(members, 0)
+
+
+def book(**records: Record | None) -> MetricAlarmBook:
+    made = MetricAlarmBook()
+    for key, record in records.items():
+        hear(made, key.replace("_", "/", 1), record)
+    return made
+
+
+def hear(made: MetricAlarmBook, key: str, record: Record | None) -> None:
+    made.hear(key, None if record is None else encode_record(record))
+
+
+def test_records_come_back_as_they_were() -> None:
+    state = StateRecord("1", replace(standing(), evaluation_state=PARTIAL_DATA), (ITEM,))
+    assert decode_record(encode_record(state), StateRecord) == state
+    assert decode_record(encode_record(alarm_record()), AlarmRecord) == alarm_record()
+    assert decode_record(encode_record(mute_record("a")), MuteRecord) == mute_record("a")
+    assert decode_record(encode_record(ThroughRecord(7)), ThroughRecord) == ThroughRecord(7)
+
+
+def test_an_alarm_stands_as_its_state_says_whatever_came_first() -> None:
+    records: dict[str, Record] = {
+        "alarm_a": alarm_record(),
+        "state_a": StateRecord("1", standing(StateValue.ALARM), (ITEM,)),
+    }
+    for order in itertools.permutations(records):
+        made = book(**{key: records[key] for key in order})
+        assert made.state_of("a") is StateValue.ALARM
+        assert made.entries["a"].told == (ITEM,)
+        assert made.unreadable == 0
+
+
+def test_a_state_of_another_incarnation_does_not_count() -> None:
+    made = book(
+        state_a=StateRecord("0", standing(StateValue.ALARM)), alarm_a=alarm_record(incarnation="1")
+    )
+    assert made.state_of("a") is StateValue.INSUFFICIENT_DATA
+    hear(made, "state/a", StateRecord("0", standing(StateValue.ALARM)))
+    assert made.state_of("a") is StateValue.INSUFFICIENT_DATA
+
+
+def test_tombstones_and_deletions_leave_nothing() -> None:
+    made = book(alarm_a=alarm_record(), alarm_c=composite_record("c", "ALARM(a)"))
+    hear(made, "state/a", StateRecord("1", replace(standing(), muted=StateValue.OK)))
+    assert made.waiting == {"a"}
+    hear(made, "alarm/a", replace(alarm_record(), deleted=True, outbox=(ITEM,)))
+    assert (set(made.entries), set(made.deleted), made.waiting) == ({"c"}, {"a"}, set())
+    for key in ("state/a", "alarm/a", "alarm/c", "state/never", "through"):
+        hear(made, key, None)
+    assert (made.entries, made.deleted, made.graph.parents("a")) == ({}, {}, [])
+    assert made.state_of("a") is None
+
+
+def test_who_waits_for_time_to_pass_is_known() -> None:
+    made = book(alarm_a=alarm_record())
+    for muted, waiting in ((StateValue.OK, {"a"}), (None, set())):
+        hear(made, "state/a", StateRecord("1", replace(standing(), muted=muted)))
+        assert waiting == made.waiting
+
+
+def test_kinds_are_listed_by_name() -> None:
+    made = book(
+        alarm_b=alarm_record("b"), alarm_a=alarm_record(), alarm_c=composite_record("c", "TRUE")
+    )
+    assert [entry.name for entry in made.of_kind(AlarmKind.METRIC)] == ["a", "b"]
+    [composite] = made.of_kind(AlarmKind.COMPOSITE)
+    assert kind_of(composite.alarm) is AlarmKind.COMPOSITE
+    assert made.graph.order(["c"]) == ["c"]
+
+
+def test_a_mute_rule_mutes_its_targets_until_it_is_gone_or_another() -> None:
+    made = book(alarm_a=alarm_record(), alarm_b=alarm_record("b"), mute_m=mute_record("a"))
+    assert made.told(made.entries["a"], 0) == Told("m")
+    assert made.told(made.entries["b"], 0) == Told()
+    hear(made, "mute/m", mute_record("b", "a"))
+    assert made.told(made.entries["b"], 0) == Told("m")
+    hear(made, "mute/m", None)
+    assert made.told(made.entries["a"], 0) == Told()
+    assert made.mutes == {}
+
+
+def test_an_alarm_may_be_muted_by_several_rules() -> None:
+    made = book(alarm_a=alarm_record(), mute_m=mute_record("a"), mute_n=mute_record("a"))
+    assert made.told(made.entries["a"], 0) == Told("m")
+    hear(made, "mute/m", None)
+    assert made.told(made.entries["a"], 0) == Told("n")
+
+
+def test_the_newest_instant_that_is_done_is_known() -> None:
+    made = book(through=ThroughRecord(7))
+    assert made.through_ms == 7
+    hear(made, "through", None)
+    assert made.through_ms is None
+
+
+def test_what_cannot_be_read_is_counted_and_leaves_the_rest() -> None:
+    made = book(alarm_a=alarm_record())
+    for key, raw in (
+        ("alarm/x", b"{"),
+        ("alarm/y", encode_record(composite_record("y", "ALARM("))),
+        ("state/a", b"[]"),
+        ("mute/m", encode_record(MuteRecord({}, 0))),
+        ("through", encode_record(ThroughRecord(7, schema=2))),
+        ("other", b""),
+    ):
+        made.hear(key, raw)
+    assert (made.unreadable, set(made.entries)) == (6, {"a"})

@@ -1,0 +1,47 @@
+"""What is said of a change that was not made."""
+
+import pytest
+
+from detector.rules.change_log import RuleObjection
+from detector.rules.errors import (
+    RuleBounds,
+    RuleTrouble,
+    managed_rule,
+    passed_over,
+    too_many_changes,
+    unknown_rule,
+)
+from detector.rules.fold import Fate
+
+BOUNDS = RuleBounds(most_rules=5)
+
+
+@pytest.mark.parametrize(
+    ("objection", "trouble", "words"),
+    [
+        (RuleObjection.TOO_MANY_RULES, RuleTrouble.TOO_MANY_RULES, "there are 5 rules already"),
+        (RuleObjection.CONFLICT, RuleTrouble.CONFLICT, "rule 'r' was changed by others"),
+        (
+            RuleObjection.TOO_MANY_CHANGES,
+            RuleTrouble.PASSED_OVER,
+            "readers pass the change of rule 'r' over: too_many_changes",
+        ),
+    ],
+)
+def test_what_readers_pass_over_is_told_in_words(
+    objection: RuleObjection, trouble: RuleTrouble, words: str
+) -> None:
+    error = passed_over(Fate("r", "put", 1, objection=objection), BOUNDS)
+    assert trouble is error.trouble
+    assert str(error).startswith(words)
+
+
+def test_what_cannot_be_done_says_what_was_found_and_what_to_do() -> None:
+    assert "no rule 'r': see `detector rules list`" == str(unknown_rule("r"))
+    assert "rule 'r' is managed by template 't': its definition cannot be changed" == str(
+        managed_rule("r", "t")
+    )
+    assert (
+        "the last 168 h hold 10000 changes of rules, expected less: change them less often, "
+        "or lower rules.history_hours"
+    ) == str(too_many_changes(BOUNDS))

@@ -1,0 +1,90 @@
+"""Which version of a rule a window shows when rules change.
+
+Drawings: a digit is a pane with contributors under that version, a dot a pane without; ``|`` is
+where the rule changes. Windows have three panes.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from detector.rules.rules import ContributorRule, RuleBook
+from detector.tables.contributor_window import RuleTable
+from detector.tables.pane_encoding import rule_pane
+from detector.tables.reports import WindowMeta
+from detector.tables.window_versions import ShownRules
+from detector.tables.windows import Window, WindowTimes
+from tests.builders import rule
+
+PANES = 3
+TIMES = WindowTimes(pane_ms=1_000, window_panes=PANES)
+
+
+def version(number: str) -> ContributorRule:
+    return replace(rule("r", keys=[(f"key{number}",)]), version=number)
+
+
+def books(line: str) -> dict[int, RuleBook]:
+    """Return the book of each pane: a digit is the version in force, ``-`` is none."""
+    made = {name: RuleBook((version(name),)) for name in set(line) - {"-"}}
+    return {at * 1_000: made.get(name, RuleBook()) for at, name in enumerate(line)}
+
+
+def tables(line: str) -> list[RuleTable]:
+    """Return tables as they are when the last pane of ``line`` has closed."""
+    found = {name: RuleTable("r", name, PANES, 10) for name in sorted(set(line) - {"."})}
+    for at, name in enumerate(line):
+        if name != ".":
+            pane = rule_pane("r", name, {("k",): 1.0}, samples=1, minimum=1, maximum=1)
+            found[name].stage(at * 1_000, ("logs", 0, 0), pane)
+        for table in found.values():
+            table.close(at * 1_000)
+    return list(found.values())
+
+
+def shown(in_force: str, heard: str) -> str:
+    """Say which version the window at the end shows, how many events, ``p`` for partial."""
+    book_by_pane = books(in_force)
+    chooser = ShownRules(lambda pane: book_by_pane.get(pane, book_by_pane[0]), TIMES, 10)
+    last = (len(heard) - 1) * 1_000
+    meta = WindowMeta(Window.ending_with(last, TIMES), True, False, (), 0)
+    found = chooser.choose(tables(heard), meta)
+    if not found:
+        return ""
+    ((table, its_meta, labels),) = found
+    assert labels == ((f"$.key{table.version}",) if table.version in in_force else ())
+    window = table.window(its_meta, labels)
+    return f"{window.version}:{window.samples:.0f}{'p' if window.meta.partial else ''}"
+
+
+@pytest.mark.parametrize(
+    ("in_force", "heard", "expected"),
+    [
+        ("1111", "1111", "1:3"),  # Nothing changes.
+        ("1111", "1...", "1:0"),  # Empty, and shown once more.
+        ("1122", "1122", "2:2p"),  # The newer version, not yet for a whole window.
+        ("1222", "1222", "2:3"),  # The older one has left the window.
+        ("1112", "111.", "2:0p"),  # The older one ended, the newer one has heard nothing.
+        ("-112", "-112".replace("-", "."), "2:1p"),
+        ("--11", "..11", "1:2p"),  # A new rule.
+        ("-111", ".111", "1:3"),
+        ("111-", "111.", ""),  # Deleted: shown no more, at once
+        ("1---", "1...", ""),  # and not once more when it has become empty.
+        ("1-11", "1.11", "1:2p"),  # Disabled and enabled again.
+        ("1111", "1122", "2:2p"),  # A worker with other files counts another version,
+        ("----", "3333", "3:3"),  # or a rule that this worker does not know;
+        ("11--", "1133", "3:2p"),  # then what is heard is shown.
+        ("1111", "2211", "1:2p"),
+    ],
+)
+def test_a_window_shows_the_version_that_is_in_force_at_its_end(
+    in_force: str, heard: str, expected: str
+) -> None:
+    assert expected == shown(in_force, heard)
+
+
+def test_books_are_looked_up_by_name_once_and_not_remembered_for_ever() -> None:
+    fresh = ShownRules(lambda _: RuleBook((version("1"),)), TIMES, 10)
+    meta = WindowMeta(Window.ending_with(9_000, TIMES), True, False, (), 0)
+    for _ in range(3):
+        assert 1 == len(fresh.choose(tables("111"), meta))

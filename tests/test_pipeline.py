@@ -1,0 +1,99 @@
+"""The whole way in one process: events in, the right ruling out, and the healthy left alone."""
+
+import random
+from typing import Any
+
+from detector.core.topics import Topics
+from detector.core.vocabulary import ActionKind, AlarmState, Mode, Refusal, Verdict
+from detector.decisions.budgets import SteadyTime
+from detector.decisions.config import DecideConfig
+from detector.decisions.kill_switch import ControlView
+from detector.detection.evaluate import EvaluateConfig
+from detector.ingest.tallying import TallySettings
+from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.pipeline import Detection
+from detector.rules.rules import Filter, Operator, RuleBook
+from detector.tables.tally import TallyLimits
+from tests.builders import SHORT, START, TOPIC, Message, event, rule
+
+SECONDS = 14
+OFF = ControlView(known=True, engaged=False, reason="topics created", read_at=START / 1000)
+FAULTY = Filter(("Faults",), Operator.GREATER_THAN, 0.0)
+
+
+def detection(mode: Mode = Mode.ENFORCE) -> Detection:
+    settings = TallySettings(
+        rules=RuleBook((rule(filters=[FAULTY], value_of=["Faults"]),)),
+        mapping=FieldMapping(),
+        limits=DecodeLimits(),
+        times=SHORT,
+        tally_limits=TallyLimits(),
+        topics=Topics(),
+    )
+    decide = DecideConfig(mode=mode, healthy_floor=0.5)
+    return Detection(settings, EvaluateConfig(), decide, topic=TOPIC, partitions=2)
+
+
+def logged(second: int, gray: str) -> list[Message]:
+    """Return a second of 12 hosts in 3 zones, 20 requests each, one of them half broken."""
+    chance = random.Random(second)
+    found = []
+    for number in range(12):
+        host = f"h{number}"
+        chance_of_fault = 0.5 if host == gray else 0.002
+        faults = sum(chance.random() < chance_of_fault for _ in range(20))
+        members: dict[str, Any] = {
+            "AZ-ID": f"az{number % 3}",
+            "InstanceId": host,
+            "Caller": f"c{chance.randrange(5)}",
+        }
+        found.append(event(second * 1_000 + 500, Requests=20, Faults=faults, **members))
+    return found
+
+
+def run(way: Detection, gray: str, control: ControlView = OFF) -> list[Any]:
+    rulings: list[Any] = []
+    for second in range(SECONDS):
+        now = START / 1000 + second + 1
+        lines = logged(second, gray)
+        way.feed(0, lines[::2], now)
+        way.feed(1, lines[1::2], now)
+        rulings += way.tick(SteadyTime(now, float(second)), control)
+    return rulings
+
+
+def test_one_gray_host_is_found_confirmed_and_replaced_once() -> None:
+    way = detection()
+    (ruling,) = run(way, "h5")
+    assert Verdict.GRANTED is ruling.decision.verdict
+    assert (ActionKind.REPLACE_HOST, "h5", "az2") == (
+        ruling.action.kind, ruling.action.target.host, ruling.action.target.zone,
+    )  # fmt: skip
+    alarms = {change.subject for change in way.changes if change.state is AlarmState.ALARM}
+    assert {"fleet:checkout", "rule:faults-by-host"} == alarms
+
+
+def test_a_healthy_fleet_has_reports_and_no_rulings() -> None:
+    way = detection()
+    assert [] == run(way, "nobody")
+    fleet = [report for report in way.reports if report.subject == "fleet:checkout"]
+    assert {3 * 12 * 20.0} == {report.totals["requests"] for report in fleet[2:-2]}
+
+
+def test_in_observe_mode_the_same_is_decided_and_nothing_is_asked_for() -> None:
+    (ruling,) = run(detection(Mode.OBSERVE), "h5")
+    assert Verdict.OBSERVED is ruling.decision.verdict
+    assert ruling.action is None
+
+
+def test_while_the_kill_switch_is_unknown_the_same_is_refused() -> None:
+    (ruling,) = run(detection(), "h5", ControlView.unknown("not read"))
+    assert (Verdict.REFUSED, Refusal.KILL_SWITCH) == (
+        ruling.decision.verdict, ruling.decision.refusal,
+    )  # fmt: skip
+
+
+def test_unreadable_records_come_back_and_change_nothing_else() -> None:
+    way = detection()
+    result = way.feed(0, [Message(b"no json", START)], START / 1000)
+    assert ["bad_json"] == [refused.reason.value for _, refused in result.dead]
