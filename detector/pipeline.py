@@ -8,7 +8,7 @@ use it as it stands.
 from collections.abc import Sequence
 from typing import Any
 
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.decisions.config import DecideConfig
 from detector.decisions.decide import Decider, Ruling
 from detector.decisions.kill_switch import ControlView

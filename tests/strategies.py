@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from detector.rules.rules import FieldPath, Filter, Operator, Percentiles, Ratio, RuleBook
+from detector.logs.field_paths import FieldPath
+from detector.rules.rules import Filter, Operator, Percentiles, Ratio, RuleBook
 from tests.builders import START, Message, rule
 
 DEEP = "[" * 40 + "]" * 40

@@ -3,9 +3,9 @@
 import random
 from typing import Any
 
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import ActionKind, AlarmState, Mode, Refusal, Verdict
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.config import DecideConfig
 from detector.decisions.kill_switch import ControlView
 from detector.detection.evaluate import EvaluateConfig

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from deploy.quality_suite.failslow_data import Cluster
 from deploy.quality_suite.failslow_score import NEVER, Score, score, shortfalls
 from detector.detection import constants
-from detector.detection.fleet_noise import FleetNoise
-from detector.detection.latency_tuning import SHIPPED, LatencyTuning
+from detector.detection.fleet_noise import SHIPPED, FleetNoise, LatencyTuning
 from detector.detection.peer_ratios import log_ratios
 from detector.detection.slow_evidence import SlowEvidence
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.quality_suite.failslow_data import Cluster, Message
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import AlarmState
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.config import DecideConfig
 from detector.decisions.kill_switch import ControlView
 from detector.detection.config import EvaluateConfig

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import AlarmState, Culprit, Mode
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.config import DecideConfig
 from detector.decisions.decide import Decider
 from detector.decisions.kill_switch import ControlView

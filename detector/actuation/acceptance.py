@@ -21,9 +21,10 @@ from typing import TypeVar
 
 import msgspec
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import ActionKind, Mode, OutcomeState
 from detector.decisions.actions import ACTION_SCHEMA, OUTCOME_SCHEMA, Action, Outcome
-from detector.decisions.budgets import BucketLimits, SteadyClock, SteadyTime, TokenBucket
+from detector.decisions.budgets import BucketLimits, SteadyClock, TokenBucket
 from detector.decisions.checks import target_fault
 from detector.decisions.kill_switch import ControlView
 from detector.decisions.zones import Shift, ShiftsInForce

@@ -31,8 +31,9 @@ from aiohttp.resolver import ThreadedResolver
 
 from detector.core.cloud_events import rfc3339
 from detector.core.errors import ExecutorError
+from detector.core.steady_time import SteadyTime
 from detector.decisions.actions import ACTION_SCHEMA, Action
-from detector.decisions.budgets import BucketLimits, SteadyTime, TokenBucket
+from detector.decisions.budgets import BucketLimits, TokenBucket
 
 SECRET_VARIABLE = "DETECTOR_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 MIN_SECRET_BYTES = 16

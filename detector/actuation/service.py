@@ -16,12 +16,12 @@ from detector.actuation.acceptance import (
     interrupted,
     outcome_of,
 )
+from detector.actuation.ports import Executor, OutcomeJournal
 from detector.core.errors import DetectorError, ExecutorError
 from detector.core.notices import KillSwitchRead, NoticeListener, OutcomeRecorded
-from detector.core.ports import Executor, OutcomeJournal
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import Action, Outcome
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.kill_switch import ControlView
 
 CRASH_POINTS = ("before_accepted", "after_accepted", "after_execute", "after_outcome")

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from detector.backtest.recording import RecordedMessage, Recording
 from detector.backtest.results import Result, Scorer
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.decisions.config import DecideConfig
 from detector.decisions.kill_switch import ControlView
 from detector.detection.evaluate import EvaluateConfig

@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
-from detector.actuation.actuator_app import ActuatorConfig, run_actuator
 from detector.actuation.executors import (
     DryRunExecutor,
     WebhookConfig,
@@ -22,6 +21,7 @@ from detector.actuation.executors import (
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.decisions.budgets import BucketLimits
+from detector.kafka.actuator_app import ActuatorConfig, run_actuator
 from detector.kafka.control_log import ControlLog
 from detector.settings import Settings
 from detector.telemetry.clock import Clock

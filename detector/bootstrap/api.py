@@ -22,22 +22,21 @@ from detector.bootstrap.api_parts import ApiParts, operations, rule_admin, store
 from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import EXIT_UNREACHABLE, Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules
-from detector.cloudwatch.alarms.metric_alarm_counts import counts_of
-from detector.cloudwatch.alarms.service import MetricAlarms
+from detector.bootstrap.metric_alarm_metrics import MetricAlarmMetrics
+from detector.cloudwatch.alarms.service import MetricAlarms, counts_of
 from detector.cloudwatch.api import Access, Api, ApiMetrics, ApiServer, KeyRing
 from detector.cloudwatch.history import ReportFollower, ReportMetrics, ReportStore
 from detector.cloudwatch.history.follower import FollowerSettings
 from detector.cloudwatch.metrics.closed_windows import ClosedWindow
 from detector.core.notices import HistoryTroubled, Notice, TallyingHeld
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import HistoryTrouble
-from detector.decisions.budgets import SteadyTime
 from detector.kafka.control_log import ControlLog
 from detector.kafka.publisher import KafkaPublisher
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
 from detector.telemetry.health_server import HealthServer
 from detector.telemetry.logs import configure_logging
-from detector.telemetry.metrics import MetricAlarmMetrics
 
 log = structlog.get_logger("detector.api")
 

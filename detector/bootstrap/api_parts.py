@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from detector.bootstrap.common import new_change_id
 from detector.cloudwatch.alarms.service import MetricAlarms
 from detector.cloudwatch.history import ReportStore, StoreConfig
 from detector.cloudwatch.history.batch import HOUR_MS
@@ -124,6 +125,7 @@ def rule_admin(settings: Settings, publisher: RecordPublisher, rules: FollowedRu
             history_ms=round(section.history_hours * 3_600_000),
         ),
         fields=settings.fields.mapping(),
+        new_id=new_change_id,
     )
 
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import platform
+import secrets
 from importlib.metadata import version
 from typing import Any
 
 from detector.core.notices import Notice
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
 from detector.telemetry.logs import LogListener
@@ -19,6 +20,11 @@ EXIT_UNREACHABLE = 4
 def steady(clock: Clock) -> SteadyTime:
     """Read both clocks."""
     return SteadyTime(wall=clock.now(), monotonic=clock.monotonic())
+
+
+def new_change_id() -> str:
+    """Draw the name of a change of a rule: 128 bits, so that no two writers draw the same."""
+    return secrets.token_hex(16)
 
 
 class Telemetry:

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 from detector.core.notices import NoticeListener
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.ingest.tallying import TallySettings
 from detector.rules.fold import TimelineTerms
 from detector.rules.live_rules import FollowedRules
 from detector.rules.parser import LENIENT, parse_rule
-from detector.rules.rule_definitions import read_definition
-from detector.rules.rule_files import load_rules
+from detector.rules.rule_files import load_rules, read_definition
 from detector.rules.rules import ContributorRule, RuleBook
 from detector.rules.timeline import RuleTimeline
 from detector.settings import Settings

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from detector.bootstrap.brokers import Brokers
-from detector.bootstrap.common import steady
+from detector.bootstrap.common import new_change_id, steady
 from detector.bootstrap.live_rules import followed_rules
 from detector.core.errors import DetectorError
 from detector.core.notices import Notice, NoticeListener
@@ -60,6 +60,7 @@ async def open_rule_admin(
                 history_ms=round(settings.rules.history_hours * 3_600_000),
             ),
             fields=settings.fields.mapping(),
+            new_id=new_change_id,
             lenient=lenient,
         )
     finally:

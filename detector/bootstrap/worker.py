@@ -16,7 +16,7 @@ from detector.bootstrap.brokers import Brokers
 from detector.bootstrap.common import Telemetry, steady
 from detector.bootstrap.live_rules import followed_rules, tally_settings
 from detector.core.notices import BudgetLevel, KillSwitchRead, WatermarkMoved
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.decisions.decide import Decider
 from detector.decisions.service import DecisionService
 from detector.detection.service import EvaluationService, EvaluationSettings
@@ -26,7 +26,7 @@ from detector.kafka.changelog_tables import EpochStore, TableStore, raw_table
 from detector.kafka.control_log import ControlLog
 from detector.kafka.faust_app import Agents
 from detector.kafka.faust_settings import FaustSettings, create_app
-from detector.kafka.publisher import KafkaPublisher
+from detector.kafka.publisher import KafkaPublisher, partition_of
 from detector.rules.rule_files import load_rules
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
@@ -70,6 +70,7 @@ class Worker:
             self._telemetry,
             self._partitions,
             self._live,
+            partition_of=partition_of,
         )
         self._agents = self._make_agents()
         self._transport = self._install_transport()

@@ -9,7 +9,7 @@ from detector.cli.group import ExitCode
 from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table
 from detector.core.errors import DetectorError
-from detector.logs.explain_decode import DecodeExplainer
+from detector.ingest.explain import DecodeExplainer
 from detector.rules.rule_files import load_rules
 from detector.settings import Settings
 from detector.telemetry.clock import Clock

@@ -10,7 +10,7 @@ from detector.cli.printing import print_json
 from detector.core.cloud_events import rfc3339
 from detector.core.errors import DetectorError
 from detector.core.safe_text import escape_controls
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.decisions.kill_switch import ControlView
 from detector.kafka.control_log import ControlLog, write_kill_switch
 from detector.kafka.topic_admin import TopicAdmin

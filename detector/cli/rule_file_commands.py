@@ -13,13 +13,7 @@ from detector.cli.options import Output, note
 from detector.cli.printing import print_json, print_table, warning_line
 from detector.core.errors import DetectorError, Fault, RuleError
 from detector.core.safe_text import escape_controls
-from detector.rules.examples import (
-    Examples,
-    Outcome,
-    read_examples,
-    try_example,
-    try_fault,
-)
+from detector.rules.contribution import Contribution
 from detector.rules.explain import Explained, RuleExplainer
 from detector.rules.rule_files import (
     EXAMPLES_ENDING,
@@ -31,7 +25,13 @@ from detector.rules.rule_files import (
 from detector.rules.rules import ContributorRule, LogFormat
 from detector.rules.wording import rule_words
 from detector.settings import Settings
-from detector.tables.contributor_table import Contribution
+from detector.tables.rule_examples import (
+    Examples,
+    Outcome,
+    read_examples,
+    try_example,
+    try_fault,
+)
 from detector.telemetry.clock import Clock
 
 _LINE = b'192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET /cart HTTP/1.1" 503 162'

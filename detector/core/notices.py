@@ -19,10 +19,10 @@ from detector.core.vocabulary import (
     OutcomeState,
     Refusal,
     ReportFate,
+    RuleObjection,
     TimeSource,
     Verdict,
 )
-from detector.rules.change_log import RuleObjection
 
 
 @dataclass(frozen=True, slots=True)

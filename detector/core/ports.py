@@ -1,10 +1,7 @@
 """What the use cases need of the outside world, as protocols."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
-
-from detector.decisions.actions import Action, Outcome
-from detector.rules.rules import RuleBook
 
 
 class RecordPublisher(Protocol):
@@ -23,43 +20,6 @@ class RecordPublisher(Protocol):
         partition: int | None = None,
     ) -> None:
         """Publish durably."""
-        ...
-
-
-class RuleSource(Protocol):
-    """The contributor rules in force, by pane."""
-
-    def book_at(self, pane_ms: int) -> RuleBook:
-        """Return the rules of the pane that starts at ``pane_ms``."""
-        ...
-
-    async def settled(self) -> None:
-        """Return when no change can come any more for panes that may be opened now."""
-        ...
-
-
-class Executor(Protocol):
-    """Carries out one action at a provider.
-
-    Raises ``ExecutorError`` when the provider did not do it.
-    """
-
-    name: str
-
-    async def execute(self, action: Action) -> str:
-        """Do it once; return the provider's reference."""
-        ...
-
-
-class OutcomeJournal(Protocol):
-    """The durable list of what came of every action."""
-
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
-        """Write ``outcome`` and return when it is durable.
-
-        Before an acceptance returns, or raises because it is not the first of its action, ``heard``
-        is told every outcome up to it that was not told before, whoever wrote it.
-        """
         ...
 
 

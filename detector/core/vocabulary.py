@@ -223,3 +223,15 @@ class HistoryTrouble(StrEnum):
     FILE_SET_ASIDE = "file_set_aside"
     FILE_FAILED = "file_failed"
     TOPIC_UNREAD = "topic_unread"
+
+
+class RuleObjection(StrEnum):
+    """Why readers pass a change over. Closed; all readers of the same log give the same answer."""
+
+    UNREADABLE = "unreadable"
+    INVALID_RULE = "invalid_rule"
+    INVALID_TAGS = "invalid_tags"
+    CONFLICT = "conflict"
+    TOO_FAR_AHEAD = "too_far_ahead"
+    TOO_MANY_RULES = "too_many_rules"
+    TOO_MANY_CHANGES = "too_many_changes"

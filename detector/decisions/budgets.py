@@ -17,26 +17,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from detector.core.steady_time import SteadyTime
+
 # Fractions of hosts are compared as whole hosts; this keeps 0.29 * 100 from being 28.
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class SteadyTime:
-    """One moment on two clocks: ``wall`` is epoch seconds, ``monotonic`` counts from any start.
-
-    Both in seconds and finite; ``ValueError`` otherwise.
-    """
-
-    wall: float
-    monotonic: float
-
-    def __post_init__(self) -> None:
-        """Refuse readings that no clock gives and no comparison survives."""
-        if not (math.isfinite(self.wall) and math.isfinite(self.monotonic)):
-            raise ValueError(
-                f"clock readings must be finite, found {self.wall!r} and {self.monotonic!r}"
-            )
 
 
 class SteadyClock:

@@ -43,7 +43,7 @@ class DecideConfig:
         """Refuse every value outside its bounds, all of them at once."""
         faults = [
             f"{name} must be {low:g} to {high:g}, found {getattr(self, name)!r}"
-            for name, (low, high) in _BOUNDS.items()
+            for name, (low, high) in BOUNDS.items()
             if not low <= getattr(self, name) <= high
         ]
         if faults:
@@ -55,17 +55,17 @@ class DecideConfig:
         return max(86_400.0, self.capacity.window_seconds, self.repeat_after_seconds)
 
 
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "healthy_floor": (0.0, 1.0),
-    "shift_floor": (0.0, 1.0),
-    "too_many_sick_fraction": (0.0, 1.0),
+BOUNDS: dict[str, tuple[float, float]] = {
+    "healthy_floor": (0, 1),
+    "shift_floor": (0, 1),
+    "too_many_sick_fraction": (0, 1),
     "too_many_sick_hosts": (1, 100_000),
-    "shift_seconds": (60.0, 259_200.0),
-    "action_expires_seconds": (1.0, 86_400.0),
-    "cool_down_seconds": (0.0, 86_400.0),
-    "evidence_max_age_seconds": (1.0, 3_600.0),
-    "repeat_after_seconds": (0.0, 604_800.0),
-    "reconsider_seconds": (0.1, 3_600.0),
+    "shift_seconds": (60, 259_200),
+    "action_expires_seconds": (1, 86_400),
+    "cool_down_seconds": (0, 86_400),
+    "evidence_max_age_seconds": (1, 3_600),
+    "repeat_after_seconds": (0, 604_800),
+    "reconsider_seconds": (0.1, 3_600),
     "min_zones": (2, 100),
     "max_rulings": (1, 64),
     "max_standing": (1, 128),

@@ -21,14 +21,9 @@ from typing import Any
 
 import msgspec
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import ActionKind, Mode, Refusal, Verdict
-from detector.decisions.budgets import (
-    CoolDown,
-    SteadyClock,
-    SteadyTime,
-    TokenBucket,
-    restored_buckets,
-)
+from detector.decisions.budgets import CoolDown, SteadyClock, TokenBucket, restored_buckets
 from detector.decisions.candidates import Candidate, Candidates, Census
 from detector.decisions.checks import Situation, chain, first_refusal
 from detector.decisions.config import DecideConfig

@@ -19,10 +19,10 @@ from detector.core.cloud_events import cloud_event_headers
 from detector.core.errors import DetectorError
 from detector.core.notices import ActionDecided, BudgetLevel, KillSwitchRead, NoticeListener
 from detector.core.ports import RecordPublisher, StateStore
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import Mode
 from detector.decisions.actions import ACTION_SCHEMA, DECISION_SCHEMA, Action, Decision
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.decide import Decider, Ruling
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import AlarmChange
@@ -81,11 +81,6 @@ class DecisionService:
         self._offset = -1
         self._saved_changes = -1
         self._clock_saved_at: float | None = None
-
-    @property
-    def applied_offset(self) -> int:
-        """Offset of the last alarm change whose rulings are durable, -1 before the first."""
-        return self._offset
 
     @property
     def epoch(self) -> int:

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,6 @@ from detector.demo.fleet import FleetAtWork
 from detector.demo.kafka_feed import LogFeed
 from detector.demo.kafka_follow import TopicFollower
 from detector.demo.lines import KCAT_CONFIG, kcat_lines
-from detector.demo.options import DemoOptions
 from detector.demo.processes import Child, Children, child_environment
 from detector.demo.show import DONE, LiveScreen, PlainLines, Scene, Show
 from detector.demo.state import DemoState
@@ -40,6 +40,17 @@ from detector.gameday.fleet import Fleet
 from detector.gameday.script import Script
 from detector.kafka.embedded_broker import EmbeddedBroker, EmbeddedBrokerError
 from detector.telemetry.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """``once`` ends by itself; ``seed`` None draws one; ``screen`` is used on a terminal only."""
+
+    once: bool = False
+    json_output: bool = False
+    seed: int | None = None
+    screen: bool = True
+
 
 __all__ = ["DemoOptions", "run_demo"]
 

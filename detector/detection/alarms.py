@@ -2,8 +2,8 @@
 
 import msgspec
 
+from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import ActionKind, AlarmState
-from detector.detection.diagnosis import Diagnosis
 
 ALARM_SCHEMA = "detector.alarm.v1"
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import msgspec
 
+from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import AlarmState, Switch
 from detector.detection.alarm_store import AlarmBook, Followed
 from detector.detection.alarm_transitions import change_of, followed_after
@@ -31,7 +32,6 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.diagnose import joined
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.roster import fleet_detectors, rule_detectors
-from detector.detection.diagnosis import Diagnosis
 from detector.detection.findings import Contributor, Detector, Finding, Remembering
 from detector.detection.rollout import Switched, switched
 from detector.detection.scenes import Hearing, Scene, hearing_of, is_fleet

@@ -12,9 +12,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import ActionKind
 from detector.detection.alarms import Evidence, Target
-from detector.detection.diagnosis import Diagnosis
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import WindowMeta
 

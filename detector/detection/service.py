@@ -27,11 +27,11 @@ from detector.core.notices import (
     TallyReceived,
     WindowEvaluated,
 )
-from detector.core.ports import RecordPublisher, RuleSource, StateStore, Timer
+from detector.core.ports import RecordPublisher, StateStore, Timer
 from detector.core.topics import Topics
 from detector.detection.alarms import AlarmChange
 from detector.detection.evaluate import EvaluateConfig, Evaluator
-from detector.rules.live_rules import FixedRules
+from detector.rules.live_rules import FixedRules, RuleSource
 from detector.rules.rules import RuleBook
 from detector.tables.host_window import Slide
 from detector.tables.merge import Merge

@@ -144,23 +144,6 @@ def benjamini_hochberg(p: ArrayLike, q: float, *, hypotheses: int | None = None)
     return rejected
 
 
-def wilson_lower_bound(faults: ArrayLike, requests: ArrayLike, z: float = 3.29) -> FloatArray:
-    """Bound a fault rate from below (Wilson 1927): the rate that `z` standard errors still allow.
-
-    `z` = 3.29 is a one-sided 99.95 %. 0 where there is no request; more faults than requests count
-    as all.
-    """
-    total = np.asarray(requests, dtype=np.float64)
-    safe = np.where(total > 0.0, total, 1.0)
-    rate = np.minimum(np.asarray(faults, dtype=np.float64) / safe, 1.0)
-    centre = rate + z * z / (2.0 * safe)
-    spread = z * np.sqrt(rate * (1.0 - rate) / safe + z * z / (4.0 * safe * safe))
-    bound: FloatArray = np.where(
-        total > 0.0, np.maximum((centre - spread) / (1.0 + z * z / safe), 0.0), 0.0
-    )
-    return bound
-
-
 def r66(faults: ArrayLike) -> TopShare:
     """Find the two contributors with most faults and their shares of the sum, each in [0, 1].
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from detector.logs.field_paths import FieldPath
 from detector.logs.fields import FieldMapping
 from detector.rules.rules import (
     Aggregate,
     ContributorRule,
-    FieldPath,
     Filter,
     LogFormat,
     Operator,

@@ -23,20 +23,19 @@ from detector.core.notices import (
     RuleFlooded,
     TimesRead,
 )
-from detector.core.partitioning import partition_of
-from detector.core.ports import RecordPublisher, RuleSource
+from detector.core.ports import RecordPublisher
 from detector.core.topics import Topics
 from detector.core.vocabulary import Loss
-from detector.ingest.dead_letters import dead_letter
 from detector.ingest.intake import Intake, IntakeResult
+from detector.logs.events import Unreadable
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.live_rules import FixedRules
+from detector.rules.live_rules import FixedRules, RuleSource
 from detector.rules.rules import RuleBook
 from detector.tables.flooding import FloodWatch
-from detector.tables.idleness import Idleness
 from detector.tables.pane_chunks import split_record
 from detector.tables.pane_records import PaneRecord, encode_pane_record
 from detector.tables.tally import PartitionTally, TallyLimits
+from detector.tables.watermarks import Idleness
 from detector.tables.windows import WindowTimes
 
 Token = TypeVar("Token")
@@ -75,7 +74,8 @@ class _Source(Generic[Token]):
 class TallyService(Generic[Token]):
     """Owns the tallies of the assigned source partitions.
 
-    ``Token`` is whatever the owner acknowledges a batch with.
+    ``Token`` is what the owner acknowledges a batch with. ``partition_of`` gives the partition of
+    a subject, by its name, among so many of the tallies topic.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class TallyService(Generic[Token]):
         listener: NoticeListener,
         sources: Callable[[], dict[str, int]],
         rules: RuleSource | None = None,
+        *,
+        partition_of: Callable[[str, int], int],
     ) -> None:
         self._settings = settings
         self._rules = rules or FixedRules(settings.rules)
@@ -92,6 +94,7 @@ class TallyService(Generic[Token]):
         self._publisher = publisher
         self._listener = listener
         self._sources = sources
+        self._partition_of = partition_of
         self._owned: dict[tuple[str, int], _Source[Token]] = {}
         self._intakes: dict[str, Intake] = {}
 
@@ -201,7 +204,9 @@ class TallyService(Generic[Token]):
         settings = self._settings
         parts = settings.topics.tally_partitions
         for records in source.tally.drain(
-            sources=self._sources(), parts=parts, part_of=lambda name: partition_of(name, parts)
+            sources=self._sources(),
+            parts=parts,
+            part_of=lambda name: self._partition_of(name, parts),
         ):
             await asyncio.gather(
                 *(self._publish_record(record, part) for part, record in enumerate(records))
@@ -265,3 +270,27 @@ class TallyService(Generic[Token]):
         for reason, old, new in zip(Loss, before, after, strict=True):
             if new > old:
                 self._listener(EventsLost(reason, new - old))
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record for the dead-letter topic."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def dead_letter(message: Any, unreadable: Unreadable, *, topic: str, partition: int) -> DeadLetter:
+    """Wrap ``message`` (a consumed Kafka message) as it came."""
+    told = {
+        "__streams.errors.topic": topic,
+        "__streams.errors.partition": str(partition),
+        "__streams.errors.offset": str(message.offset()),
+        "__streams.errors.exception": "detector.Unreadable",
+        "__streams.errors.message": unreadable.message,
+        "detector.reason": unreadable.reason.value,
+    }
+    original = tuple((name, value) for name, value in message.headers() or ())
+    ours = tuple((name, text.encode()) for name, text in told.items())
+    return DeadLetter(message.key(), message.value(), original + ours)

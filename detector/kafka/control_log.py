@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from detector.core.finishing import finish
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.decisions.kill_switch import (
     KILL_SWITCH_KEY,
     ControlView,

@@ -20,8 +20,8 @@ import msgspec
 import structlog
 from faust.types import TP
 
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.kill_switch import ControlView
 from detector.decisions.service import DecisionService
 from detector.detection.alarms import AlarmChange

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 
 from detector.core.errors import PublishError
 
@@ -18,6 +19,11 @@ LINGER_MS = 2
 
 DELIVERY_SECONDS = 120.0
 """How long a record may wait for a broker that went away before the worker gives up and stops."""
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Return the partition that Kafka's Java client gives ``key`` among ``partitions``."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 class KafkaPublisher:

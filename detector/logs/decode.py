@@ -24,13 +24,16 @@ not at all: one bad event refuses all events of its record.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from detector.core.vocabulary import DeadLetterReason, Envelope
+from detector.logs.clf_lines import LineReader
 from detector.logs.event_time import event_time
 from detector.logs.events import Decoded, LogEvent, Unreadable
-from detector.logs.field_index import FieldIndex, Names
 from detector.logs.field_paths import (
+    FieldIndex,
+    FieldPath,
+    Names,
     as_text,
     first_present,
     first_usable,
@@ -40,8 +43,6 @@ from detector.logs.field_paths import (
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
 from detector.logs.unwrap import Document, Opened, Opener, Strength
 from detector.logs.values import Observations, ValueFault, observe, slow_count
-from detector.rules.clf_lines import LineReader
-from detector.rules.rules import FieldPath, LogFormat, RuleBook
 
 FAULT_STATUS = 500
 """The lowest status that is the server's fault (RFC 9110, section 15.6)."""
@@ -60,6 +61,19 @@ _SHOWN_MEMBERS = 8
 _SHOWN_CHARACTERS = 40
 
 
+class WantedFields(Protocol):
+    """What decoding must know of the contributor rules in force."""
+
+    @property
+    def json_paths(self) -> tuple[FieldPath, ...]:
+        """The members that rules read: a plain document with one of them is an event."""
+        ...
+
+    def reads_lines(self, log_group: str) -> bool:
+        """Say whether records of ``log_group`` that are no JSON are lines of fields."""
+        ...
+
+
 class _Counts(NamedTuple):
     requests: float
     faults: float
@@ -76,7 +90,7 @@ class Decoder:
     """
 
     def __init__(
-        self, mapping: FieldMapping, limits: DecodeLimits, rules: RuleBook | None = None
+        self, mapping: FieldMapping, limits: DecodeLimits, rules: WantedFields | None = None
     ) -> None:
         self._mapping = mapping
         self._limits = limits
@@ -97,8 +111,9 @@ class Decoder:
                 "time": mapping.time,
             }
         )
-        self._rule_paths = _paths_of(rules)
-        self._lines = LineReader(limits, mapping.default_service, rules or ())
+        self._rule_paths = rules.json_paths if rules else ()
+        is_covered = rules.reads_lines if rules else _no_topic
+        self._lines = LineReader(limits, mapping.default_service, is_covered)
         self._opener = Opener(limits, self._weigh)
 
     def decode(self, value: bytes | None, *, topic: str, record_ms: int) -> Decoded:
@@ -247,15 +262,8 @@ def _refused(envelope: Envelope, reason: Unreadable) -> Decoded:
     return Decoded(envelope, (), reason)
 
 
-def _paths_of(rules: RuleBook | None) -> tuple[FieldPath, ...]:
-    paths: dict[FieldPath, None] = {}
-    for rule in rules or ():
-        if rule.log_format is LogFormat.CLF:
-            continue
-        paths |= dict.fromkeys(rule.keys)
-        if rule.value_of is not None:
-            paths[rule.value_of] = None
-    return tuple(paths)
+def _no_topic(_topic: str) -> bool:
+    return False
 
 
 def as_status(value: Any) -> float | None:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from detector.rules.rules import FieldPath
+FieldPath = tuple[str | int, ...]
+"""``$.users[1].name`` as ``("users", 1, "name")``; never empty and begins with a name."""
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(0|[1-9][0-9]{0,8})\]")
 _HASH_DIGITS = 16
@@ -53,6 +54,11 @@ def parse_path(text: str) -> FieldPath | None:
         steps.append(step[1] if step[1] is not None else int(step[2]))
         position = step.end()
     return tuple(steps) or None
+
+
+def path_text(path: FieldPath) -> str:
+    """Write a field path the way rules do: ``$.users[1].name``."""
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
 def field_names(names: Iterable[str]) -> tuple[FieldName, ...]:
@@ -147,3 +153,42 @@ def shorten_key(text: str, characters: int) -> str:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
     return f"{text[: characters - _HASH_DIGITS - 1]}~{digest}"
+
+
+Names = Mapping[str, tuple[FieldName, ...]]
+"""The names worth trying, by meaning, best first."""
+
+
+class FieldIndex:
+    """Which of the many mapped names a document can hold at all, found in one pass.
+
+    Law: only speed. For every meaning the names come in their order of precedence, and a name is
+    left out only where neither its literal member nor the first step of its path is there. Built
+    once from the mapped names of every meaning (host, status, latency, ...).
+    """
+
+    def __init__(self, names_by_meaning: Mapping[str, Iterable[str]]) -> None:
+        self._names_by_meaning = {
+            meaning: field_names(names) for meaning, names in names_by_meaning.items()
+        }
+        self._uses_by_member: dict[str, list[tuple[str, tuple[FieldName]]]] = {}
+        for meaning, names in self._names_by_meaning.items():
+            for name in names:
+                for member in {name.literal, str(name.path[0]) if name.path else name.literal}:
+                    self._uses_by_member.setdefault(member, []).append((meaning, (name,)))
+
+    def names_in(self, document: Mapping[str, Any]) -> Names:
+        """Return the names worth trying; a meaning without any is left out."""
+        found: dict[str, tuple[FieldName, ...]] = {}
+        uses_by_member = self._uses_by_member
+        for member in document:
+            if member in uses_by_member:
+                for meaning, name in uses_by_member[member]:
+                    if meaning in found:
+                        found[meaning] = self._in_order(meaning, found[meaning] + name)
+                    else:
+                        found[meaning] = name
+        return found
+
+    def _in_order(self, meaning: str, names: tuple[FieldName, ...]) -> tuple[FieldName, ...]:
+        return tuple(name for name in self._names_by_meaning[meaning] if name in names)

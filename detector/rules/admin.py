@@ -6,20 +6,18 @@ rule came in between, the change is made again on top of it.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from detector.core.ports import RecordPublisher
-from detector.core.vocabulary import RuleChangeKind, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
 from detector.logs.fields import FieldMapping
 from detector.rules.change_log import (
     RULE_SCHEMA,
     ManagedBy,
     RuleChange,
-    RuleObjection,
     encode_rule_change,
     rule_key,
     tag_fault,
@@ -64,7 +62,10 @@ Make = Callable[[RuleEntry | None], Wanted]
 
 
 class RuleAdmin:
-    """Puts, switches, tags and deletes rules in the log on ``topic``; ``now`` in epoch seconds."""
+    """Puts, switches, tags and deletes rules in the log on ``topic``; ``now`` in epoch seconds.
+
+    ``new_id`` names each change and never gives the same text twice.
+    """
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class RuleAdmin:
         now: Callable[[], float],
         bounds: RuleBounds,
         fields: FieldMapping,
+        new_id: Callable[[], str],
         lenient: bool = False,
     ) -> None:
         self._topic = topic
@@ -83,6 +85,7 @@ class RuleAdmin:
         self._now = now
         self._bounds = bounds
         self._fields = fields
+        self._new_id = new_id
         self._limits = LENIENT if lenient else STRICT
         self._tidied = float("-inf")
 
@@ -223,7 +226,7 @@ class RuleAdmin:
         )
 
     async def _publish(self, change: RuleChange) -> Fate:
-        key = rule_key(change.name, secrets.token_hex(16))
+        key = rule_key(change.name, self._new_id())
         value = encode_rule_change(change)
         await self._publisher.publish(self._topic, key=key, value=value, partition=0)
         try:

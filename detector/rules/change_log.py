@@ -8,12 +8,11 @@ so that no change is lost and all readers agree.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from detector.core.vocabulary import RuleChangeKind, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
 
 RULE_SCHEMA = "detector.rule-change.v1"
 RULE_KEY_PREFIX = b"rule/"
@@ -21,18 +20,6 @@ MAX_RECORD_BYTES = 900_000
 MAX_TAGS = 50
 TAG_KEY_CHARACTERS = 128
 TAG_VALUE_CHARACTERS = 256
-
-
-class RuleObjection(StrEnum):
-    """Why readers pass a change over. Closed; all readers of the same log give the same answer."""
-
-    UNREADABLE = "unreadable"
-    INVALID_RULE = "invalid_rule"
-    INVALID_TAGS = "invalid_tags"
-    CONFLICT = "conflict"
-    TOO_FAR_AHEAD = "too_far_ahead"
-    TOO_MANY_RULES = "too_many_rules"
-    TOO_MANY_CHANGES = "too_many_changes"
 
 
 class ManagedBy(msgspec.Struct, frozen=True):

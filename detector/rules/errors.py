@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from detector.core.errors import DetectorError
-from detector.rules.change_log import RuleObjection
+from detector.core.vocabulary import RuleObjection
 from detector.rules.fold import Fate
 
 

@@ -11,10 +11,10 @@ from detector.logs.decode import Decoder
 from detector.logs.events import LogEvent
 from detector.logs.field_paths import as_key, lookup
 from detector.logs.fields import DecodeLimits, FieldMapping
+from detector.rules.contribution import Contribution
 from detector.rules.match import match, passes_all
 from detector.rules.rules import ContributorRule, LogFormat, Percentiles, RuleBook
 from detector.rules.wording import any_of_words, filter_words
-from detector.tables.contributor_table import Contribution
 
 
 @dataclass(frozen=True, slots=True)

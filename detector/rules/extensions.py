@@ -9,10 +9,11 @@ of up to 8 filters, one measure.
 from dataclasses import dataclass
 from typing import Any
 
+from detector.logs.field_paths import FieldPath
 from detector.rules.filters import read_filters
 from detector.rules.json_lines import JsonPath
 from detector.rules.reading import Reading, counted, is_list, shown
-from detector.rules.rules import Aggregate, AnyOf, FieldPath, Filter, Percentiles, Ratio
+from detector.rules.rules import Aggregate, AnyOf, Filter, Percentiles, Ratio
 
 MOST_KEYS = 8
 MOST_FILTERS = 16

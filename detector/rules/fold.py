@@ -14,14 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from detector.core.errors import RuleError
-from detector.core.vocabulary import RuleChangeKind, RuleState
-from detector.rules.change_log import (
-    ManagedBy,
-    RuleChange,
-    RuleObjection,
-    decode_rule_change,
-    read_rule_key,
-)
+from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.rules.change_log import ManagedBy, RuleChange, decode_rule_change, read_rule_key
 from detector.rules.rules import ContributorRule
 
 BEGINNING = -(2**62)

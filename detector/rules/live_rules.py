@@ -16,6 +16,7 @@ marked partial.
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from detector.core.notices import (
     NoticeListener,
@@ -23,10 +24,22 @@ from detector.core.notices import (
     RulesRead,
     TallyingHeld,
 )
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.rules.fold import Fate
 from detector.rules.rules import RuleBook
 from detector.rules.timeline import RuleTimeline
+
+
+class RuleSource(Protocol):
+    """The contributor rules in force, by pane."""
+
+    def book_at(self, pane_ms: int) -> RuleBook:
+        """Return the rules of the pane that starts at ``pane_ms``."""
+        ...
+
+    async def settled(self) -> None:
+        """Return when no change can come any more for panes that may be opened now."""
+        ...
 
 
 class FixedRules:

@@ -30,21 +30,20 @@ from typing import Any
 
 from detector.core.vocabulary import Envelope
 from detector.logs.events import LogEvent
-from detector.logs.field_paths import as_key, lookup, shorten_key
+from detector.logs.field_paths import FieldPath, as_key, lookup, shorten_key
 from detector.logs.fields import DecodeLimits
 from detector.logs.values import Observations, ValueFault, observe, read_number
+from detector.rules.contribution import Contribution
 from detector.rules.patterns import searcher
 from detector.rules.rules import (
     Aggregate,
     ContributorRule,
-    FieldPath,
     Filter,
     LogFormat,
     Operator,
     Percentiles,
     Ratio,
 )
-from detector.tables.contributor_table import Contribution
 
 KEY_CHARACTERS = DecodeLimits().key_characters
 

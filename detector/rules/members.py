@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from detector.logs.field_paths import FieldPath
 from detector.logs.log_groups import A_LOG_GROUP_ARN, LogGroupArn, parse_arn
 from detector.rules.extensions import MOST_KEYS, Extensions, read_extensions
 from detector.rules.filters import read_filters
@@ -17,15 +18,7 @@ from detector.rules.reading import (
     position_of,
     shown,
 )
-from detector.rules.rules import (
-    Aggregate,
-    AnyOf,
-    FieldPath,
-    Filter,
-    LogFormat,
-    Percentiles,
-    Ratio,
-)
+from detector.rules.rules import Aggregate, AnyOf, Filter, LogFormat, Percentiles, Ratio
 
 _SCHEMA = {"Name": "CloudWatchLogRule", "Version": 1}
 _MEMBERS = (

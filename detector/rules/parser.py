@@ -16,11 +16,12 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from detector.core.errors import Fault, RuleError
+from detector.logs.field_paths import path_text
 from detector.logs.json_text import nests_deeper
 from detector.rules.json_lines import places_of
 from detector.rules.members import Members, read_members
 from detector.rules.reading import LENIENT, STRICT, Reading, RuleLimits, shown
-from detector.rules.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio, path_text
+from detector.rules.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio
 
 __all__ = ["LENIENT", "STRICT", "ReadRule", "RuleLimits", "parse_rule", "read_rule"]
 

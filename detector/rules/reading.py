@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from detector.core.errors import Fault
-from detector.logs.field_paths import parse_path
+from detector.logs.field_paths import FieldPath, parse_path
 from detector.rules.json_lines import JsonPath, Places
-from detector.rules.rules import FieldPath
 
 A_FIELD = "a field such as $.a, $.a.b, $.list[0] or $.users[1].name"
 MOST_POSITION = 256

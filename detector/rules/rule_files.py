@@ -12,6 +12,15 @@ from detector.core.errors import Fault, RuleError
 from detector.rules.parser import LENIENT, STRICT, ReadRule, read_rule
 from detector.rules.rules import ContributorRule, RuleBook
 
+
+def read_definition(directory: Path, name: str) -> str:
+    """Return the text of the file of rule ``name``; "" when it cannot be read any more."""
+    try:
+        return (directory / f"{name}.json").read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 EXAMPLES_ENDING = "_test"
 _READ_BYTES = 4 * LENIENT.characters
 """More than any permitted definition in any encoding; a file beyond is refused for its length."""

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from detector.logs.field_paths import FieldPath, path_text
 from detector.logs.log_groups import LogGroupArn, fits
-
-FieldPath = tuple[str | int, ...]
-"""``$.users[1].name`` as ``("users", 1, "name")``; never empty and begins with a name."""
 
 
 class LogFormat(StrEnum):
@@ -176,7 +174,20 @@ class RuleBook:
         """Iterate over the rules."""
         return iter(self.rules)
 
+    @property
+    def json_paths(self) -> tuple[FieldPath, ...]:
+        """The members that keys and values of the rules read; those of CLF rules left out."""
+        paths: dict[FieldPath, None] = {}
+        for rule in self.rules:
+            if rule.log_format is LogFormat.JSON:
+                paths |= dict.fromkeys(rule.keys)
+                if rule.value_of is not None:
+                    paths[rule.value_of] = None
+        return tuple(paths)
 
-def path_text(path: FieldPath) -> str:
-    """Write a field path the way rules do: ``$.users[1].name``."""
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    def reads_lines(self, log_group: str) -> bool:
+        """Say whether a CLF rule covers ``log_group``."""
+        return any(
+            rule.log_format is LogFormat.CLF and rule.reads_log_group(log_group)
+            for rule in self.rules
+        )

@@ -1,17 +1,23 @@
 """Settings of what may be done about an alarm: the decider's budgets and the executor."""
 
 import ipaddress
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from detector.core.vocabulary import Mode
 from detector.decisions.budgets import BucketLimits, CapacityLimits
-from detector.decisions.config import DecideConfig
+from detector.decisions.config import BOUNDS, DecideConfig
 from detector.settings.base import OptionalFile, Relation, Section, SplitAtCommas, refuse
 
 _LIMITS = DecideConfig()
+
+
+def _limit(name: str) -> Any:
+    """Describe a setting that is one of the decider's limits: default and bounds are its own."""
+    low, high = BOUNDS[name]
+    return Field(default=getattr(_LIMITS, name), ge=low, le=high)
 
 
 class BudgetsSection(Section):
@@ -35,31 +41,31 @@ class BudgetsSection(Section):
         default=_LIMITS.capacity.window_seconds, ge=60, le=604_800
     )
     """Length in seconds of the rolling window of removed hosts."""
-    healthy_floor: float = Field(default=_LIMITS.healthy_floor, ge=0, le=1)
+    healthy_floor: float = _limit("healthy_floor")
     """Part of a fleet's hosts, 0 to 1, that must be left healthy after a host is removed."""
-    shift_floor: float = Field(default=_LIMITS.shift_floor, ge=0, le=1)
+    shift_floor: float = _limit("shift_floor")
     """Part of a fleet's hosts, 0 to 1, that must serve while a zone is away."""
-    too_many_sick_fraction: float = Field(default=_LIMITS.too_many_sick_fraction, ge=0, le=1)
+    too_many_sick_fraction: float = _limit("too_many_sick_fraction")
     """Part of a fleet's hosts, 0 to 1, above which the cause is shared and hosts are left alone."""
-    too_many_sick_hosts: int = Field(default=_LIMITS.too_many_sick_hosts, ge=1, le=100_000)
+    too_many_sick_hosts: int = _limit("too_many_sick_hosts")
     """Suspect hosts up to which even a small fleet is not too sick to act."""
-    shift_seconds: float = Field(default=_LIMITS.shift_seconds, ge=60, le=259_200)
+    shift_seconds: float = _limit("shift_seconds")
     """Seconds that a zone stays away before its shift expires."""
-    action_expires_seconds: float = Field(default=_LIMITS.action_expires_seconds, ge=1, le=86_400)
+    action_expires_seconds: float = _limit("action_expires_seconds")
     """Seconds after which an executor must not carry out an action any more."""
-    cool_down_seconds: float = Field(default=_LIMITS.cool_down_seconds, ge=0, le=86_400)
+    cool_down_seconds: float = _limit("cool_down_seconds")
     """Seconds without actions after too many hosts were sick."""
-    evidence_max_age_seconds: float = Field(default=_LIMITS.evidence_max_age_seconds, ge=1, le=3600)
+    evidence_max_age_seconds: float = _limit("evidence_max_age_seconds")
     """Oldest evidence, in seconds since the end of its window, on which an action may rest."""
-    repeat_after_seconds: float = Field(default=_LIMITS.repeat_after_seconds, ge=0, le=604_800)
+    repeat_after_seconds: float = _limit("repeat_after_seconds")
     """Seconds in which one target is not acted upon twice."""
-    reconsider_seconds: float = Field(default=_LIMITS.reconsider_seconds, ge=0.1, le=3600)
+    reconsider_seconds: float = _limit("reconsider_seconds")
     """Seconds between looks at what was refused and may be granted by now."""
-    min_zones: int = Field(default=_LIMITS.min_zones, ge=2, le=100)
+    min_zones: int = _limit("min_zones")
     """Zones that a service must have before one of them may be shifted away."""
-    max_rulings: int = Field(default=_LIMITS.max_rulings, ge=1, le=64)
+    max_rulings: int = _limit("max_rulings")
     """Most decisions of one round; they must fit into one record."""
-    max_standing: int = Field(default=_LIMITS.max_standing, ge=1, le=128)
+    max_standing: int = _limit("max_standing")
     """Most alarms that are remembered between rounds; they must fit into one record."""
 
     def config(self, mode: Mode) -> DecideConfig:

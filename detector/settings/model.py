@@ -23,17 +23,15 @@ from detector.settings.detecting import (
     ZoneTestSection,
 )
 from detector.settings.detectors import DetectorsSection
-from detector.settings.history import HistorySection
-from detector.settings.live_rules import RulesSection
-from detector.settings.metric_alarms import MetricAlarmsSection
 from detector.settings.running import (
     KafkaSection,
+    RulesSection,
     SecuritySection,
     TalliesSection,
     TelemetrySection,
     TopicsSection,
 )
-from detector.settings.serving import ApiSection
+from detector.settings.serving import ApiSection, HistorySection, MetricAlarmsSection
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
 InputTopics = Annotated[tuple[TopicName, ...], SplitAtCommas, Field(min_length=1, max_length=1000)]

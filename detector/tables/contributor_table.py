@@ -1,38 +1,14 @@
-"""What one event adds to one contributor, and the growing table of one rule in one pane."""
+"""The growing table of one rule in one open pane."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from detector.rules.contribution import Contribution, Weighted
 from detector.tables.ddsketch import bucket_of
 
 Key = str | tuple[str, ...]
 """Key values of a contributor: the bare string where a rule has one key, else a tuple."""
-
-Weighted = tuple[tuple[float, float], ...]
-"""Observations as (value, how often)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one event adds to one contributor under one rule.
-
-    ``samples`` counts its observations, ``minimum`` and ``maximum`` are the smallest and largest
-    of them. Under a rule with a ratio ``value`` is the denominator and ``numerator`` what stands
-    over it. Under a rule with percentiles ``value`` counts the observations, and ``observations``
-    are they (empty where only their extremes are known), kept for at most ``most_sketched``
-    contributors of a pane.
-    """
-
-    keys: tuple[str, ...]
-    value: float
-    samples: float
-    minimum: float
-    maximum: float
-    numerator: float | None = None
-    observations: Weighted | None = None
-    most_sketched: int = 0
 
 
 class Sketch(Protocol):

@@ -16,8 +16,12 @@ import msgspec
 import numpy as np
 from datasketches import frequent_items_error_type, frequent_strings_sketch
 
-from detector.tables.measured_columns import SketchedRows, numerators_of, sketched_rows
-from detector.tables.measured_windows import measured_window
+from detector.tables.measured_columns import (
+    SketchedRows,
+    measured_window,
+    numerators_of,
+    sketched_rows,
+)
 from detector.tables.pane_encoding import float_column
 from detector.tables.pane_records import MeasuredPane, RulePane
 from detector.tables.reports import RuleWindow, WindowMeta

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.detection.diagnosis import Diagnosis
+from detector.core.diagnosis import Diagnosis
 from detector.tables.pane_records import MeasureKind
 from detector.tables.windows import Window
 

@@ -21,8 +21,9 @@ from datasketches import frequent_strings_sketch
 
 from detector.core.vocabulary import ClosedBy
 from detector.logs.events import LogEvent
+from detector.rules.contribution import Contribution
 from detector.rules.rules import RuleBook
-from detector.tables.contributor_table import Contribution, RuleTable
+from detector.tables.contributor_table import RuleTable
 from detector.tables.open_pane import OpenPane, RowRules, packed_tables
 from detector.tables.pane_records import TALLY_SCHEMA, PaneRecord
 from detector.tables.windows import WindowTimes

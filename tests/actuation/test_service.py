@@ -10,10 +10,11 @@ from detector.actuation.acceptance import Acceptance
 from detector.actuation.service import CRASH_POINTS, ActuationService
 from detector.core.errors import ExecutorError
 from detector.core.notices import KillSwitchRead, Notice, OutcomeRecorded
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import Mode, OutcomeState
 from detector.decisions.actions import Action
-from detector.decisions.budgets import BucketLimits, SteadyTime
+from detector.decisions.budgets import BucketLimits
 from detector.decisions.decide import DecideConfig, Decider
 from detector.decisions.kill_switch import ControlView
 from detector.decisions.service import DecisionService

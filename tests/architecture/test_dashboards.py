@@ -17,8 +17,9 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from detector.bootstrap.metric_alarm_metrics import MetricAlarmMetrics
 from detector.cloudwatch.api import ApiMetrics
-from detector.telemetry.metrics import MetricAlarmMetrics, Metrics
+from detector.telemetry.metrics import Metrics
 from tests.support import neighbours
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

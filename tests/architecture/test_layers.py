@@ -1,11 +1,15 @@
-"""Dependencies point inwards, adapters meet only in bootstrap, and one module reads the clock.
+"""Rooms import downwards only; the rooms of an event are pure; one module reads the clock.
 
-import-linter, which knows imports of imports too, is the judge of its own contracts (a step of
-``deploy/test``); here its contracts are held to the layers that exist, and what it cannot say is
-read from the sources.
+import-linter, which also follows imports of imports, judges its own contracts (a step of
+``deploy/test``). Here one violation of each kind is planted into a copy of the package, to see that
+each contract refuses it; and what import-linter cannot say is read from the sources.
 """
 
 import ast
+import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +21,57 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "detector"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 CONTRACTS = {each["name"]: each for each in PROJECT["importlinter"]["contracts"]}
-LAYERS = ["cli", "bootstrap", "adapters", "gameday", "services", "stages", "domain"]
-"""Outermost first; adapters and the game day stand beside each other."""
+PURE = ("core", "logs", "rules", "tables", "detection", "decisions", "ingest", "actuation")
+"""The rooms that a log event meets, from its bytes to what was done about it."""
 
 CLOCKS = {
     *(f"datetime.datetime.{name}" for name in ("now", "today", "utcnow")),
     "datetime.date.today",
     *(f"time.{name}" for name in ("time", "time_ns", "monotonic", "monotonic_ns")),
+}
+CHANCE = {"numpy.random"}
+
+LIBRARIES = set("cramjam datasketches msgspec numpy re2 scipy".split())
+STANDARD = set(
+    "bisect collections contextlib dataclasses datetime enum functools hashlib heapq itertools "
+    "json math re sys types typing zlib".split()
+)
+"""Of ``sys`` only the largest float; of ``zlib`` only compression of bytes in memory."""
+
+SERVICES = {
+    "detector.core.finishing",
+    "detector.decisions.service",
+    "detector.detection.service",
+    "detector.ingest.tallying",
+    "detector.rules.admin",
+    "detector.rules.live_rules",
+}
+"""Use cases that await ports: the modules of pure rooms that may import asyncio."""
+
+PROVIDERS = {"detector.actuation.executors", "detector.rules.rule_files"}
+"""Modules with input or output of their own; what they may import is in the contract."""
+
+PLANTED = {
+    "detector/logs/values.py": "import detector.tables.windows",
+    "detector/tables/windows.py": "from detector.detection.alarms import AlarmChange",
+    "detector/detection/service.py": "import aiokafka",
+    "detector/decisions/service.py": "import subprocess",
+    "detector/ingest/tallying.py": "import faust",
+    "detector/rules/match.py": "import random",
+    "detector/detection/statistics.py": "import logging",
+    "detector/core/ports.py": "from detector.settings import Settings",
+    "detector/kafka/publisher.py": "from detector.settings.model import Settings",
+    "detector/pipeline.py": "import detector.cloudwatch.metrics.series",
+    "detector/kafka/record_log.py": "from detector.telemetry.clock import Clock",
+    "detector/telemetry/logs.py": "from detector.kafka import publisher",
+    "detector/cli/options.py": "from detector.kafka import faust_app",
+}
+"""One forbidden import of each kind; each must show in what import-linter reports."""
+
+PLANTED_CALLS = {
+    "detector/detection/fleet_noise.py": "import numpy as np\nA = np.random.default_rng(1)",
+    "detector/tables/merge.py": "import time\nA = time.time()",
+    "detector/decisions/decide.py": "from datetime import datetime\nA = datetime.now()",
 }
 
 
@@ -36,118 +84,110 @@ def module_of(path: Path) -> str:
 FILES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every name that a file imports, also inside functions: modules and what is taken of them."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def modules_used(path: Path) -> set[str]:
-    """Modules of the product that a file imports."""
-    return {name for name in imported(path) if name in FILES} - {module_of(path)}
-
-
-def layer_of(module: str) -> str:
-    """Name the directory below the package, empty for the package itself."""
+def room_of(module: str) -> str:
+    """Name the room of a module, empty for the package itself."""
     return module.split(".")[1] if "." in module else ""
 
 
-def adapter_of(module: str) -> str:
-    """Name the technology that a module below ``adapters`` belongs to."""
-    return module.split(".")[2] if module.count(".") > 1 else ""
+def imported(source: str) -> Iterator[str]:
+    """Every name that a source imports, also inside functions."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield node.module or ""
 
 
-def test_every_directory_is_a_layer_or_the_settings() -> None:
+def not_allowed(module: str, source: str) -> set[str]:
+    """Imports of a module of a pure room that are on no list."""
+    allowed = LIBRARIES | STANDARD | {"detector"}
+    if module in SERVICES:
+        allowed |= {"asyncio"}
+    return {name for name in imported(source) if name.split(".")[0] not in allowed}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the package with every violation planted."""
+    place = tmp_path_factory.mktemp("planted")
+    shutil.copytree(PACKAGE, place / "detector", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", place)
+    for name, line in {**PLANTED, **PLANTED_CALLS}.items():
+        with (place / name).open("a") as file:
+            file.write(f"\n{line}\n")
+    return place
+
+
+@pytest.fixture(scope="module")
+def report(copy: Path) -> str:
+    """Return what import-linter says of the copy, on one line."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+def test_every_contract_refuses_what_is_planted(report: str) -> None:
+    kept = [name for name in CONTRACTS if f"{name} BROKEN" not in report]
+    assert [] == kept
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_planted_import_is_named(name: str, report: str) -> None:
+    module = name.removesuffix(".py").replace("/", ".")
+    target = re.findall(r"(?:from|import) ([\w.]+)", PLANTED[name])[0]
+    assert re.search(rf"{re.escape(module)} -> {re.escape(target)}", report)
+
+
+@pytest.mark.parametrize("name", PLANTED_CALLS)
+def test_a_planted_clock_or_a_drawn_number_is_refused(name: str, copy: Path) -> None:
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    command = [ruff, "check", "--no-cache", "--select", "TID251", "--output-format", "concise"]
+    done = subprocess.run([*command, name], cwd=copy, capture_output=True, text=True, check=False)
+    assert "TID251" in done.stdout
+
+
+def test_a_planted_library_is_on_no_list() -> None:
+    source = FILES["detector.detection.statistics"].read_text() + "\nimport requests\n"
+    assert {"requests"} == not_allowed("detector.detection.statistics", source)
+    assert {"asyncio"} == not_allowed("detector.tables.merge", "import asyncio")
+
+
+def test_every_directory_is_a_room_and_every_room_has_its_floor() -> None:
+    """Contract ``containers`` is exhaustive, so import-linter refuses a room that it lacks."""
+    layers = CONTRACTS["Rooms import downwards only"]["layers"]
+    listed = {part.strip() for line in layers for part in line.split("|")}
     found = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert {*LAYERS, "settings"} == found
+    assert listed == found | {"pipeline"}
 
 
-def test_import_linter_is_told_the_same_layers() -> None:
-    listed = CONTRACTS["Dependencies point inwards"]["layers"]
-    expected = [f"detector.{layer}" for line in listed for layer in _names(line)]
-    assert expected == [f"detector.{layer}" for layer in LAYERS]
-    assert "detector.adapters | detector.gameday" in listed
+@pytest.mark.parametrize(
+    "contract", [name for name, each in CONTRACTS.items() if "source_modules" in each]
+)
+def test_every_contract_speaks_of_rooms_that_exist(contract: str) -> None:
+    sources = {each.removeprefix("detector.") for each in CONTRACTS[contract]["source_modules"]}
+    assert sources <= {room_of(module) for module in FILES}
+    assert set(PURE) <= sources
 
 
-def _names(line: str) -> list[str]:
-    return [part.strip().removeprefix("detector.") for part in line.split("|")]
-
-
-@pytest.mark.parametrize("layer", ["stages", "adapters"])
-def test_import_linter_is_told_that_modules_of_a_layer_are_independent(layer: str) -> None:
-    independent = [each["modules"] for each in CONTRACTS.values() if each["type"] == "independence"]
-    assert [f"detector.{layer}.*"] in independent
-
-
-def test_no_adapter_imports_another_adapter() -> None:
-    crossing = {
-        (module, used)
+def test_the_pure_rooms_import_no_library_but_these() -> None:
+    found = {
+        module: refused
         for module, path in FILES.items()
-        if layer_of(module) == "adapters"
-        for used in modules_used(path)
-        if layer_of(used) == "adapters" and adapter_of(used) != adapter_of(module)
+        if room_of(module) in PURE and module not in PROVIDERS
+        if (refused := not_allowed(module, path.read_text()))
     }
-    assert set() == {pair for pair in crossing if adapter_of(pair[1])}
+    assert {} == found
 
 
-def test_only_the_outermost_layers_know_concrete_adapters() -> None:
-    """Commands that look at topics use them directly: no service stands between."""
-    knowing = {
-        layer_of(module)
-        for module, path in FILES.items()
-        if any(layer_of(used) == "adapters" for used in modules_used(path))
-    }
-    assert {"adapters", "bootstrap", "cli"} == knowing
-
-
-def test_only_bootstrap_imports_what_hangs_the_product_into_faust() -> None:
-    using = {
-        layer_of(module)
-        for module, path in FILES.items()
-        for used in modules_used(path)
-        if used in {"detector.kafka.faust_app", "detector.actuation.actuator_app"}
-    }
-    assert {"bootstrap"} == using
-
-
-def test_settings_know_nothing_but_the_domain() -> None:
-    known = {
-        layer_of(used)
-        for module, path in FILES.items()
-        if layer_of(module) == "settings"
-        for used in modules_used(path)
-    }
-    assert {"settings", "domain"} >= known
-
-
-def test_the_inner_layers_import_no_library_but_these() -> None:
-    """Nothing that reaches a file, a socket or a clock; of ``sys`` only the largest float."""
-    allowed = set(
-        "detector bisect datasketches msgspec numpy scipy collections dataclasses datetime enum "
-        "functools hashlib heapq itertools json lark math re re2 sys typing".split()
-    )
-    # Calendars: a schedule's occurrences, and the rules of time zones, which are data.
-    allowed |= {"cronsim", "zoneinfo"}
-    used = {
-        name.split(".")[0]
-        for module, path in FILES.items()
-        if layer_of(module) in {"domain", "stages"}
-        for name in imported(path)
-    }
-    assert set() == used - allowed
-
-
-def test_the_clock_is_read_in_one_module() -> None:
+def test_the_clock_is_read_in_one_module_and_chance_is_drawn_in_one_room() -> None:
     """Ruff bans the functions by name (TID251) everywhere but there."""
     lint = PROJECT["ruff"]["lint"]
-    assert set(lint["flake8-tidy-imports"]["banned-api"]) == CLOCKS
+    assert set(lint["flake8-tidy-imports"]["banned-api"]) == CLOCKS | CHANCE
     allowed = {pattern for pattern, codes in lint["per-file-ignores"].items() if "TID251" in codes}
-    assert {"detector/telemetry/clock.py", "deploy/**", "tests/**"} == allowed
+    rooms = {"detector/telemetry/clock.py", "detector/gameday/**"}
+    assert rooms | {"deploy/**", "tests/**"} == allowed
     assert ["ALL"] == lint["select"]
     assert "TID251" not in lint["ignore"]
     excused = [module for module, path in FILES.items() if "TID251" in path.read_text()]

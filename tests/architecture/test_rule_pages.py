@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from detector.logs.clf import MOST_CHARACTERS, MOST_FIELDS
-from detector.rules.examples import read_examples
 from detector.rules.extensions import (
     MOST_FILTERS,
     MOST_GROUPS,
@@ -17,6 +16,7 @@ from detector.rules.extensions import (
 from detector.rules.parser import LENIENT, STRICT, read_rule
 from detector.rules.patterns import PATTERN_CHARACTERS
 from detector.rules.rules import Ratio
+from detector.tables.rule_examples import read_examples
 
 PAGE = (Path(__file__).resolve().parents[2] / "deploy" / "README.md").read_text()
 SECTION = PAGE.split("\n## Contributor rules\n")[1].split("\n## ")[0]

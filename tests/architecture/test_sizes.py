@@ -1,7 +1,8 @@
 """Every module can be read in one sitting, says what it is, and keeps no state of its own.
 
-A module has at most 300 lines and a function 40 (its docstring not counted). There is no list of
-exceptions: what does not fit is two things.
+A module has at most 400 lines and a function 60 (its docstring not counted), without exceptions.
+A module under 40 lines that only one other imports belongs into that one, unless it holds ports or
+a vocabulary.
 """
 
 import ast
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE_LINES = 300
-FUNCTION_LINES = 40
+MODULE_LINES = 400
+FUNCTION_LINES = 60
+THIN_LINES = 40
 FILES = {
     str(path.relative_to(ROOT)): path
     for folder in ("detector", "deploy")
@@ -89,12 +91,12 @@ def changed_names(module: ast.Module) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_module_has_at_most_300_lines(name: str) -> None:
+def test_a_module_has_at_most_400_lines(name: str) -> None:
     assert len(FILES[name].read_text().splitlines()) <= MODULE_LINES
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_function_has_at_most_40_lines(name: str) -> None:
+def test_a_function_has_at_most_60_lines(name: str) -> None:
     lines = {
         node.name: lines_of(node) for node in ast.walk(tree(name)) if isinstance(node, Function)
     }

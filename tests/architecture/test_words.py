@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import Metric
 
 from detector.actuation.acceptance import Objection
+from detector.bootstrap.metric_alarm_metrics import MetricAlarmMetrics
 from detector.cloudwatch.api import ApiMetrics
 from detector.cloudwatch.api.messages import ApiOutcome
 from detector.core.vocabulary import (
@@ -25,13 +26,13 @@ from detector.core.vocabulary import (
     OutcomeState,
     Refusal,
     ReportFate,
+    RuleObjection,
     Switch,
 )
 from detector.detection.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
 from detector.detection.detectors.roster import detector_names
 from detector.detection.zone_test import ZoneGate
-from detector.rules.change_log import RuleObjection
-from detector.telemetry.metrics import MetricAlarmMetrics, Metrics
+from detector.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "deploy" / "README.md").read_text()

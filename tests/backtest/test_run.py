@@ -10,9 +10,10 @@ import msgspec
 from detector.backtest.recording import RecordedMessage
 from detector.backtest.results import Result, differences
 from detector.backtest.run import Configuration, backtest
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import ActionKind, AlarmState, Mode, Switch, Verdict
-from detector.decisions.budgets import BucketLimits, SteadyTime
+from detector.decisions.budgets import BucketLimits
 from detector.decisions.config import DecideConfig
 from detector.decisions.kill_switch import ControlView
 from detector.detection.detectors.roster import detector_names

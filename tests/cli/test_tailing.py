@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
+from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
@@ -26,7 +27,6 @@ from detector.decisions.actions import (
     Outcome,
 )
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
-from detector.detection.diagnosis import Diagnosis
 from tests.cli.conftest import Invoke
 
 TARGET = Target("shop", "use1-az1", "use1-az1", "us-east-1a", "host-3")

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from detector.actuation.executors import DryRunExecutor, WebhookConfig, WebhookExecutor
-from detector.core.ports import Executor
+from detector.actuation.ports import Executor
 from tests.support.deciding import action, at
 from tests.support.durable import CountingExecutor
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.core.steady_time import SteadyTime
 from detector.decisions.budgets import (
     BucketLimits,
     CapacityLimits,
     CoolDown,
     SteadyClock,
-    SteadyTime,
     TokenBucket,
     at_least_one,
     healthy_needed,

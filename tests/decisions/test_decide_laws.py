@@ -11,9 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import ActionKind, AlarmState, Mode, Verdict
 from detector.decisions.actions import Action
-from detector.decisions.budgets import BucketLimits, SteadyTime
+from detector.decisions.budgets import BucketLimits
 from detector.decisions.decide import DecideConfig, Decider
 from detector.decisions.kill_switch import ControlView
 from tests.support.deciding import OFF, ON, START, UNKNOWN, change, target, zone_change

@@ -11,15 +11,14 @@ import pytest
 from rich.console import Console
 
 from detector.demo import run as demo
-from detector.demo.options import DemoOptions
-from detector.demo.run import run_demo
+from detector.demo.run import DemoOptions, run_demo
 from detector.demo.state import DemoState
 from tests.demo.builders import BLAMED, FLEET, SCRIPT, TOPICS, at
 
 RUN = """
 import sys
 from detector.demo.run import run_demo
-from detector.demo.options import DemoOptions
+from detector.demo.run import DemoOptions
 raise SystemExit(run_demo(DemoOptions(once=sys.argv[1] == "once", seed=7, screen=False)))
 """
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import AlarmMode, AlarmState, Mode, Verdict
-from detector.decisions.budgets import CapacityLimits, SteadyTime
+from detector.decisions.budgets import CapacityLimits
 from detector.decisions.decide import DecideConfig, Decider
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import AlarmChange

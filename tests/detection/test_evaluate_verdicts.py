@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import AlarmState, Culprit, Refusal
-from detector.decisions.budgets import SteadyTime
 from detector.detection.alarms import AlarmChange
 from detector.detection.evaluate import EvaluateConfig, Evaluator
 from detector.tables.host_window import Slide

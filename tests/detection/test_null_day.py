@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import AlarmMode, AlarmState, Refusal
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.decide import Ruling
 from detector.decisions.kill_switch import ControlView
 from detector.detection.evaluate import EvaluateConfig, Evaluator

@@ -21,7 +21,6 @@ from detector.detection.statistics import (
     r66,
     read_counts,
     sum_of_others,
-    wilson_lower_bound,
 )
 
 
@@ -135,22 +134,6 @@ def test_fewer_hypotheses_than_p_values_are_refused() -> None:
 
 def test_an_unknown_p_value_is_never_rejected() -> None:
     assert [True, False] == benjamini_hochberg([0.0, float("nan")], 0.05).tolist()
-
-
-@pytest.mark.parametrize(
-    ("faults", "requests", "lower"),
-    [(81, 263, 0.2553), (15, 148, 0.0624), (0, 20, 0.0), (1, 29, 0.0061)],
-)
-def test_the_wilson_bound_gives_the_limits_of_newcombe(
-    faults: int, requests: int, lower: float
-) -> None:
-    """Newcombe (1998), table I, method 3, 95 %."""
-    assert lower == pytest.approx(float(wilson_lower_bound(faults, requests, 1.959964)), abs=5e-5)
-
-
-def test_the_wilson_bound_ranks_little_evidence_low() -> None:
-    bound = wilson_lower_bound([1, 500, 0, 3], [1, 10_000, 0, 2])
-    assert [0.0846, 0.0433, 0.0, 0.1560] == pytest.approx(bound.tolist(), abs=5e-5)
 
 
 def test_r66_names_the_two_with_most_faults() -> None:

@@ -1,6 +1,6 @@
 """What the worst caller of each zone met there, also where a host does not list its callers."""
 
-from detector.detection.zone_callers import worst_callers
+from detector.detection.zone_rows import worst_callers
 from tests.support.windows import Host, fleet_of
 
 ROWS = {"poison": [0, 1], "usual": [2, 4]}

@@ -1,7 +1,7 @@
 """A dead letter is the record as it came, and says where and why."""
 
 from detector.core.vocabulary import DeadLetterReason
-from detector.ingest.dead_letters import dead_letter
+from detector.ingest.tallying import dead_letter
 from detector.logs.events import Unreadable
 from tests.builders import Message
 

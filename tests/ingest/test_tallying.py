@@ -16,10 +16,10 @@ from detector.core.notices import (
     RecordsDecoded,
     TimesRead,
 )
-from detector.core.partitioning import partition_of
 from detector.core.topics import Topics
 from detector.core.vocabulary import DeadLetterReason, Envelope, Loss, TimeSource
 from detector.ingest.tallying import SLICE_RECORDS, TallyService, TallySettings
+from detector.kafka.publisher import partition_of
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rules import RuleBook
 from detector.tables.pane_records import PaneRecord, decode_pane_record
@@ -76,7 +76,11 @@ class Bench:
             max_record_bytes=max_record_bytes,
         )
         self.service: TallyService[str] = TallyService(
-            settings, self.topic, self.notices.append, lambda: {"logs": 2}
+            settings,
+            self.topic,
+            self.notices.append,
+            lambda: {"logs": 2},
+            partition_of=partition_of,
         )
         self.service.started("logs", 0, 0, had_commit=False)
         self.offset = 0

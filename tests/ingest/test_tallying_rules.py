@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from detector.core.notices import Notice, RuleFlooded
-from detector.core.ports import RuleSource
 from detector.core.topics import Topics
 from detector.ingest.tallying import TallyService, TallySettings
+from detector.kafka.publisher import partition_of
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.admin import Author
+from detector.rules.live_rules import RuleSource
 from detector.rules.rules import RuleBook
 from detector.tables.pane_records import PaneRecord, decode_pane_record
 from detector.tables.tally import TallyLimits
@@ -68,7 +69,9 @@ def service_of(
         tally_limits=TallyLimits(exact_contributors=exact_contributors),
         topics=TOPICS,
     )
-    return TallyService(settings, topic, listener, lambda: {"logs": 1}, rules)
+    return TallyService(
+        settings, topic, listener, lambda: {"logs": 1}, rules, partition_of=partition_of
+    )
 
 
 async def read(service: TallyService[int], log: list[Message], start: int) -> int:

@@ -11,12 +11,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from detector.actuation.acceptance import Acceptance
-from detector.actuation.actuator_app import KafkaJournal
 from detector.actuation.service import ActuationService, AlreadyAcceptedError
 from detector.core.vocabulary import Mode, OutcomeState
 from detector.decisions.actions import Outcome
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.kill_switch import ControlView
+from detector.kafka.actuator_app import KafkaJournal
 from tests.support.acting import Stage, fresh, now
 from tests.support.deciding import OFF, ON, outcome, shift
 from tests.support.deployment import Deployment

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import TopicSpec
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.kill_switch import KILL_SWITCH_KEY, ControlView, encode_kill_switch
 from detector.kafka.control_log import ControlLog, write_kill_switch
 from detector.kafka.topic_admin import TopicAdmin

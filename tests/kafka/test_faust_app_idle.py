@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
-from detector.decisions.budgets import SteadyTime
 from detector.kafka.faust_app import Agents
 
 

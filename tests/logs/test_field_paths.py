@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.logs.field_paths import (
+    FieldPath,
     Found,
     as_key,
     as_text,
@@ -16,9 +17,9 @@ from detector.logs.field_paths import (
     lookup,
     member,
     parse_path,
+    path_text,
     shorten_key,
 )
-from detector.rules.rules import FieldPath, path_text
 
 names = st.text(
     st.characters(exclude_characters=".[]", exclude_categories=["Cs"]), min_size=1, max_size=8

@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.core.vocabulary import RuleChangeKind, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
 from detector.rules.change_log import (
     MAX_RECORD_BYTES,
     RULE_SCHEMA,
     ManagedBy,
     RuleChange,
-    RuleObjection,
     decode_rule_change,
     encode_rule_change,
     read_rule_key,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detector.rules.change_log import RuleObjection
+from detector.core.vocabulary import RuleObjection
 from detector.rules.errors import (
     RuleBounds,
     RuleTrouble,

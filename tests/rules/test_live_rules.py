@@ -3,8 +3,9 @@
 import asyncio
 
 from detector.core.notices import RuleChangeRead, RulesRead, TallyingHeld
+from detector.core.vocabulary import RuleObjection
 from detector.rules.admin import Author
-from detector.rules.change_log import RuleObjection, rule_key
+from detector.rules.change_log import rule_key
 from detector.rules.live_rules import FixedRules
 from detector.rules.rules import RuleBook
 from tests.builders import rule

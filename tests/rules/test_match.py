@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from detector.core.vocabulary import Envelope, TimeSource
 from detector.logs.events import LogEvent
 from detector.logs.field_paths import parse_path
+from detector.rules.contribution import Contribution
 from detector.rules.match import match, passes
 from detector.rules.rules import Aggregate, ContributorRule, Filter, Operator
-from detector.tables.contributor_table import Contribution
 
 MISSING = object()
 

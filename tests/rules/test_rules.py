@@ -2,7 +2,8 @@
 
 import pytest
 
-from detector.rules.rules import RuleBook, path_text
+from detector.logs.field_paths import path_text
+from detector.rules.rules import RuleBook
 from tests.builders import rule
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.errors import Fault, RuleError
-from detector.core.vocabulary import RuleChangeKind, RuleState
-from detector.rules.change_log import RULE_SCHEMA, RuleObjection, rule_key
+from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.rules.change_log import RULE_SCHEMA, rule_key
 from detector.rules.fold import (
     BEGINNING,
     FURTHEST_AHEAD_MS,

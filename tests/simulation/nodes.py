@@ -24,6 +24,7 @@ from detector.detection.evaluate import EvaluateConfig
 from detector.detection.service import EvaluationService, EvaluationSettings
 from detector.detection.share_test import ShareTestConfig
 from detector.ingest.tallying import TallyService, TallySettings
+from detector.kafka.publisher import partition_of
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.live_rules import FixedRules
 from detector.rules.rules import Filter, Operator, RuleBook
@@ -106,7 +107,11 @@ class Worker:
         self._chance = chance
         publisher = Publisher(world, self.process)
         self.tally: TallyService[int] = TallyService(
-            TALLY, publisher, lambda _notice: None, lambda: dict(SOURCES)
+            TALLY,
+            publisher,
+            lambda _notice: None,
+            lambda: dict(SOURCES),
+            partition_of=partition_of,
         )
         self._evaluation: EvaluationService[int] = EvaluationService(
             EVALUATION,

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from detector.actuation.service import AlreadyAcceptedError
-from detector.core.partitioning import partition_of
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import Outcome
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.kill_switch import ControlView
+from detector.kafka.publisher import partition_of
 
 EPOCH_SECONDS = 1_700_000_000.0
 TOPICS = Topics(tally_partitions=2)

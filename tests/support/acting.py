@@ -10,12 +10,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from detector.actuation.actuator_app import ActuatorConfig, run_actuator
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import Action, Outcome
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.kill_switch import ControlView
+from detector.kafka.actuator_app import ActuatorConfig, run_actuator
 from tests.support.deciding import OFF, action
 from tests.support.durable import CountingExecutor, Crash
 

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from detector.actuation.acceptance import Head, outcome_of
+from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import ActionKind, AlarmState, Mode, OutcomeState
 from detector.decisions.actions import ACTION_SCHEMA, Action, BudgetView, Outcome
-from detector.decisions.budgets import SteadyTime
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
 

@@ -1,12 +1,13 @@
 """A rules' log in memory with any number of writers and followers, and a clock that is set."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from detector.core.notices import Notice
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from detector.logs.fields import FieldMapping
 from detector.rules.admin import RuleAdmin
 from detector.rules.errors import RuleBounds
@@ -51,6 +52,7 @@ class RuleWorld:
         self.log: list[tuple[bytes | None, bytes | None, int]] = []
         self.notices: list[Notice] = []
         self._followers: list[FollowedRules] = []
+        self._ids = itertools.count(1)
 
     def clock(self) -> SteadyTime:
         """Read both clocks."""
@@ -82,6 +84,7 @@ class RuleWorld:
             now=lambda: BEGUN + self.seconds,
             bounds=bounds or RuleBounds(),
             fields=FieldMapping(),
+            new_id=lambda: f"{next(self._ids):032x}",
             lenient=lenient,
         )
 

@@ -12,7 +12,7 @@ from detector.actuation.executors import (
     WebhookConfig,
     WebhookExecutor,
 )
-from detector.decisions.budgets import SteadyTime
+from detector.core.steady_time import SteadyTime
 from tests.support.deciding import at
 
 SECRET = b"a secret of enough bytes"

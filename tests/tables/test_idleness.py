@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.tables.idleness import Idleness
+from detector.tables.watermarks import Idleness
 
 IDLE_MS = 6_000
 START = 1_700_000_000_000

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.vocabulary import ClosedBy
+from detector.rules.contribution import Contribution
 from detector.rules.rules import RuleBook
-from detector.tables.contributor_table import Contribution
 from detector.tables.pane_records import PaneRecord
 from detector.tables.tally import NEVER, PartitionTally, TallyLimits
 from detector.tables.windows import WindowTimes

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from datasketches import frequent_items_error_type, frequent_strings_sketch
 
+from detector.rules.contribution import Contribution
 from detector.rules.rules import RuleBook
-from detector.tables.contributor_table import Contribution
 from detector.tables.open_pane import CALLERS_PER_HOST
 from detector.tables.pane_records import PaneRecord
 from detector.tables.tally import PartitionTally, TallyLimits

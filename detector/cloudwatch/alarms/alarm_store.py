@@ -25,10 +25,9 @@ from detector.cloudwatch.alarms.alarm_records import (
     decode_record,
 )
 from detector.cloudwatch.alarms.alarm_state import AlarmStanding, first_standing
-from detector.cloudwatch.alarms.composite_members import read_composite_alarm
 from detector.cloudwatch.alarms.mute_rules import MuteRule, read_mute_rule
 from detector.cloudwatch.alarms.notifications import has_waiting_actions
-from detector.cloudwatch.alarms.requests import read_metric_alarm
+from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm
 from detector.cloudwatch.alarms.verdicts import StateValue
 from detector.core.errors import DetectorError
 

@@ -36,8 +36,7 @@ from detector.cloudwatch.alarms.evaluations import composite_alarm_after, metric
 from detector.cloudwatch.alarms.notifications import acted
 from detector.cloudwatch.alarms.reasons import Reading
 from detector.cloudwatch.alarms.recent_datapoints import RowSource
-from detector.cloudwatch.alarms.verdict_rows import CODE_BY_STATE, KEEP, judge_rows
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.verdicts import CODE_BY_STATE, KEEP, StateValue, judge_rows
 from detector.cloudwatch.metrics.plan import Evaluation
 
 Values = NDArray[np.float64]

@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from cronsim import CronSim, CronSimError
 
-from detector.cloudwatch.alarms.common_members import (
+from detector.cloudwatch.alarms.evaluation_times import DAY_MS, MINUTE_MS, zone_of
+from detector.cloudwatch.alarms.requests import (
     DESCRIPTION_CHARACTERS,
     NAME_CHARACTERS,
     read_name,
 )
-from detector.cloudwatch.alarms.evaluation_times import DAY_MS, MINUTE_MS, zone_of
 from detector.cloudwatch.alarms.validation import Complaints, shown
 
 TARGETS: Final = 100

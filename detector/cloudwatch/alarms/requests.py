@@ -3,19 +3,26 @@
 Facts: CloudWatch API reference, PutMetricAlarm; limits of reference pages of 2026.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from math import isfinite
 from typing import Any, Final
 
 from detector.cloudwatch.alarms.alarm_model import (
+    Actions,
+    CompositeAlarm,
     ContributorAlarm,
     ExpressionWatch,
     MetricAlarm,
     MetricWatch,
+    Suppressor,
     WarmUp,
 )
-from detector.cloudwatch.alarms.common_members import read_actions, read_name
+from detector.cloudwatch.alarms.composite_rule import (
+    CompositeRule,
+    name_of,
+    parse_composite_rule,
+)
 from detector.cloudwatch.alarms.contributor_criteria import read_criteria
 from detector.cloudwatch.alarms.evaluation_times import (
     DAY_MS,
@@ -29,9 +36,125 @@ from detector.cloudwatch.alarms.evaluation_times import (
     zone_of,
 )
 from detector.cloudwatch.alarms.metric_members import read_entries, read_metric
-from detector.cloudwatch.alarms.validation import Complaints, shown
+from detector.cloudwatch.alarms.validation import AlarmRefusedError, Complaints, shown
 from detector.cloudwatch.alarms.verdicts import EXTRA_PERIODS, Comparison, MissingData
 from detector.detection.state_machine import Persistence
+
+LONGEST_SECONDS: Final = 86_400
+ARN_CHARACTERS: Final = 1_600
+_PERIODS: Final = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
+
+
+def read_composite_alarm(members: Mapping[str, Any]) -> CompositeAlarm:
+    """Return the alarm; ``AlarmRefusedError`` with every fault in one message.
+
+    Whether the alarms that it names exist is for the alarm graph to say.
+    """
+    complaints = Complaints(members)
+    name = read_name(complaints)
+    actions = read_actions(complaints, composite=True)
+    suppressor = _read_suppressor(complaints)
+    text = complaints.text("AlarmRule", low=1, high=1_000_000, required=True)
+    rule = _read_rule(complaints, text)
+    complaints.settle()
+    return CompositeAlarm(name, actions, rule, suppressor)
+
+
+def _read_rule(complaints: Complaints, text: str) -> CompositeRule:
+    try:
+        return parse_composite_rule(text)
+    except AlarmRefusedError as error:
+        if text:
+            complaints.say(str(error))
+        return CompositeRule(text, (), ())
+
+
+def _read_suppressor(complaints: Complaints) -> Suppressor | None:
+    if not complaints.has("ActionsSuppressor"):
+        complaints.refuse_members(_PERIODS, "without ActionsSuppressor")
+        return None
+    alarm = name_of(complaints.text("ActionsSuppressor", low=1, high=ARN_CHARACTERS))
+    wait, extension = (complaints.whole(each, low=0, high=LONGEST_SECONDS) for each in _PERIODS)
+    return Suppressor(alarm, wait * 1000, extension * 1000)
+
+
+NAME_CHARACTERS: Final = 255
+DESCRIPTION_CHARACTERS: Final = 1024
+ACTION_CHARACTERS: Final = 1024
+ACTIONS: Final = 5
+TAGS: Final = 50
+TAG_KEY_CHARACTERS: Final = 128
+TAG_VALUE_CHARACTERS: Final = 256
+ACTION_LISTS: Final = ("OKActions", "AlarmActions", "InsufficientDataActions")
+_METRIC_ONLY_ACTIONS: Final = ("arn:aws:automate:", "arn:aws:swf:", "arn:aws:autoscaling:")
+
+
+def read_name(complaints: Complaints, member: str = "AlarmName") -> str:
+    """Read the name of an alarm or mute rule."""
+    return complaints.text(member, low=1, high=NAME_CHARACTERS, required=True)
+
+
+def read_actions(complaints: Complaints, *, composite: bool) -> Actions:
+    """Read the three lists of actions, whether they are enabled, and which tags go with them."""
+    complaints.text("AlarmDescription", low=0, high=DESCRIPTION_CHARACTERS)
+    ok, alarm, insufficient = (
+        tuple(_read_list(complaints, name, composite=composite)) for name in ACTION_LISTS
+    )
+    included, excluded = _read_propagation(complaints)
+    enabled = complaints.flag("ActionsEnabled", default=True)
+    return Actions(enabled, ok, alarm, insufficient, included, excluded)
+
+
+def _read_list(complaints: Complaints, name: str, *, composite: bool) -> Iterable[str]:
+    for place, value in enumerate(complaints.items(name, high=ACTIONS)):
+        where = f"{name}[{place}]"
+        text = complaints.checked_text(value, where, low=1, high=ACTION_CHARACTERS)
+        if text and not text.startswith("arn:"):
+            complaints.say(f"{where} is {shown(text)}, expected an ARN (arn:aws:sns:...)")
+        elif composite and text.startswith(_METRIC_ONLY_ACTIONS):
+            complaints.say(
+                f"{where} is {shown(text)}, expected an SNS, Lambda, SSM or AIOps ARN: "
+                "a composite alarm takes no EC2 or Auto Scaling action"
+            )
+        yield text
+
+
+def _read_propagation(
+    complaints: Complaints,
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    configuration = complaints.structure("ActionConfiguration") or {}
+    propagation = configuration.get("AlarmTagsPropagation")
+    if propagation is None:
+        return None, ()
+    included = tuple(propagation.get("IncludedTagKeys") or ())
+    excluded = tuple(propagation.get("ExcludedTagKeys") or ())
+    if included and excluded:
+        complaints.say(
+            "ActionConfiguration.AlarmTagsPropagation has IncludedTagKeys and ExcludedTagKeys, "
+            "expected one of them"
+        )
+    return (included if propagation.get("Enabled") else None), excluded
+
+
+def read_tags(complaints: Complaints) -> dict[str, str]:
+    """Read ``Tags``: at most 50, every key once."""
+    tags: dict[str, str] = {}
+    for place, item in enumerate(complaints.items("Tags", high=TAGS)):
+        entry: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
+        where = f"Tags[{place}]"
+        key = complaints.checked_text(
+            entry.get("Key"), f"{where}.Key", low=1, high=TAG_KEY_CHARACTERS
+        )
+        value = complaints.checked_text(
+            entry.get("Value"), f"{where}.Value", low=0, high=TAG_VALUE_CHARACTERS
+        )
+        if key in tags:
+            complaints.say(f"{where}.Key {shown(key)} stands there twice, expected every key once")
+        if key.lower().startswith("aws:"):
+            complaints.say(f"{where}.Key is {shown(key)}, expected no key that begins with aws:")
+        tags[key] = value
+    return tags
+
 
 MOST_PERIODS: Final = WEEK_MS // 10_000
 SINGLE_MEMBERS: Final = (

@@ -16,6 +16,7 @@ evaluated, and the instants that were left out are counted.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
@@ -250,4 +251,30 @@ def _headers(item: HistoryItem) -> list[tuple[str, bytes]]:
         source=SOURCE,
         subject=item.alarm,
         at=item.at_ms / 1000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricAlarmCounts:
+    """``through_ms`` is the last instant that was evaluated, in epoch milliseconds, 0 before any.
+
+    ``states`` counts alarms by CloudWatch's word for their state, ``skipped_instants`` those that
+    were too far back to be evaluated, ``unreadable`` records by topic: ``alarms``, ``history``. The
+    last two since the start.
+    """
+
+    through_ms: int
+    states: Mapping[str, int]
+    skipped_instants: int
+    unreadable: Mapping[str, int]
+
+
+def counts_of(alarms: MetricAlarms) -> MetricAlarmCounts:
+    """Count."""
+    book = alarms.book
+    return MetricAlarmCounts(
+        through_ms=book.through_ms or 0,
+        states=Counter(entry.standing.state.value for entry in book.entries.values()),
+        skipped_instants=alarms.skipped_instants,
+        unreadable={"alarms": book.unreadable, "history": alarms.unreadable_items},
     )

@@ -14,9 +14,7 @@ from detector.cloudwatch.alarms.alarm_history import configuration_item
 from detector.cloudwatch.alarms.alarm_model import Alarm, AlarmKind, CompositeAlarm
 from detector.cloudwatch.alarms.alarm_records import ALARM, AlarmRecord, encode_record
 from detector.cloudwatch.alarms.alarm_store import Entry
-from detector.cloudwatch.alarms.common_members import read_tags
-from detector.cloudwatch.alarms.composite_members import read_composite_alarm
-from detector.cloudwatch.alarms.requests import read_metric_alarm
+from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm, read_tags
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
 from detector.cloudwatch.alarms.validation import (
     LIMIT_EXCEEDED,

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from detector.cloudwatch.alarms.alarm_records import MUTE, MuteRecord, encode_record
-from detector.cloudwatch.alarms.common_members import read_tags
 from detector.cloudwatch.alarms.mute_rules import MuteRule, MuteStatus, read_mute_rule
+from detector.cloudwatch.alarms.requests import read_tags
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
 from detector.cloudwatch.alarms.validation import (
     LIMIT_EXCEEDED,

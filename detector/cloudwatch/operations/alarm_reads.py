@@ -7,8 +7,8 @@ from typing import Any
 from detector.cloudwatch.alarms.alarm_history import HistoryItem, ItemType
 from detector.cloudwatch.alarms.alarm_model import AlarmKind, CompositeAlarm
 from detector.cloudwatch.alarms.alarm_store import Entry
-from detector.cloudwatch.alarms.common_members import ACTION_LISTS
 from detector.cloudwatch.alarms.composite_rule import name_of
+from detector.cloudwatch.alarms.requests import ACTION_LISTS
 from detector.cloudwatch.alarms.service import MetricAlarms
 from detector.cloudwatch.alarms.validation import Complaints, refuse, shown
 from detector.cloudwatch.alarms.verdicts import StateValue

@@ -10,7 +10,7 @@ from detector.cloudwatch.alarms.alarm_records import (
     MuteRecord,
     encode_record,
 )
-from detector.cloudwatch.alarms.common_members import TAGS, read_tags
+from detector.cloudwatch.alarms.requests import TAGS, read_tags
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
 from detector.cloudwatch.alarms.validation import Complaints, refuse, shown
 from detector.cloudwatch.operations.alarm_mutes import mute_arn_prefix

@@ -8,8 +8,8 @@ from detector.cloudwatch.alarms.alarm_history import HistoryItem
 from detector.cloudwatch.alarms.alarm_model import AlarmKind, CompositeAlarm
 from detector.cloudwatch.alarms.alarm_state import AlarmStanding, ContributorStanding
 from detector.cloudwatch.alarms.alarm_store import Entry
-from detector.cloudwatch.alarms.common_members import ACTION_LISTS
 from detector.cloudwatch.alarms.contributor_standings import attributes_of
+from detector.cloudwatch.alarms.requests import ACTION_LISTS
 from detector.cloudwatch.alarms.suppression import suppression_words
 
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from detector.core.diagnosis import MOST_NAMED, Diagnosis
 from detector.core.vocabulary import ActionKind, Culprit
 from detector.detection.detectors.fleet_guard import FLEET
-from detector.detection.diagnosis import MOST_NAMED, Diagnosis
 from detector.detection.explanations import plain_name
 from detector.detection.findings import Contributor, Finding
 from detector.detection.rollout import Switched

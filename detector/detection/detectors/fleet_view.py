@@ -17,7 +17,7 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.findings import Contributor
 from detector.detection.share_test import ShareTestResult, TopCallers, share_test
 from detector.detection.statistics import BoolArray, TopShare, benjamini_hochberg, r66
-from detector.detection.zone_callers import worst_callers
+from detector.detection.zone_rows import worst_callers
 from detector.detection.zone_test import ZoneTestResult, zone_test
 from detector.tables.ranking import fleet_key
 from detector.tables.reports import FleetWindow

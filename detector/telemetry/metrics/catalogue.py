@@ -25,11 +25,11 @@ from detector.core.vocabulary import (
     OutcomeState,
     Refusal,
     ReportFate,
+    RuleObjection,
     TimeSource,
     Verdict,
 )
 from detector.detection.detectors.roster import detector_names
-from detector.rules.change_log import RuleObjection
 from detector.telemetry.metrics.families import Families, new_registry
 
 OTHER = "other"

@@ -8,8 +8,7 @@ from detector.cloudwatch.alarms.alarm_model import (
     MetricAlarm,
 )
 from detector.cloudwatch.alarms.alarm_state import AlarmStanding, first_standing
-from detector.cloudwatch.alarms.composite_members import read_composite_alarm
-from detector.cloudwatch.alarms.requests import read_metric_alarm
+from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm
 from detector.cloudwatch.alarms.verdicts import StateValue
 from tests.support import alarm_world
 

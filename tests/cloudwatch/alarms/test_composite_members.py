@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from detector.cloudwatch.alarms.alarm_model import Actions, Suppressor
-from detector.cloudwatch.alarms.common_members import read_tags
-from detector.cloudwatch.alarms.composite_members import read_composite_alarm
+from detector.cloudwatch.alarms.requests import read_composite_alarm, read_tags
 from detector.cloudwatch.alarms.validation import AlarmRefusedError, Complaints
 
 SNS = "arn:aws:sns:us-east-1:1:page"

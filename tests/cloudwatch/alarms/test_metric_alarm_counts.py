@@ -2,9 +2,8 @@
 
 from prometheus_client import CollectorRegistry
 
-from detector.cloudwatch.alarms.metric_alarm_counts import MetricAlarmCounts, counts_of
-from detector.cloudwatch.alarms.service import MetricAlarmSettings
-from detector.telemetry.metrics import MetricAlarmMetrics
+from detector.bootstrap.metric_alarm_metrics import MetricAlarmMetrics
+from detector.cloudwatch.alarms.service import MetricAlarmCounts, MetricAlarmSettings, counts_of
 from tests.support.alarm_world import AlarmWorld, fleet_metric, metric_alarm
 
 START = 60_000_000

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudwatch.alarms.verdict_rows import CODE_BY_STATE, VERDICTS, judge_rows
-from detector.cloudwatch.alarms.verdicts import Comparison, MissingData, StateValue, judge
+from detector.cloudwatch.alarms.verdicts import (
+    CODE_BY_STATE,
+    VERDICTS,
+    Comparison,
+    MissingData,
+    StateValue,
+    judge,
+    judge_rows,
+)
 from detector.detection.state_machine import Persistence
 
 points = st.sampled_from([None, 0.0, 1.0, 2.0])

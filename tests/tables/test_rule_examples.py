@@ -7,8 +7,8 @@ import pytest
 
 from detector.core.errors import RuleError
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.examples import Outcome, read_examples, try_example, try_fault
 from detector.rules.rules import ContributorRule, Filter, Operator, Percentiles, Ratio
+from detector.tables.rule_examples import Outcome, read_examples, try_example, try_fault
 from tests.builders import rule
 
 FAULTY = Filter(("Faults",), Operator.GREATER_THAN, 0.0)

@@ -5,7 +5,7 @@ whole or not at all. Such an event has no host, zone or counts: rules alone see 
 holds the fields under ``"1"``, ``"2"`` and so on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from detector.core.vocabulary import DeadLetterReason, Envelope, TimeSource
 from detector.logs.clf import looks_like_text, time_in, tokenise
@@ -13,7 +13,6 @@ from detector.logs.event_time import EARLIEST_MS, LATEST_MS
 from detector.logs.events import Decoded, LogEvent, Unreadable
 from detector.logs.fields import DecodeLimits
 from detector.logs.json_text import too_many_events
-from detector.rules.rules import ContributorRule, LogFormat
 
 _PERHAPS_LINES = frozenset(
     {
@@ -25,22 +24,20 @@ _PERHAPS_LINES = frozenset(
 
 
 class LineReader:
-    """Reads lines of fields for the CLF rules among ``rules``."""
+    """Reads lines of fields on the topics for which ``is_covered`` says that a CLF rule counts."""
 
     def __init__(
-        self, limits: DecodeLimits, service: str, rules: Iterable[ContributorRule]
+        self, limits: DecodeLimits, service: str, is_covered: Callable[[str], bool]
     ) -> None:
         self._most = limits.events_per_record
         self._service = service
-        self._rules = tuple(rule for rule in rules if rule.log_format is LogFormat.CLF)
+        self._is_covered = is_covered
 
     def read(
         self, value: bytes, reason: DeadLetterReason, *, topic: str, record_ms: int
     ) -> Decoded | None:
         """Read a record that is no JSON, for ``reason``; ``None`` where it stays just that."""
-        if reason not in _PERHAPS_LINES or not any(
-            rule.reads_log_group(topic) for rule in self._rules
-        ):
+        if reason not in _PERHAPS_LINES or not self._is_covered(topic):
             return None
         try:
             text = value.decode("utf-8-sig")

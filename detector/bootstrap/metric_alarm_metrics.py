@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry
 
-from detector.cloudwatch.alarms.metric_alarm_counts import MetricAlarmCounts
+from detector.cloudwatch.alarms.service import MetricAlarmCounts
 from detector.cloudwatch.alarms.verdicts import StateValue
 from detector.telemetry.metrics.families import Families
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.ingest.explain import DecodeExplainer
 from detector.logs.decode import Decoder
-from detector.logs.explain_decode import DecodeExplainer
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rules import Aggregate, ContributorRule, Filter, Operator, RuleBook
 

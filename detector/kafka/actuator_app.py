@@ -27,14 +27,15 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, RebalanceInProgressError
 
 from detector.actuation.acceptance import REMEMBERED_IDS, Acceptance
+from detector.actuation.ports import Executor
 from detector.actuation.service import ActuationService, AlreadyAcceptedError
 from detector.core.cloud_events import cloud_event_headers
 from detector.core.notices import NoticeListener
-from detector.core.ports import Executor
+from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import OUTCOME_SCHEMA, Outcome
-from detector.decisions.budgets import BucketLimits, SteadyTime
+from detector.decisions.budgets import BucketLimits
 from detector.decisions.kill_switch import ControlView
 
 WRITER_HEADER = "detector.writer"

@@ -5,8 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.logs.field_index import FieldIndex
-from detector.logs.field_paths import field_names, first_present
+from detector.logs.field_paths import FieldIndex, field_names, first_present
 
 WORDS = ["a", "b", "c", "a.b", "b.c", "$.a", "$.c.a", "a[0]"]
 values: st.SearchStrategy[Any] = st.recursive(

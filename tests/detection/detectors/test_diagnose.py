@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from detector.core.diagnosis import MOST_NAMED
 from detector.core.vocabulary import Culprit, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
@@ -14,7 +15,6 @@ from detector.detection.detectors.host_66_percent import HostShare
 from detector.detection.detectors.share_outlier import ShareOutlier
 from detector.detection.detectors.silence import Silence
 from detector.detection.detectors.zone_outlier import ZONE_SLOW, ZoneOutlier
-from detector.detection.diagnosis import MOST_NAMED
 from detector.detection.findings import Contributor, Finding, with_numbers
 from detector.detection.rollout import Switched
 from tests.support.windows import meta_of

@@ -1,10 +1,11 @@
 """The partitioner is that of the Java client, checked against the client's own test vectors."""
 
 import pytest
+from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.core.partitioning import murmur2, partition_of
+from detector.kafka.publisher import partition_of
 
 
 @pytest.mark.parametrize(
