@@ -10,7 +10,7 @@ from typing import Any
 
 from detector.core.steady_time import SteadyTime
 from detector.decisions.config import DecideConfig
-from detector.decisions.decide import Decider, Ruling
+from detector.decisions.decide import Decider, DecisionResult
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import AlarmChange
 from detector.detection.evaluate import EvaluateConfig, Evaluator
@@ -67,7 +67,7 @@ class Detection:
     def feed(self, partition: int, messages: Sequence[Any], now: float) -> IntakeResult:
         """Decode, match and tally a batch of one partition, and merge the panes that it closed."""
         tally = self._tallies[partition]
-        result = self._intake.take(messages, tally)
+        result = self._intake.read(messages, tally)
         self._merge_closed(tally, now)
         return result
 
@@ -81,10 +81,10 @@ class Detection:
         for (record,) in tally.drain(sources=self._sources, parts=1, part_of=lambda _: 0):
             self._merge.apply(record, now)
 
-    def tick(self, now: SteadyTime, control: ControlView) -> list[Ruling]:
+    def tick(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
         """Evaluate the windows that are complete and decide what follows from them."""
         for slide in self._merge.advance(now.wall):
-            evaluation = self._evaluator.see(slide)
+            evaluation = self._evaluator.evaluate(slide)
             self.reports.extend(evaluation.reports)
             self.changes.extend(evaluation.changes)
             for change in evaluation.changes:

@@ -17,7 +17,7 @@ from detector.rules.rules import (
     LogFormat,
     Percentiles,
     Ratio,
-    RuleBook,
+    RuleSet,
 )
 from detector.tables.pane_records import PaneRecord, encode_pane_record
 from detector.tables.tally import PartitionTally, TallyLimits
@@ -27,7 +27,7 @@ START = 1_700_000_000_000
 """A pane boundary of every length of pane that tests use, in epoch milliseconds."""
 
 TOPIC = "logs"
-NO_RULES = RuleBook()
+NO_RULES = RuleSet()
 SOURCES = {TOPIC: 1}
 SHORT = WindowTimes(
     pane_ms=1_000,
@@ -148,7 +148,7 @@ def rule(
 
 
 def new_tally(
-    rules: RuleBook | None = None,
+    rules: RuleSet | None = None,
     *,
     times: WindowTimes = SHORT,
     limits: TallyLimits | None = None,
@@ -167,7 +167,7 @@ def new_tally(
 
 
 def new_intake(
-    rules: RuleBook | None = None,
+    rules: RuleSet | None = None,
     *,
     times: WindowTimes = SHORT,
     mapping: FieldMapping | None = None,
@@ -218,7 +218,7 @@ def told(intake: Intake, tally: PartitionTally, batches: Iterable[Sequence[Messa
     total = IntakeResult()
     records: list[PaneRecord] = []
     for batch in batches:
-        result = intake.take(batch, tally)
+        result = intake.read(batch, tally)
         total.dead += result.dead
         total.envelopes += result.envelopes
         total.times += result.times

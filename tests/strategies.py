@@ -11,7 +11,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from detector.logs.field_paths import FieldPath
-from detector.rules.rules import Filter, Operator, Percentiles, Ratio, RuleBook
+from detector.rules.rules import Filter, Operator, Percentiles, Ratio, RuleSet
 from tests.builders import START, Message, rule
 
 DEEP = "[" * 40 + "]" * 40
@@ -212,7 +212,7 @@ def measures(draw: st.DrawFn, *, odd: bool) -> Ratio | Percentiles:
 
 
 @st.composite
-def rule_books(draw: st.DrawFn) -> RuleBook:
+def rule_books(draw: st.DrawFn) -> RuleSet:
     """Draw up to five rules, some with the same filters.
 
     Odd ones (on a nested path, on presence) are left to the reference, so only some books hold any.
@@ -245,7 +245,7 @@ def rule_books(draw: st.DrawFn) -> RuleBook:
                 measure=measure,
             )
         )
-    return RuleBook(tuple(rules))
+    return RuleSet(tuple(rules))
 
 
 @st.composite

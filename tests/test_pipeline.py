@@ -5,14 +5,14 @@ from typing import Any
 
 from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
-from detector.core.vocabulary import ActionKind, AlarmState, Mode, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, Mode, Refusal
 from detector.decisions.config import DecideConfig
 from detector.decisions.kill_switch import ControlView
 from detector.detection.evaluate import EvaluateConfig
 from detector.ingest.tallying import TallySettings
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.pipeline import Detection
-from detector.rules.rules import Filter, Operator, RuleBook
+from detector.rules.rules import Filter, Operator, RuleSet
 from detector.tables.tally import TallyLimits
 from tests.builders import SHORT, START, TOPIC, Message, event, rule
 
@@ -23,7 +23,7 @@ FAULTY = Filter(("Faults",), Operator.GREATER_THAN, 0.0)
 
 def detection(mode: Mode = Mode.ENFORCE) -> Detection:
     settings = TallySettings(
-        rules=RuleBook((rule(filters=[FAULTY], value_of=["Faults"]),)),
+        rules=RuleSet((rule(filters=[FAULTY], value_of=["Faults"]),)),
         mapping=FieldMapping(),
         limits=DecodeLimits(),
         times=SHORT,
@@ -65,7 +65,7 @@ def run(way: Detection, gray: str, control: ControlView = OFF) -> list[Any]:
 def test_one_gray_host_is_found_confirmed_and_replaced_once() -> None:
     way = detection()
     (ruling,) = run(way, "h5")
-    assert Verdict.GRANTED is ruling.decision.verdict
+    assert Decision.GRANTED is ruling.decision.verdict
     assert (ActionKind.REPLACE_HOST, "h5", "az2") == (
         ruling.action.kind, ruling.action.target.host, ruling.action.target.zone,
     )  # fmt: skip
@@ -82,13 +82,13 @@ def test_a_healthy_fleet_has_reports_and_no_rulings() -> None:
 
 def test_in_observe_mode_the_same_is_decided_and_nothing_is_asked_for() -> None:
     (ruling,) = run(detection(Mode.OBSERVE), "h5")
-    assert Verdict.OBSERVED is ruling.decision.verdict
+    assert Decision.OBSERVED is ruling.decision.verdict
     assert ruling.action is None
 
 
 def test_while_the_kill_switch_is_unknown_the_same_is_refused() -> None:
     (ruling,) = run(detection(), "h5", ControlView.unknown("not read"))
-    assert (Verdict.REFUSED, Refusal.KILL_SWITCH) == (
+    assert (Decision.REFUSED, Refusal.KILL_SWITCH) == (
         ruling.decision.verdict, ruling.decision.refusal,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from detector.cloudwatch.alarms.alarm_model import AlarmKind
 from detector.cloudwatch.alarms.alarm_records import ALARM, AlarmRecord, encode_record
-from detector.cloudwatch.alarms.contributor_standings import ContributorWindow
+from detector.cloudwatch.alarms.contributor_states import ContributorWindow
 from detector.cloudwatch.alarms.recent_datapoints import RecentMetrics
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms, MetricAlarmSettings
 from detector.cloudwatch.metrics.closed_windows import ClosedWindow
@@ -44,7 +44,7 @@ async def _slides(seed: int, alarms: int, slides: int) -> list[float]:
         end_ms = FIRST_MS + slide * PANE_MS
         window = _window(end_ms, chance, alarms)
         begun = time.perf_counter()
-        recent.take(window)
+        recent.add(window)
         await service.on_window(end_ms, end_ms / 1000)
         if end_ms % MINUTE_MS == 0:
             spent.append((time.perf_counter() - begun) * 1000)

@@ -15,7 +15,7 @@ from detector.gameday.emf import bench_bodies, bench_events
 from detector.ingest.intake import Intake
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rule_files import load_rules
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.tally import PartitionTally, TallyLimits
 from detector.tables.windows import WindowTimes
 from tests.builders import START, Message
@@ -32,7 +32,7 @@ def events(count: int) -> list[Message]:
     return [Message(value, START) for value in values]
 
 
-def cost(rules: RuleBook, messages: list[Message]) -> float:
+def cost(rules: RuleSet, messages: list[Message]) -> float:
     """Return processor nanoseconds per event under ``rules``, closing of panes included."""
     times = WindowTimes()
     best = float("inf")
@@ -52,10 +52,10 @@ def cost(rules: RuleBook, messages: list[Message]) -> float:
             limits=TallyLimits(),
             begins_inside=False,
         )
-        intake.take(messages[:SLICE], tally)
+        intake.read(messages[:SLICE], tally)
         begin = time.process_time()
         for at in range(SLICE, len(messages), SLICE):
-            intake.take(messages[at : at + SLICE], tally)
+            intake.read(messages[at : at + SLICE], tally)
             tally.drain(sources={"logs": 1}, parts=1, part_of=lambda _: 0)
         best = min(best, time.process_time() - begin)
     return best / (len(messages) - SLICE) * 1e9

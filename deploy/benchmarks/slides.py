@@ -36,7 +36,7 @@ def slide_ms(seed: int, *, hosts: int = HOSTS, panes: int = PANES) -> list[float
         for record in records:
             merge.apply(record, float(pane))
         for slide in merge.advance(float(pane)):
-            evaluator.see(slide)
+            evaluator.evaluate(slide)
         spent.append((time.perf_counter() - begun) * 1000)
     return spent[WARM:]
 

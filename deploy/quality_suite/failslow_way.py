@@ -16,7 +16,7 @@ from detector.detection.config import EvaluateConfig
 from detector.ingest.tallying import TallySettings
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.pipeline import Detection
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.tally import TallyLimits
 from detector.tables.windows import WindowTimes
 
@@ -71,7 +71,7 @@ def alarms_of(cluster: Cluster) -> Alarms:
 
 def _settings() -> TallySettings:
     return TallySettings(
-        rules=RuleBook(()),
+        rules=RuleSet(()),
         mapping=FieldMapping(),
         limits=DecodeLimits(),
         times=TIMES,

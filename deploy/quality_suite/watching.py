@@ -46,7 +46,7 @@ def watch(slides: Iterable[Slide], config: EvaluateConfig | None = None) -> Seen
     seen = Seen()
     for number, slide in enumerate(slides, start=1):
         seen.windows = number
-        evaluation = evaluator.see(slide)
+        evaluation = evaluator.evaluate(slide)
         for change in evaluation.changes:
             decider.observe(change)
             key = change.contributor

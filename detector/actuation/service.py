@@ -7,9 +7,9 @@ of two acceptances of one action the first in the journal wins, and the other ow
 
 from collections.abc import Callable
 
-from detector.actuation.acceptance import (
+from detector.actuation.admission import (
     Accept,
-    Acceptance,
+    Admission,
     Head,
     Ignore,
     Refuse,
@@ -37,7 +37,7 @@ class ActuationService:
     def __init__(
         self,
         *,
-        acceptance: Acceptance,
+        acceptance: Admission,
         executor: Executor,
         journal: OutcomeJournal,
         control: Callable[[], ControlView],

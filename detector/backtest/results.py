@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detector.core.vocabulary import ActionKind, AlarmState, Verdict
-from detector.decisions.actions import Decision
-from detector.decisions.decide import Ruling
+from detector.core.vocabulary import ActionKind, AlarmState, Decision
+from detector.decisions.actions import DecisionRecord
+from detector.decisions.decide import DecisionResult
 from detector.detection.alarms import AlarmChange, Target
 from detector.ingest.intake import IntakeResult
 from detector.tables.reports import Report
@@ -35,14 +35,14 @@ class Firing(msgspec.Struct):
     sentence: str
 
 
-class Judged(msgspec.Struct, frozen=True):
+class DecidedRow(msgspec.Struct, frozen=True):
     """A ruling: ``observe`` and ``enforce`` are the verdicts in either mode. Time in epoch ms."""
 
     at: int
     kind: ActionKind
     target: Target | None
-    observe: Verdict
-    enforce: Verdict
+    observe: Decision
+    enforce: Decision
     refusal: str
     sentence: str
 
@@ -88,7 +88,7 @@ class Result(msgspec.Struct, frozen=True):
     rulings_by_refusal: dict[str, int]
     cost: Cost
     fired: list[Firing]
-    rulings: list[Judged]
+    rulings: list[DecidedRow]
     unlisted: int
 
 
@@ -105,8 +105,8 @@ class Scorer:
         self._fired: list[Firing] = []
         self._standing: dict[str, Firing] = {}
         self._alarms: Counter[str] = Counter()
-        self._rulings: list[Judged] = []
-        self._verdicts: Counter[Verdict] = Counter()
+        self._rulings: list[DecidedRow] = []
+        self._verdicts: Counter[Decision] = Counter()
         self._refusals: Counter[str] = Counter()
         self._replaced: Counter[str] = Counter()
         self._shifted: list[int] = []
@@ -117,11 +117,11 @@ class Scorer:
         """Count what could not be read."""
         self._unreadable.update(refused.reason.value for _, refused in result.dead)
 
-    def hear(
+    def add(
         self,
         changes: Sequence[AlarmChange],
         reports: Sequence[Report],
-        rulings: Sequence[Ruling],
+        rulings: Sequence[DecisionResult],
     ) -> None:
         """Take what one step brought."""
         for report in reports:
@@ -136,7 +136,7 @@ class Scorer:
         start = 0 if first_ms is None else first_ms
         until = last_ms + 1 if records else start
         days = max(until - start, 1) / _DAY_MS
-        granted = self._verdicts[Verdict.GRANTED]
+        granted = self._verdicts[Decision.GRANTED]
         replaced = self._replaced.total()
         return Result(
             schema=BACKTEST_SCHEMA,
@@ -153,7 +153,7 @@ class Scorer:
             alarms_per_day=round(self._alarms.total() / days, 3),
             granted=granted,
             granted_per_day=round(granted / days, 3),
-            refused=self._verdicts[Verdict.REFUSED],
+            refused=self._verdicts[Decision.REFUSED],
             rulings_by_refusal=_sorted(self._refusals),
             cost=Cost(
                 hosts_replaced=replaced,
@@ -209,8 +209,8 @@ class Scorer:
         else:
             self._unlisted += 1
 
-    def _hear_decision(self, decision: Decision) -> None:
-        granted = decision.verdict is Verdict.GRANTED
+    def _hear_decision(self, decision: DecisionRecord) -> None:
+        granted = decision.verdict is Decision.GRANTED
         refusal = decision.refusal.value if decision.refusal is not None else ""
         self._verdicts[decision.verdict] += 1
         if refusal:
@@ -222,11 +222,11 @@ class Scorer:
                 self._replaced[decision.target.key] += 1
         if len(self._rulings) < MAX_LISTED:
             self._rulings.append(
-                Judged(
+                DecidedRow(
                     at=round(decision.decided_at * 1000),
                     kind=decision.kind,
                     target=decision.target,
-                    observe=Verdict.OBSERVED if granted else decision.verdict,
+                    observe=Decision.OBSERVED if granted else decision.verdict,
                     enforce=decision.verdict,
                     refusal=refusal,
                     sentence=decision.sentence,
@@ -279,7 +279,7 @@ def _first_granted(result: Result, firing: Firing | None) -> int | None:
     granted = (
         ruling.at
         for ruling in result.rulings
-        if ruling.enforce is Verdict.GRANTED and ruling.target == firing.target
+        if ruling.enforce is Decision.GRANTED and ruling.target == firing.target
     )
     return min(granted, default=None)
 

@@ -65,7 +65,7 @@ class _Contestant:
                 self.scorer.hear_intake(self._detection.feed(partition, part, now))
         control = ControlView(known=True, engaged=False, reason="backtest", read_at=now)
         rulings = self._detection.tick(SteadyTime(now, now), control)
-        self.scorer.hear(self._detection.changes, self._detection.reports, rulings)
+        self.scorer.add(self._detection.changes, self._detection.reports, rulings)
         self._detection.changes.clear()
         self._detection.reports.clear()
 
@@ -82,7 +82,7 @@ class _VirtualTime:
         self.last_ms = -1
         self.records = 0
 
-    def take(self, chunk: Sequence[RecordedMessage]) -> None:
+    def feed(self, chunk: Sequence[RecordedMessage]) -> None:
         """Take records in their order; an older one belongs to the step that is open."""
         newest = self.last_ms
         for message in chunk:
@@ -137,7 +137,7 @@ def backtest(
     quiet = max(_quiet_ms(each) for each in configurations)
     time = _VirtualTime(contestants, recording.partitions, quiet)
     for chunk in recording.chunks(told):
-        time.take(chunk)
+        time.feed(chunk)
     time.finish()
     span = (time.first_ms, time.last_ms, time.records)
     return [contestant.scorer.result(*span) for contestant in contestants]

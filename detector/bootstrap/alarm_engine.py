@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from detector.cloudwatch.alarms.contributor_standings import ContributorValue, ContributorWindow
-from detector.cloudwatch.alarms.evaluation import RoundSettings
+from detector.cloudwatch.alarms.contributor_states import ContributorValue, ContributorWindow
+from detector.cloudwatch.alarms.evaluation import EvaluationSettings
 from detector.cloudwatch.alarms.recent_datapoints import RecentMetrics
 from detector.cloudwatch.alarms.service import MetricAlarms, MetricAlarmSettings
 from detector.cloudwatch.history import ReportMetrics, ReportStore
@@ -66,11 +66,11 @@ def metric_alarms(
         KafkaRecordLog(topics.metric_alarm_history, client=client, client_id=name),
         metrics,
         StoredContributors(store),
-        _limits(settings, RoundSettings(prefix, settings.metric_alarms.contributors_in_alarm)),
+        _limits(settings, EvaluationSettings(prefix, settings.metric_alarms.contributors_in_alarm)),
     )
 
 
-def _limits(settings: Settings, rounds: RoundSettings) -> MetricAlarmSettings:
+def _limits(settings: Settings, rounds: EvaluationSettings) -> MetricAlarmSettings:
     section = settings.metric_alarms
     return MetricAlarmSettings(
         rounds=rounds,
@@ -123,7 +123,7 @@ class AlarmEngine:
 
     def on_window(self, window: ClosedWindow) -> None:
         """Hold the datapoints of a window that became whole, and evaluate what is due by it."""
-        self._recent.take(window)
+        self._recent.add(window)
         self._came.set()
 
     async def _run(self) -> None:

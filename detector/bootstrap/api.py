@@ -25,8 +25,8 @@ from detector.bootstrap.live_rules import followed_rules
 from detector.bootstrap.metric_alarm_metrics import MetricAlarmMetrics
 from detector.cloudwatch.alarms.service import MetricAlarms, counts_of
 from detector.cloudwatch.api import Access, Api, ApiMetrics, ApiServer, KeyRing
-from detector.cloudwatch.history import ReportFollower, ReportMetrics, ReportStore
-from detector.cloudwatch.history.follower import FollowerSettings
+from detector.cloudwatch.history import ReportMetrics, ReportReader, ReportStore
+from detector.cloudwatch.history.follower import HistorySettings
 from detector.cloudwatch.metrics.closed_windows import ClosedWindow
 from detector.core.notices import HistoryTroubled, Notice, TallyingHeld
 from detector.core.steady_time import SteadyTime
@@ -94,10 +94,10 @@ class ApiProcess:
         stack.callback(store.close)
         return store
 
-    def _follower(self, store: ReportStore) -> ReportFollower:
-        return ReportFollower(
+    def _follower(self, store: ReportStore) -> ReportReader:
+        return ReportReader(
             store,
-            FollowerSettings(self._topics.reports, self._client),
+            HistorySettings(self._topics.reports, self._client),
             now=self._clock.now,
             notify=self._telemetry,
             on_window=self._on_window,
@@ -108,7 +108,7 @@ class ApiProcess:
             self._alarms.on_window(window)
 
     def _engine(
-        self, metrics: ReportMetrics, store: ReportStore, follower: ReportFollower
+        self, metrics: ReportMetrics, store: ReportStore, follower: ReportReader
     ) -> tuple[MetricAlarms, AlarmEngine]:
         recent = recent_metrics(metrics, store)
         alarms = metric_alarms(self._settings, self._client, recent, store)
@@ -188,7 +188,7 @@ class ApiProcess:
             log.info("ready", api_port=server.port, host=host, signed=signed)
             await stop.wait()
 
-    async def _catch_up(self, follower: ReportFollower) -> None:
+    async def _catch_up(self, follower: ReportReader) -> None:
         while not self._caught_up:
             self._caught_up = await follower.wait_caught_up(_PATIENCE_SECONDS)
 

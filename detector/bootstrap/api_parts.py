@@ -28,7 +28,7 @@ from detector.cloudwatch.operations.rule_reports import KnownRule, ReportLimits,
 from detector.core.ports import RecordPublisher
 from detector.rules.admin import RuleAdmin
 from detector.rules.errors import RuleBounds
-from detector.rules.live_rules import FollowedRules
+from detector.rules.live_rules import LiveRules
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
 
@@ -40,7 +40,7 @@ class ApiParts:
     settings: Settings
     store: ReportStore
     metrics: WholeMetricSource
-    rules: FollowedRules
+    rules: LiveRules
     admin: RuleAdmin
     alarms: MetricAlarms
     now: Callable[[], float]
@@ -111,7 +111,7 @@ class AlarmTagOwner:
         return await self._given["ListTagsForResource"](members)
 
 
-def rule_admin(settings: Settings, publisher: RecordPublisher, rules: FollowedRules) -> RuleAdmin:
+def rule_admin(settings: Settings, publisher: RecordPublisher, rules: LiveRules) -> RuleAdmin:
     """Return who changes rules, as strict as CloudWatch."""
     section = settings.rules
     return RuleAdmin(
@@ -184,6 +184,6 @@ class StoredFleets:
 _FLEET = "fleet:"
 
 
-def _known(rules: FollowedRules, name: str) -> KnownRule | None:
+def _known(rules: LiveRules, name: str) -> KnownRule | None:
     entry = rules.timeline.entry(name)
     return None if entry is None else KnownRule(entry.rule.key_labels, entry.rule.aggregate_on)

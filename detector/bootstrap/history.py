@@ -5,10 +5,10 @@ from pathlib import Path
 
 from detector.bootstrap.brokers import Brokers
 from detector.cloudwatch.history import (
-    FollowerSettings,
     HistoryReader,
-    ReportFollower,
+    HistorySettings,
     ReportMetrics,
+    ReportReader,
     ReportStore,
     StoreConfig,
     StoreError,
@@ -28,7 +28,7 @@ class History:
     """The history that one process keeps: ``start``, ``reader`` and ``metrics``, ``stop``.
 
     Raises ``StoreInUseError`` when another process keeps the same file. ``on_window`` hears every
-    window that ended after ``tell_from_ms``, as ``ReportFollower`` tells it.
+    window that ended after ``tell_from_ms``, as ``ReportReader`` tells it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class History:
             store_config(settings, settings.history.path),
             on_set_aside=lambda why: notify(HistoryTroubled(HistoryTrouble.FILE_SET_ASIDE, why)),
         )
-        self._follower = ReportFollower(
+        self._follower = ReportReader(
             self.store,
             _follower_settings(settings, tell_from_ms),
             now=now,
@@ -120,8 +120,8 @@ def store_config(settings: Settings, path: Path | None) -> StoreConfig:
     )
 
 
-def _follower_settings(settings: Settings, tell_from_ms: int) -> FollowerSettings:
-    return FollowerSettings(
+def _follower_settings(settings: Settings, tell_from_ms: int) -> HistorySettings:
+    return HistorySettings(
         topic=settings.topic_names().reports,
         client=Brokers(settings).aiokafka(),
         tell_from_ms=tell_from_ms,

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from detector.core.notices import NoticeListener
 from detector.core.steady_time import SteadyTime
 from detector.ingest.tallying import TallySettings
-from detector.rules.fold import TimelineTerms
-from detector.rules.live_rules import FollowedRules
+from detector.rules.live_rules import LiveRules
+from detector.rules.log_reducer import TimelineTerms
 from detector.rules.parser import LENIENT, parse_rule
 from detector.rules.rule_files import load_rules, read_definition
-from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.rules import ContributorRule, RuleSet
 from detector.rules.timeline import RuleTimeline
 from detector.settings import Settings
 from detector.tables.tally import TallyLimits
@@ -25,7 +25,7 @@ def timeline_terms(settings: Settings) -> TimelineTerms:
     )
 
 
-def tally_settings(settings: Settings, rules: RuleBook) -> TallySettings:
+def tally_settings(settings: Settings, rules: RuleSet) -> TallySettings:
     """Return what agent 1 is built from."""
     return TallySettings(
         rules=rules,
@@ -45,8 +45,8 @@ def followed_rules(
     settings: Settings,
     clock: Callable[[], SteadyTime],
     listener: NoticeListener,
-    book: RuleBook | None = None,
-) -> FollowedRules:
+    book: RuleSet | None = None,
+) -> LiveRules:
     """Return the rules of the files (or ``book``, those already read) and their changes.
 
     ``RuleError`` with all faults of the files.
@@ -54,7 +54,7 @@ def followed_rules(
     rules = load_rules(settings.rules_dir, lenient=settings.lenient_rules) if book is None else book
     files = [(rule, read_definition(settings.rules_dir, rule.name)) for rule in rules]
     terms = timeline_terms(settings)
-    return FollowedRules(
+    return LiveRules(
         lambda: RuleTimeline(files, terms, _read_rule),
         clock=clock,
         max_age_seconds=settings.rules.lead_seconds / 2,

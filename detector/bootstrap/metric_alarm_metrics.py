@@ -2,8 +2,8 @@
 
 from prometheus_client import CollectorRegistry
 
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.service import MetricAlarmCounts
-from detector.cloudwatch.alarms.verdicts import StateValue
 from detector.telemetry.metrics.families import Families
 
 TOPICS = ("alarms", "history")

@@ -19,7 +19,7 @@ from detector.cli.options import Output
 from detector.cli.printing import print_json, print_table
 from detector.core.cloud_events import rfc3339
 from detector.core.errors import DetectorError
-from detector.core.vocabulary import Verdict
+from detector.core.vocabulary import Decision
 from detector.detection.alarms import Target
 from detector.detection.explanations import plain_name
 from detector.settings import Settings, load
@@ -126,7 +126,7 @@ def _print_details(result: Result) -> None:
                     ruling.observe.value,
                     ruling.enforce.value,
                     _target(ruling.target),
-                    ruling.refusal or ("" if ruling.enforce is Verdict.GRANTED else "refused"),
+                    ruling.refusal or ("" if ruling.enforce is Decision.GRANTED else "refused"),
                 )
                 for ruling in result.rulings[:_SHOWN]
             ],

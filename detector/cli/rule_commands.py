@@ -18,7 +18,7 @@ from detector.core.safe_text import escape_controls
 from detector.core.vocabulary import RuleState
 from detector.rules.admin import Author, RuleAdmin
 from detector.rules.errors import RuleChangeError
-from detector.rules.fold import BEGINNING, RuleEntry
+from detector.rules.log_reducer import BEGINNING, RuleEntry
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
 

@@ -26,8 +26,8 @@ from detector.rules.rules import ContributorRule, LogFormat
 from detector.rules.wording import rule_words
 from detector.settings import Settings
 from detector.tables.rule_examples import (
+    ExampleResult,
     Examples,
-    Outcome,
     read_examples,
     try_example,
     try_fault,
@@ -99,7 +99,7 @@ def run_examples(
 ) -> int:
     """Run the examples beside every rule of ``place`` and print how each ended."""
     where = place or settings.rules_dir
-    outcomes: list[tuple[str, Outcome]] = []
+    outcomes: list[tuple[str, ExampleResult]] = []
     without: list[str] = []
     for path in rule_paths(where):
         if not examples_path(path).is_file():
@@ -125,7 +125,7 @@ def run_examples(
 
 def _try_rule(
     settings: Settings, path: Path, examples: Examples, *, lenient: bool
-) -> Iterator[Outcome]:
+) -> Iterator[ExampleResult]:
     try:
         [rule] = read_rules(path, lenient=lenient).book
     except RuleError as error:

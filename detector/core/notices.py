@@ -13,15 +13,15 @@ from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
     DeadLetterReason,
+    Decision,
     Envelope,
     HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
-    ReportFate,
-    RuleObjection,
+    ReportResult,
+    RuleRejection,
     TimeSource,
-    Verdict,
 )
 
 
@@ -59,7 +59,7 @@ class EventsLost:
 
 
 @dataclass(frozen=True, slots=True)
-class EventsUnplaced:
+class EventsWithoutHostOrZone:
     """``count`` events named no host or zone and so stand in no fleet table."""
 
     count: int
@@ -109,7 +109,7 @@ class WindowEvaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class ContributorsUnfollowed:
+class ContributorsUntracked:
     """``count`` contributors met a condition in one slide while no standing was free for them."""
 
     count: int
@@ -136,7 +136,7 @@ class ActionDecided:
     """The decider said ``verdict`` to an action of ``kind``; ``refusal`` says why not."""
 
     kind: ActionKind
-    verdict: Verdict
+    verdict: Decision
     refusal: Refusal | None
     action_id: str
     sentence: str
@@ -190,7 +190,7 @@ class RuleChangeRead:
     kind: str
     version: str
     from_ms: int
-    objection: RuleObjection | None
+    objection: RuleRejection | None
     rules: int
 
 
@@ -218,7 +218,7 @@ class RuleFlooded:
 class ReportsKept:
     """``count`` records of the reports topic came to ``fate`` in the history of reports."""
 
-    fate: ReportFate
+    fate: ReportResult
     count: int
 
 
@@ -235,13 +235,13 @@ Notice = (
     | RecordsDecoded
     | TimesRead
     | EventsLost
-    | EventsUnplaced
+    | EventsWithoutHostOrZone
     | RecordDeadLettered
     | PanesTallied
     | WatermarkMoved
     | TallyReceived
     | WindowEvaluated
-    | ContributorsUnfollowed
+    | ContributorsUntracked
     | AlarmMoved
     | ActionDecided
     | BudgetLevel

@@ -140,7 +140,7 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
 
 
-class Verdict(StrEnum):
+class Decision(StrEnum):
     """What a decision said: yes; yes, but only observed; no."""
 
     GRANTED = "granted"
@@ -205,7 +205,7 @@ class RuleChangeKind(StrEnum):
     TAG = "tag"
 
 
-class ReportFate(StrEnum):
+class ReportResult(StrEnum):
     """What became of a record of the reports topic in the history of reports."""
 
     STORED = "stored"
@@ -225,7 +225,7 @@ class HistoryTrouble(StrEnum):
     TOPIC_UNREAD = "topic_unread"
 
 
-class RuleObjection(StrEnum):
+class RuleRejection(StrEnum):
     """Why readers pass a change over. Closed; all readers of the same log give the same answer."""
 
     UNREADABLE = "unreadable"

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from detector.core.vocabulary import ActionKind, Mode, OutcomeState, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, Decision, Mode, OutcomeState, Refusal
 from detector.detection.alarms import Evidence, Target
 
 ACTION_SCHEMA = "detector.action.v1"
@@ -61,7 +61,7 @@ class Action(msgspec.Struct, frozen=True):
     correlation: dict[str, str]
 
 
-class Decision(msgspec.Struct, frozen=True):
+class DecisionRecord(msgspec.Struct, frozen=True):
     """One yes or no with the whole chain of checks.
 
     ``id`` is the action's id and the number of the attempt.
@@ -72,7 +72,7 @@ class Decision(msgspec.Struct, frozen=True):
     action_id: str
     kind: ActionKind
     target: Target | None
-    verdict: Verdict
+    verdict: Decision
     refusal: Refusal | None
     mode: Mode
     alarm_id: str

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from detector.core.vocabulary import ActionKind, AlarmState, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, Refusal
 from detector.detection.alarms import AlarmChange, Target
 
 REMEMBERED_ALARMS = 256
@@ -30,7 +30,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """An alarm that stands, and the last ruling on it; ``attempts`` counts the rulings."""
 
     change: AlarmChange
-    verdict: Verdict | None = None
+    verdict: Decision | None = None
     refusal: Refusal | None = None
     attempts: int = 0
 
@@ -58,7 +58,7 @@ class Candidate(msgspec.Struct, frozen=True):
     @property
     def was_granted(self) -> bool:
         """Tell whether the last ruling was a yes."""
-        return self.verdict in {Verdict.GRANTED, Verdict.OBSERVED}
+        return self.verdict in {Decision.GRANTED, Decision.OBSERVED}
 
     def age_seconds(self, wall: float) -> float:
         """Return the seconds from the end of the evidence's window to ``wall`` (epoch seconds)."""
@@ -66,7 +66,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class FleetCounts:
     """Sick hosts by service, the larger of what evidence counts and of the alarms that stand.
 
     ``impaired_zones``: zones for which a zone alarm stands, in any service, also while the test
@@ -139,7 +139,7 @@ class Candidates:
         """Return the candidate of an alarm, if it stands."""
         return self._by_alarm.get(alarm_id)
 
-    def census(self) -> "Census":
+    def census(self) -> "FleetCounts":
         """Count the sick and name the impaired zones."""
         hosts: dict[str, set[Target]] = {}
         suspects: dict[str, int] = {}
@@ -153,7 +153,7 @@ class Candidates:
             elif aim is not None and candidate.change.evidence.confirmed:
                 hosts.setdefault(service, set()).add(aim)
         sick = {s: max(count, len(hosts.get(s, ()))) for s, count in suspects.items()}
-        return Census(sick, frozenset(zones))
+        return FleetCounts(sick, frozenset(zones))
 
     def keep_worst(self, limit: int, is_fresh: Callable[[Candidate], bool]) -> bool:
         """Keep all zone alarms and the worst fresh hosts, ``limit`` in all; tell if any went."""

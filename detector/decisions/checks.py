@@ -22,7 +22,7 @@ _FORBIDDEN = frozenset("*?,;|[]{}()<>\\\"'`$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class CheckInput:
     """Everything that the chain looks at for one standing alarm. Ages and rests in seconds.
 
     ``acted`` says why the target counts as acted upon (empty when it does not). ``zone_alarm``: a
@@ -46,7 +46,7 @@ class Situation:
     ledger_full: bool = False
 
 
-def chain(situation: Situation, config: DecideConfig) -> tuple[Check, ...]:
+def chain(situation: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
     """Make every check for the situation's kind of action, in the order in which they refuse."""
     local = _zone_checks if situation.kind is ActionKind.SHIFT_AWAY else _host_checks
     return (
@@ -85,7 +85,7 @@ def _check(refusal: Refusal, passed: bool, saw: str, demanded: str) -> Check:
     return Check(refusal.value, passed, saw, demanded)
 
 
-def _evidence_checks(situation: Situation, config: DecideConfig) -> list[Check]:
+def _evidence_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     evidence = situation.change.evidence
     control = situation.control
     age, oldest = situation.age_seconds, config.evidence_max_age_seconds
@@ -127,7 +127,7 @@ def _evidence_checks(situation: Situation, config: DecideConfig) -> list[Check]:
     ]
 
 
-def _host_checks(situation: Situation, config: DecideConfig) -> list[Check]:
+def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     evidence, target = situation.change.evidence, situation.change.target
     hosts, removed = evidence.fleet_hosts, situation.removed_fleet
     zone = target.zone if target else ""
@@ -167,7 +167,7 @@ def _host_checks(situation: Situation, config: DecideConfig) -> list[Check]:
     ]
 
 
-def _zone_checks(situation: Situation, config: DecideConfig) -> list[Check]:
+def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     evidence, target, shifts = situation.change.evidence, situation.change.target, situation.shifts
     zone, service = (target.zone, target.service) if target else ("", "")
     others = shifts.others(zone)
@@ -209,7 +209,7 @@ def _zone_checks(situation: Situation, config: DecideConfig) -> list[Check]:
     ]
 
 
-def _fleet_known(situation: Situation) -> Check:
+def _fleet_known(situation: CheckInput) -> Check:
     evidence = situation.change.evidence
     return _check(
         Refusal.FLEET_UNKNOWN,
@@ -219,7 +219,7 @@ def _fleet_known(situation: Situation) -> Check:
     )
 
 
-def _rested(situation: Situation) -> Check:
+def _rested(situation: CheckInput) -> Check:
     remaining = situation.cool_down_remaining
     return _check(
         Refusal.COOL_DOWN,
@@ -229,7 +229,7 @@ def _rested(situation: Situation) -> Check:
     )
 
 
-def _budget_checks(situation: Situation) -> list[Check]:
+def _budget_checks(situation: CheckInput) -> list[Check]:
     tokens, room = situation.global_tokens, not situation.ledger_full
     return [
         _check(

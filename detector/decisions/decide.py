@@ -22,25 +22,25 @@ from typing import Any
 import msgspec
 
 from detector.core.steady_time import SteadyTime
-from detector.core.vocabulary import ActionKind, Mode, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, Decision, Mode, Refusal
 from detector.decisions.budgets import CoolDown, SteadyClock, TokenBucket, restored_buckets
-from detector.decisions.candidates import Candidate, Candidates, Census
-from detector.decisions.checks import Situation, chain, first_refusal
+from detector.decisions.candidates import Candidate, Candidates, FleetCounts
+from detector.decisions.checks import CheckInput, chain, first_refusal
 from detector.decisions.config import DecideConfig
 from detector.decisions.decision_record import (
-    Bench,
-    Ruling,
+    DecisionContext,
+    DecisionResult,
     budget_view,
     candidate_action_id,
-    make_ruling,
-    verdict_of,
+    decision_of,
+    make_decision,
 )
 from detector.decisions.kill_switch import ControlView
 from detector.decisions.ledger import Grant, Ledger
 from detector.decisions.zones import Shift, ShiftsInForce
 from detector.detection.alarms import AlarmChange
 
-__all__ = ["DecideConfig", "Decider", "Ruling"]
+__all__ = ["DecideConfig", "Decider", "DecisionResult"]
 
 SNAPSHOT_VERSION = 1
 
@@ -103,7 +103,7 @@ class Decider:
             self._changes += 1
             self._due = True
 
-    def decide(self, now: SteadyTime, control: ControlView) -> list[Ruling]:
+    def decide(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
         """Judge every candidate and return the new rulings, at most ``max_rulings`` of them.
 
         When there are that many, more may be due: call again.
@@ -112,7 +112,7 @@ class Decider:
         if not self._round and not self._begin_round(at):
             return []
         census = self._candidates.census()
-        rulings: list[Ruling] = []
+        rulings: list[DecisionResult] = []
         while self._round and len(rulings) < self._config.max_rulings:
             candidate = self._candidates.get(self._round.pop())
             if candidate is not None:
@@ -188,25 +188,25 @@ class Decider:
         at: float,
         wall: float,
         control: ControlView,
-        census: Census,
-    ) -> Ruling | None:
+        census: FleetCounts,
+    ) -> DecisionResult | None:
         situation = self._situation(candidate, at, wall, control, census)
         if candidate.was_granted and self._is_done(situation):
             return None
         checks = chain(situation, self._config)
         if any(c.name == Refusal.TOO_MANY_SICK.value and not c.passed for c in checks):
             self._cool_down.start(candidate.storm_scope, at)
-        verdict, refusal = verdict_of(checks, self._config.mode), first_refusal(checks)
-        if (verdict, refusal) == (Verdict.REFUSED, candidate.refusal):
+        verdict, refusal = decision_of(checks, self._config.mode), first_refusal(checks)
+        if (verdict, refusal) == (Decision.REFUSED, candidate.refusal):
             return None
-        bench = Bench(
+        bench = DecisionContext(
             config=self._config,
             epoch=self._epoch,
             wall=wall,
             budget=budget_view(situation, self._config),
         )
-        ruling = make_ruling(candidate, checks, bench)
-        if verdict is not Verdict.REFUSED:
+        ruling = make_decision(candidate, checks, bench)
+        if verdict is not Decision.REFUSED:
             self._charge(candidate, at)
         self._candidates.put(
             msgspec.structs.replace(
@@ -222,12 +222,12 @@ class Decider:
         at: float,
         wall: float,
         control: ControlView,
-        census: Census,
-    ) -> Situation:
+        census: FleetCounts,
+    ) -> CheckInput:
         service, target = candidate.service, candidate.change.target
         zone = target.zone if target else ""
         since = at - self._config.capacity.window_seconds
-        return Situation(
+        return CheckInput(
             change=candidate.change,
             kind=candidate.kind,
             age_seconds=candidate.age_seconds(wall),
@@ -262,7 +262,7 @@ class Decider:
         return f"acted upon {at - last:.0f} s ago"
 
     @staticmethod
-    def _is_done(situation: Situation) -> bool:
+    def _is_done(situation: CheckInput) -> bool:
         target = situation.change.target
         away = target is not None and situation.shifts.is_away(target.zone, target.service)
         return bool(situation.acted) or (situation.kind is ActionKind.SHIFT_AWAY and away)

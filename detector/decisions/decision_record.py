@@ -5,18 +5,18 @@ Law: an action is made only together with the granted decision that it belongs t
 
 from dataclasses import dataclass
 
-from detector.core.vocabulary import ActionKind, Mode, Verdict
+from detector.core.vocabulary import ActionKind, Decision, Mode
 from detector.decisions.actions import (
     ACTION_SCHEMA,
     DECISION_SCHEMA,
     Action,
     BudgetView,
     Check,
-    Decision,
+    DecisionRecord,
     action_id_of,
 )
 from detector.decisions.candidates import Candidate
-from detector.decisions.checks import Situation, first_refusal
+from detector.decisions.checks import CheckInput, first_refusal
 from detector.decisions.config import DecideConfig
 from detector.detection.alarms import Target
 
@@ -24,15 +24,15 @@ _DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class DecisionResult:
     """One decision, and the action that it put on its way (``None`` unless granted)."""
 
-    decision: Decision
+    decision: DecisionRecord
     action: Action | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class DecisionContext:
     """Under which circumstances a ruling is made: ``wall`` is now in epoch seconds."""
 
     config: DecideConfig
@@ -41,7 +41,7 @@ class Bench:
     budget: BudgetView
 
 
-def budget_view(situation: Situation, config: DecideConfig) -> BudgetView:
+def budget_view(situation: CheckInput, config: DecideConfig) -> BudgetView:
     """Return the fleet's budget as the chain saw it, and as it is after a grant."""
     target, evidence = situation.change.target, situation.change.evidence
     return BudgetView(
@@ -64,24 +64,26 @@ def candidate_action_id(candidate: Candidate) -> str:
     return action_id_of(candidate.kind, change.rule, change.rule_version, target, end)
 
 
-def verdict_of(checks: tuple[Check, ...], mode: Mode) -> Verdict:
+def decision_of(checks: tuple[Check, ...], mode: Mode) -> Decision:
     """Return what the chain amounts to in ``mode``."""
     if first_refusal(checks) is not None:
-        return Verdict.REFUSED
-    return Verdict.GRANTED if mode is Mode.ENFORCE else Verdict.OBSERVED
+        return Decision.REFUSED
+    return Decision.GRANTED if mode is Mode.ENFORCE else Decision.OBSERVED
 
 
-def make_ruling(candidate: Candidate, checks: tuple[Check, ...], bench: Bench) -> Ruling:
+def make_decision(
+    candidate: Candidate, checks: tuple[Check, ...], bench: DecisionContext
+) -> DecisionResult:
     """Write the decision down, and the action if it is granted."""
     change, mode = candidate.change, bench.config.mode
     action_id = candidate_action_id(candidate)
-    decision = Decision(
+    decision = DecisionRecord(
         schema=DECISION_SCHEMA,
         id=f"{action_id}-{candidate.attempts + 1}",
         action_id=action_id,
         kind=candidate.kind,
         target=change.target,
-        verdict=verdict_of(checks, mode),
+        verdict=decision_of(checks, mode),
         refusal=first_refusal(checks),
         mode=mode,
         alarm_id=change.alarm_id,
@@ -91,12 +93,14 @@ def make_ruling(candidate: Candidate, checks: tuple[Check, ...], bench: Bench) -
         evidence=change.evidence,
         sentence=_sentence(candidate, checks, mode),
     )
-    if decision.verdict is not Verdict.GRANTED or change.target is None:
-        return Ruling(decision, None)
-    return Ruling(decision, _action(decision, change.target, candidate, bench))
+    if decision.verdict is not Decision.GRANTED or change.target is None:
+        return DecisionResult(decision, None)
+    return DecisionResult(decision, _action(decision, change.target, candidate, bench))
 
 
-def _action(decision: Decision, target: Target, candidate: Candidate, bench: Bench) -> Action:
+def _action(
+    decision: DecisionRecord, target: Target, candidate: Candidate, bench: DecisionContext
+) -> Action:
     shifts = candidate.kind is ActionKind.SHIFT_AWAY
     return Action(
         schema=ACTION_SCHEMA,
@@ -131,4 +135,4 @@ def _sentence(candidate: Candidate, checks: tuple[Check, ...], mode: Mode) -> st
     failed = next((check for check in checks if not check.passed), None)
     if failed is not None:
         return f"refused to {deed}; {failed.name}: saw {failed.saw}, demanded {failed.demanded}"
-    return f"{verdict_of(checks, mode).value} to {deed}"
+    return f"{decision_of(checks, mode).value} to {deed}"

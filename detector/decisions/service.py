@@ -22,8 +22,8 @@ from detector.core.ports import RecordPublisher, StateStore
 from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.core.vocabulary import Mode
-from detector.decisions.actions import ACTION_SCHEMA, DECISION_SCHEMA, Action, Decision
-from detector.decisions.decide import Decider, Ruling
+from detector.decisions.actions import ACTION_SCHEMA, DECISION_SCHEMA, Action, DecisionRecord
+from detector.decisions.decide import Decider, DecisionResult
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import AlarmChange
 
@@ -38,7 +38,7 @@ class DecisionsError(DetectorError):
     """The decider's state cannot be read or written; it must be recovered before the next call."""
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
     """One record of the outbox, exactly as it is published."""
 
     topic: str
@@ -47,12 +47,12 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     headers: list[tuple[str, bytes]]
 
 
-class StateRecord(msgspec.Struct, frozen=True):
+class DeciderStateRecord(msgspec.Struct, frozen=True):
     """What survives: the decider's snapshot, what it stands for, and the last offset applied."""
 
     schema: str
     offset: int
-    outbox: list[Message]
+    outbox: list[OutboxRecord]
     decider: dict[str, Any]
 
 
@@ -98,7 +98,7 @@ class DecisionService:
         async with self._turn:
             self._is_sound = False
             self._partition = partition
-            outbox: list[Message] = []
+            outbox: list[OutboxRecord] = []
             if record := self._store.load(partition, STATE_KEY):
                 state = _decoded(record)
                 try:
@@ -121,7 +121,7 @@ class DecisionService:
         offset: int,
         now: SteadyTime,
         control: ControlView,
-    ) -> list[Ruling]:
+    ) -> list[DecisionResult]:
         """Take changes up to ``offset`` and return the rulings, all durable: ack after it."""
         async with self._turn:
             self._demand_sound()
@@ -131,15 +131,17 @@ class DecisionService:
             self._crash_point("before_ack")
             return rulings
 
-    async def tick(self, now: SteadyTime, control: ControlView) -> list[Ruling]:
+    async def tick(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
         """Look again at what was refused; call about every second."""
         async with self._turn:
             self._demand_sound()
             return await self._decide(now, control, self._offset)
 
-    async def _decide(self, now: SteadyTime, control: ControlView, offset: int) -> list[Ruling]:
+    async def _decide(
+        self, now: SteadyTime, control: ControlView, offset: int
+    ) -> list[DecisionResult]:
         self._is_sound = False
-        every: list[Ruling] = []
+        every: list[DecisionResult] = []
         more = True
         while more:
             rulings = self._decider.decide(now, control)
@@ -160,7 +162,7 @@ class DecisionService:
         rested = now.monotonic - self._clock_saved_at
         return rested >= CLOCK_SAVE_SECONDS and not self._decider.is_settled
 
-    async def _commit(self, rulings: Sequence[Ruling]) -> None:
+    async def _commit(self, rulings: Sequence[DecisionResult]) -> None:
         decisions = [self._decision_message(ruling.decision) for ruling in rulings]
         actions = [self._action_message(r.action) for r in rulings if r.action is not None]
         self._crash_point("before_state_record")
@@ -173,9 +175,9 @@ class DecisionService:
             await self._publish(message)
             self._crash_point("after_action")
 
-    async def _save(self, outbox: list[Message]) -> None:
+    async def _save(self, outbox: list[OutboxRecord]) -> None:
         changes = self._decider.changes
-        state = StateRecord(STATE_SCHEMA, self._offset, outbox, self._decider.snapshot())
+        state = DeciderStateRecord(STATE_SCHEMA, self._offset, outbox, self._decider.snapshot())
         record = msgspec.msgpack.encode(state)
         if len(record) > MAX_STATE_BYTES:
             raise DecisionsError(
@@ -185,12 +187,12 @@ class DecisionService:
         await self._store.save(self._partition, STATE_KEY, record)
         self._saved_changes = changes
 
-    async def _publish(self, message: Message) -> None:
+    async def _publish(self, message: OutboxRecord) -> None:
         await self._publisher.publish(
             message.topic, key=message.key, value=message.value, headers=message.headers
         )
 
-    def _decision_message(self, decision: Decision) -> Message:
+    def _decision_message(self, decision: DecisionRecord) -> OutboxRecord:
         headers = cloud_event_headers(
             event_id=decision.id,
             event_type=DECISION_SCHEMA,
@@ -199,9 +201,9 @@ class DecisionService:
             at=decision.decided_at,
         )
         key, value = decision.action_id.encode(), msgspec.json.encode(decision)
-        return Message(self._topics.decisions, key, value, headers)
+        return OutboxRecord(self._topics.decisions, key, value, headers)
 
-    def _action_message(self, action: Action) -> Message:
+    def _action_message(self, action: Action) -> OutboxRecord:
         headers = cloud_event_headers(
             event_id=action.id,
             event_type=ACTION_SCHEMA,
@@ -210,7 +212,7 @@ class DecisionService:
             at=action.requested_at,
         )
         key, value = action.target.key.encode(), msgspec.json.encode(action)
-        return Message(self._topics.actions, key, value, headers)
+        return OutboxRecord(self._topics.actions, key, value, headers)
 
     @property
     def _source(self) -> str:
@@ -220,7 +222,7 @@ class DecisionService:
         if not self._is_sound:
             raise DecisionsError("the decider's last write is in doubt: recover before deciding")
 
-    def _tell(self, rulings: Sequence[Ruling], control: ControlView) -> None:
+    def _tell(self, rulings: Sequence[DecisionResult], control: ControlView) -> None:
         for ruling in rulings:
             d = ruling.decision
             self._notify(ActionDecided(d.kind, d.verdict, d.refusal, d.action_id, d.sentence))
@@ -229,9 +231,9 @@ class DecisionService:
         self._notify(KillSwitchRead(control.engaged, control.known))
 
 
-def _decoded(record: bytes) -> StateRecord:
+def _decoded(record: bytes) -> DeciderStateRecord:
     try:
-        state = msgspec.msgpack.decode(record, type=StateRecord)
+        state = msgspec.msgpack.decode(record, type=DeciderStateRecord)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecisionsError(
             f"state record of {len(record)} bytes is unreadable: {error}"

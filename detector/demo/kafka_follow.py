@@ -20,7 +20,7 @@ _RECORDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class ReadRecord:
     """One record as read; ``at`` is when it was read, in epoch seconds."""
 
     topic: str
@@ -28,7 +28,7 @@ class Followed:
     at: float
 
 
-class TopicFollower:
+class TopicReader:
     """Reads ``topics`` of ``broker`` (host:port) until ``stop``; use it as a context manager.
 
     ``now`` gives epoch seconds. ``KafkaException`` when the broker does not answer.
@@ -37,7 +37,7 @@ class TopicFollower:
     def __init__(self, broker: str, topics: Iterable[str], now: Callable[[], float]) -> None:
         self._topics = tuple(topics)
         self._now = now
-        self._read: queue.SimpleQueue[Followed] = queue.SimpleQueue()
+        self._read: queue.SimpleQueue[ReadRecord] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="topic-follower", daemon=True)
         self._consumer = Consumer(
@@ -68,7 +68,7 @@ class TopicFollower:
             self._thread.join()
         self._consumer.close()
 
-    def take(self) -> Iterator[Followed]:
+    def drain(self) -> Iterator[ReadRecord]:
         """Yield what was read since the last call, in order within each partition."""
         while True:
             try:
@@ -88,4 +88,4 @@ class TopicFollower:
                 topic, value = message.topic(), message.value()
                 # Errors come as messages too; librdkafka tries again by itself.
                 if message.error() is None and topic is not None:
-                    self._read.put(Followed(topic, bytes(value or b""), self._now()))
+                    self._read.put(ReadRecord(topic, bytes(value or b""), self._now()))

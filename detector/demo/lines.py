@@ -5,8 +5,8 @@ Law: what producers wrote is escaped; a line is one line.
 
 from detector.core.safe_text import escape_controls
 from detector.core.topics import Topics
-from detector.core.vocabulary import ActionKind, AlarmState, Verdict
-from detector.decisions.actions import Action, Decision, Outcome
+from detector.core.vocabulary import ActionKind, AlarmState, Decision
+from detector.decisions.actions import Action, DecisionRecord, Outcome
 from detector.demo.state import DemoState, Record
 from detector.detection.alarms import AlarmChange, Target
 from detector.tables.reports import Report
@@ -33,7 +33,7 @@ def deed(kind: ActionKind, target: Target | None) -> str:
     return escape_controls(f"{_DEEDS[kind]} {place} ({target.service})")
 
 
-def why(decision: Decision) -> str:
+def why(decision: DecisionRecord) -> str:
     """Give the reason of a decision: the first check that failed, or what speaks for it."""
     failed = next((check for check in decision.checks if not check.passed), None)
     if failed is None:
@@ -60,9 +60,9 @@ def sentence(record: Record) -> str:
             return f"{record.state.value:8} {told(record)}"
         case AlarmChange() if record.previous is AlarmState.ALARM:
             return f"{record.state.value:8} {told(record)}"
-        case Decision(verdict=Verdict.REFUSED):
+        case DecisionRecord(verdict=Decision.REFUSED):
             return f"refused  {deed(record.kind, record.target)}, because {why(record)}"
-        case Decision():
+        case DecisionRecord():
             named = deed(record.kind, record.target)
             return f"{record.verdict.value:8} {named}: {why(record)}"
         case Action():

@@ -30,10 +30,10 @@ from detector.core.topics import Topics
 from detector.decisions.config import DecideConfig
 from detector.demo.fleet import FleetAtWork
 from detector.demo.kafka_feed import LogFeed
-from detector.demo.kafka_follow import TopicFollower
+from detector.demo.kafka_follow import TopicReader
 from detector.demo.lines import KCAT_CONFIG, kcat_lines
 from detector.demo.processes import Child, Children, child_environment
-from detector.demo.show import DONE, LiveScreen, PlainLines, Scene, Show
+from detector.demo.show import DONE, LiveScreen, PlainLines, Show, ShowContext
 from detector.demo.state import DemoState
 from detector.demo.verdict import measured, still_missing, summary
 from detector.gameday.fleet import Fleet
@@ -217,7 +217,7 @@ class _Demo:
             *(topics.reports, topics.alarms, topics.decisions),
             *(topics.actions, topics.outcomes, topics.dead_letters),
         )
-        follower = stack.enter_context(TopicFollower(address, followed, self._now))
+        follower = stack.enter_context(TopicReader(address, followed, self._now))
         script = Script.default(self._fleet, int(self._now() * 1000))
         state = self._state = DemoState(script, topics)
         feed = LogFeed(address, topics.logs)
@@ -227,16 +227,16 @@ class _Demo:
             *kcat_lines(topics, str(self._folder / "kcat.conf")),
         )
         bucket = DecideConfig().fleet_bucket
-        self._show.begin(Scene(fleet=self._fleet, bucket=bucket, hints=hints))
+        self._show.begin(ShowContext(fleet=self._fleet, bucket=bucket, hints=hints))
         while True:
             self._check()
             if fleet.trouble:
                 raise DemoError(fleet.trouble)
             now = self._now()
             state.wrote(fleet.written, now)
-            for read in sorted(follower.take(), key=lambda read: followed.index(read.topic)):
+            for read in sorted(follower.drain(), key=lambda read: followed.index(read.topic)):
                 if (news := state.apply(read.topic, read.value, read.at)) is not None:
-                    self._show.tell(state, news, now)
+                    self._show.print(state, news, now)
             self._show.frame(state, now)
             if (code := self._verdict(state, now)) is not None:
                 return code

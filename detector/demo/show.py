@@ -25,7 +25,7 @@ Steps = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ShowContext:
     """What does not change while the fleet runs; ``hints`` tell how to look deeper."""
 
     fleet: Fleet
@@ -39,10 +39,10 @@ class Show(Protocol):
     def set_up(self, steps: Steps, seconds: float) -> None:
         """Show set-up, ``seconds`` after its beginning; called several times a second."""
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, scene: ShowContext) -> None:
         """Set-up is over and the fleet begins."""
 
-    def tell(self, state: DemoState, record: Record, now: float) -> None:
+    def print(self, state: DemoState, record: Record, now: float) -> None:
         """Something happened."""
 
     def frame(self, state: DemoState, now: float) -> None:
@@ -58,7 +58,7 @@ class LiveScreen:
     def __init__(self, console: Console, seed: int) -> None:
         self._console = console
         self._seed = seed
-        self._scene: Scene | None = None
+        self._scene: ShowContext | None = None
         self._live = Live(console=console, screen=True, auto_refresh=False)
         self._live.start()
 
@@ -66,11 +66,11 @@ class LiveScreen:
         """Draw the steps."""
         self._live.update(draw(setting_up(self._seed, steps, seconds), self._console), refresh=True)
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, scene: ShowContext) -> None:
         """Remember the scene."""
         self._scene = scene
 
-    def tell(self, state: DemoState, record: Record, now: float) -> None:
+    def print(self, state: DemoState, record: Record, now: float) -> None:
         """Leave it to the next frame."""
 
     def frame(self, state: DemoState, now: float) -> None:
@@ -102,12 +102,12 @@ class PlainLines:
                 self._told.add(line)
                 self.say(f"set-up {clock(seconds)}  {line}")
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, scene: ShowContext) -> None:
         """Tell how to look deeper."""
         for hint in scene.hints:
             self.say(hint)
 
-    def tell(self, state: DemoState, record: Record, now: float) -> None:
+    def print(self, state: DemoState, record: Record, now: float) -> None:
         """Tell of the record, if it is worth a line."""
         said = sentence(record)
         if said:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import msgspec
 
 from detector.core.topics import Topics
-from detector.core.vocabulary import ActionKind, AlarmState, OutcomeState, Refusal, Verdict
-from detector.decisions.actions import Action, BudgetView, Decision, Outcome
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, OutcomeState, Refusal
+from detector.decisions.actions import Action, BudgetView, DecisionRecord, Outcome
 from detector.detection.alarms import AlarmChange
 from detector.gameday.script import Script
 from detector.tables.reports import Report
@@ -24,7 +24,7 @@ _FLEET = "fleet:"
 _ZONE_DETECTOR = "zone"
 _TAKEN = frozenset({OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED})
 
-Record = Report | AlarmChange | Decision | Action | Outcome
+Record = Report | AlarmChange | DecisionRecord | Action | Outcome
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class DemoState:
         """Newest report by service."""
         self.alarms: dict[str, tuple[AlarmChange, float]] = {}
         """Newest change by alarm, and when it was read."""
-        self.decisions: deque[Decision] = deque(maxlen=KEPT)
+        self.decisions: deque[DecisionRecord] = deque(maxlen=KEPT)
         self.outcomes: deque[Outcome] = deque(maxlen=KEPT)
         self.actions: dict[str, Action] = {}
         self.budgets: dict[str, BudgetView] = {}
@@ -67,7 +67,7 @@ class DemoState:
         self._type_by_topic: dict[str, type[Record]] = {
             topics.reports: Report,
             topics.alarms: AlarmChange,
-            topics.decisions: Decision,
+            topics.decisions: DecisionRecord,
             topics.actions: Action,
             topics.outcomes: Outcome,
         }
@@ -102,7 +102,7 @@ class DemoState:
                 return self._report(record, at)
             case AlarmChange():
                 return self._alarm(record, at)
-            case Decision():
+            case DecisionRecord():
                 return self._decision(record, at)
             case Action():
                 return self._action(record)
@@ -149,13 +149,13 @@ class DemoState:
             if target.zone == blamed.zone and self.seen.zone_alarm is None:
                 self.seen.zone_alarm = at
 
-    def _decision(self, decision: Decision, at: float) -> Record | None:
+    def _decision(self, decision: DecisionRecord, at: float) -> Record | None:
         if any(decision.id == known.id for known in self.decisions):
             return None
         self.decisions.append(decision)
         target, second = decision.target, self.script.expected().second_zone
         if (
-            decision.verdict is Verdict.REFUSED
+            decision.verdict is Decision.REFUSED
             and decision.refusal is Refusal.ANOTHER_ZONE_IS_AWAY
             and target is not None
             and target.zone == second

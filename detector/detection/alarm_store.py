@@ -11,14 +11,14 @@ from typing import Any, Final
 from detector.core.vocabulary import AlarmState
 from detector.detection.alarms import Target, alarm_id_of
 from detector.detection.findings import Contributor
-from detector.detection.state_machine import Standing, WindowVerdict
+from detector.detection.state_machine import Standing, WindowResult
 
 SCHEMA: Final = 1
-_VERDICT_BY_LETTER: Final = {verdict.value[0]: verdict for verdict in WindowVerdict}
+_VERDICT_BY_LETTER: Final = {verdict.value[0]: verdict for verdict in WindowResult}
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class TrackedAlarm:
     """One standing, whether the confirming test agreed last, its target and its rule's version.
 
     ``told_ms``: end of the window with which its alarm was told last. ``frozen``: a wider cause
@@ -33,26 +33,26 @@ class Followed:
     frozen: bool = False
 
 
-Place = tuple[str, str]
+AlarmKey = tuple[str, str]
 """Detector and subject."""
 
 
-class AlarmBook:
+class AlarmStore:
     """Standings by detector and subject, then by contributor; at most ``limit`` of them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._pages: dict[Place, dict[Contributor, Followed]] = {}
+        self._pages: dict[AlarmKey, dict[Contributor, TrackedAlarm]] = {}
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[AlarmKey, ...]:
         """Return where something is followed, in order."""
         return tuple(sorted(self._pages))
 
-    def page(self, place: Place) -> Mapping[Contributor, Followed]:
+    def page(self, place: AlarmKey) -> Mapping[Contributor, TrackedAlarm]:
         """Return what is followed at ``place``."""
         return self._pages.get(place, {})
 
@@ -66,14 +66,14 @@ class AlarmBook:
                     found.setdefault(detector, set()).add(alarm_id)
         return found
 
-    def put(self, place: Place, contributor: Contributor, followed: Followed) -> None:
+    def put(self, place: AlarmKey, contributor: Contributor, followed: TrackedAlarm) -> None:
         """Keep ``followed``, or forget the contributor when there is nothing to remember."""
         self.drop(place, contributor)
         if not followed.standing.is_forgettable:
             self._pages.setdefault(place, {})[contributor] = followed
             self._count += 1
 
-    def drop(self, place: Place, contributor: Contributor) -> None:
+    def drop(self, place: AlarmKey, contributor: Contributor) -> None:
         """Forget one contributor, if it was followed."""
         page = self._pages.get(place, {})
         if page.pop(contributor, None) is not None:
@@ -89,7 +89,7 @@ class AlarmBook:
                 self.drop(*idle)
         return self._count < self._limit
 
-    def update(self, change: Callable[[Place, Standing], Standing]) -> None:
+    def update(self, change: Callable[[AlarmKey, Standing], Standing]) -> None:
         """Change every standing in place."""
         for place, page in self._pages.items():
             for contributor, followed in page.items():
@@ -123,10 +123,10 @@ class AlarmBook:
                 AlarmState(state), tuple(_VERDICT_BY_LETTER[letter] for letter in letters)
             )
             target = Target(*aim) if aim else None
-            followed = Followed(standing, confirmed, target, version, told, row[9:] == [True])
+            followed = TrackedAlarm(standing, confirmed, target, version, told, row[9:] == [True])
             self.put((detector, subject), tuple(contributor), followed)
 
-    def _lacking_data(self) -> Iterator[tuple[Place, Contributor]]:
+    def _lacking_data(self) -> Iterator[tuple[AlarmKey, Contributor]]:
         for place, page in self._pages.items():
             for contributor, followed in page.items():
                 if followed.standing.state is AlarmState.INSUFFICIENT_DATA:

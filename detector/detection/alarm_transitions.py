@@ -11,30 +11,33 @@ from typing import Any
 import msgspec
 
 from detector.core.vocabulary import Culprit
-from detector.detection.alarm_store import Followed
+from detector.detection.alarm_store import TrackedAlarm
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, alarm_id_of
 from detector.detection.explanations import change_sentence, plain_name, silent_words
 from detector.detection.findings import Contributor, Finding, blank_evidence
-from detector.detection.rollout import Switched
-from detector.detection.scenes import Hearing, Scene
-from detector.detection.state_machine import Persistence, WindowVerdict
+from detector.detection.rollout import DetectorSlot
+from detector.detection.scenes import SubjectWindow, WindowQuality
+from detector.detection.state_machine import Persistence, WindowResult
 
 
 def followed_after(
-    before: Followed, finding: Finding | None, scene: Scene, persistence: Persistence | None
-) -> Followed:
+    before: TrackedAlarm,
+    finding: Finding | None,
+    scene: SubjectWindow,
+    persistence: Persistence | None,
+) -> TrackedAlarm:
     """Return what is to be remembered of a contributor after one window."""
     followed = replace(before, version=scene.version or before.version)
     if persistence is None:
         off = Persistence(required=1, seen=1)
         return replace(followed, standing=before.standing.after_silence(off))
-    if scene.hearing is Hearing.SILENT:
+    if scene.hearing is WindowQuality.SILENT:
         return replace(followed, standing=before.standing.after_silence(persistence))
-    if scene.hearing is Hearing.UNKNOWN:
-        standing = before.standing.after(WindowVerdict.UNKNOWN, persistence)
+    if scene.hearing is WindowQuality.UNKNOWN:
+        standing = before.standing.after(WindowResult.UNKNOWN, persistence)
         return replace(followed, standing=standing)
     if finding is None:
-        standing = before.standing.after(WindowVerdict.NOT_MET, persistence)
+        standing = before.standing.after(WindowResult.NOT_MET, persistence)
         return replace(followed, standing=standing, confirmed=False, frozen=False)
     return replace(
         followed,
@@ -53,18 +56,18 @@ def _is_frozen(finding: Finding) -> bool:
     return finding.evidence.fleet_event or (is_host and of_zone)
 
 
-def _verdict_of(finding: Finding) -> WindowVerdict:
+def _verdict_of(finding: Finding) -> WindowResult:
     if finding.met:
-        return WindowVerdict.MET
-    return WindowVerdict.HINTED if finding.hinted else WindowVerdict.NOT_MET
+        return WindowResult.MET
+    return WindowResult.HINTED if finding.hinted else WindowResult.NOT_MET
 
 
 def change_of(
-    detector: Switched[Any],
-    scene: Scene,
+    detector: DetectorSlot[Any],
+    scene: SubjectWindow,
     contributor: Contributor,
-    before: Followed,
-    after: Followed,
+    before: TrackedAlarm,
+    after: TrackedAlarm,
 ) -> AlarmChange:
     """Write down that the standing of ``contributor`` went from ``before`` to ``after``."""
     standing, end_ms = after.standing, scene.meta.window.end_ms
@@ -100,7 +103,7 @@ def change_of(
 
 
 def _silence(
-    detector: Switched[Any], scene: Scene, contributor: Contributor, evidence: Evidence
+    detector: DetectorSlot[Any], scene: SubjectWindow, contributor: Contributor, evidence: Evidence
 ) -> str:
     name = plain_name(scene.subject.partition(":")[2])
     what = f"faults of {name}" if scene.is_fleet else f"total of rule {name}"

@@ -25,16 +25,16 @@ import msgspec
 
 from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import AlarmState, Switch
-from detector.detection.alarm_store import AlarmBook, Followed
+from detector.detection.alarm_store import AlarmStore, TrackedAlarm
 from detector.detection.alarm_transitions import change_of, followed_after
 from detector.detection.alarms import AlarmChange
 from detector.detection.config import EvaluateConfig
-from detector.detection.detectors.diagnose import joined
+from detector.detection.detectors.diagnose import diagnose
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.roster import fleet_detectors, rule_detectors
-from detector.detection.findings import Contributor, Detector, Finding, Remembering
-from detector.detection.rollout import Switched, switched
-from detector.detection.scenes import Hearing, Scene, hearing_of, is_fleet
+from detector.detection.findings import Contributor, Detector, Finding, Stateful
+from detector.detection.rollout import DetectorSlot, slots_of
+from detector.detection.scenes import SubjectWindow, WindowQuality, is_fleet, window_quality
 from detector.detection.state_machine import Persistence, Standing
 from detector.tables.host_window import Slide
 from detector.tables.ranking import report_fleet, report_rule
@@ -62,16 +62,16 @@ class Evaluator:
     ) -> None:
         """Take part with all detectors, or with those of ``fleet`` alone where fleets go."""
         self._config = config
-        self._fleet_detectors = switched(
+        self._fleet_detectors = slots_of(
             fleet_detectors(config) if fleet is None else fleet, config
         )
-        self._rule_detectors = switched(rule_detectors(config), config)
-        self._book = AlarmBook(config.max_alarms)
+        self._rule_detectors = slots_of(rule_detectors(config), config)
+        self._book = AlarmStore(config.max_alarms)
         self._last_end_ms = 0
         self._changes: list[AlarmChange] = []
         self._unfollowed = 0
 
-    def see(self, slide: Slide) -> Evaluation:
+    def evaluate(self, slide: Slide) -> Evaluation:
         """Rank every window of ``slide`` and move the standings."""
         self._changes, self._unfollowed = [], 0
         if slide.meta.window.start_ms > self._last_end_ms:
@@ -120,12 +120,12 @@ class Evaluator:
             if name in memories:
                 detector.restore(memories[name])
 
-    def _remembering(self) -> list[tuple[str, Remembering]]:
-        detectors: tuple[Switched[Any], ...] = (*self._fleet_detectors, *self._rule_detectors)
+    def _remembering(self) -> list[tuple[str, Stateful]]:
+        detectors: tuple[DetectorSlot[Any], ...] = (*self._fleet_detectors, *self._rule_detectors)
         return [
             (each.name, each.detector)
             for each in detectors
-            if isinstance(each.detector, Remembering) and each.switch is not Switch.OFF
+            if isinstance(each.detector, Stateful) and each.switch is not Switch.OFF
         ]
 
     def _after_gap(self, place: tuple[str, str], standing: Standing) -> Standing:
@@ -136,8 +136,8 @@ class Evaluator:
         detector = self._detectors_of(subject).get(name)
         return detector.persistence(subject) if detector is not None else None
 
-    def _detectors_of(self, subject: str) -> Mapping[str, Switched[Any]]:
-        detectors: tuple[Switched[Any], ...] = (
+    def _detectors_of(self, subject: str) -> Mapping[str, DetectorSlot[Any]]:
+        detectors: tuple[DetectorSlot[Any], ...] = (
             self._fleet_detectors if is_fleet(subject) else self._rule_detectors
         )
         return {detector.name: detector for detector in detectors}
@@ -145,31 +145,31 @@ class Evaluator:
     def _judge_fleet(self, window: FleetWindow) -> Diagnosis | None:
         """Ask every detector, make one diagnosis of it, and move the standings."""
         view = FleetView(window, self._config)
-        hearing = hearing_of(window.meta, is_heard=bool(window.hosts))
+        hearing = window_quality(window.meta, is_heard=bool(window.hosts))
         found = [
             (detector, self._findings(detector, window.subject, hearing, view))
             for detector in self._fleet_detectors
         ]
-        joint = joined(found)
+        joint = diagnose(found)
         for detector, findings in found:
             judged = joint.judged(detector, findings)
-            self._move(detector, Scene(window.subject, window.meta, hearing, judged))
+            self._move(detector, SubjectWindow(window.subject, window.meta, hearing, judged))
         return joint.whole
 
     def _judge_rule(self, window: RuleWindow, *, is_live: bool) -> None:
         # A rule without contributors is silent only if everything else is: it may count faults.
-        hearing = hearing_of(window.meta, is_heard=is_live)
+        hearing = window_quality(window.meta, is_heard=is_live)
         for detector in self._rule_detectors:
             findings = self._findings(detector, window.subject, hearing, window)
-            scene = Scene(
+            scene = SubjectWindow(
                 window.subject, window.meta, hearing, findings, window.rule, window.version
             )
             self._move(detector, scene)
 
     def _findings(
-        self, detector: Switched[Any], subject: str, hearing: Hearing, view: object
+        self, detector: DetectorSlot[Any], subject: str, hearing: WindowQuality, view: object
     ) -> Mapping[Contributor, Finding]:
-        if hearing is not Hearing.NOTHING_WRONG or detector.persistence(subject) is None:
+        if hearing is not WindowQuality.NOTHING_WRONG or detector.persistence(subject) is None:
             return {}
         return detector.examine(view, self._book.page((detector.name, subject)).keys())
 
@@ -181,13 +181,13 @@ class Evaluator:
             detector = self._detectors_of(subject).get(name)
             if subject in seen or detector is None:
                 continue
-            hearing = hearing_of(slide.meta, is_heard=is_live)
-            if is_fleet(subject) and hearing is Hearing.NOTHING_WRONG:
-                hearing = Hearing.UNKNOWN
+            hearing = window_quality(slide.meta, is_heard=is_live)
+            if is_fleet(subject) and hearing is WindowQuality.NOTHING_WRONG:
+                hearing = WindowQuality.UNKNOWN
             rule = "" if is_fleet(subject) else subject.partition(":")[2]
-            self._move(detector, Scene(subject, slide.meta, hearing, {}, rule))
+            self._move(detector, SubjectWindow(subject, slide.meta, hearing, {}, rule))
 
-    def _move(self, detector: Switched[Any], scene: Scene) -> None:
+    def _move(self, detector: DetectorSlot[Any], scene: SubjectWindow) -> None:
         """Move every standing of one detector and subject, and tell what changed."""
         place = (detector.name, scene.subject)
         persistence = detector.persistence(scene.subject)
@@ -196,7 +196,7 @@ class Evaluator:
             if before is None and not self._book.has_room():
                 self._unfollowed += 1
                 continue
-            before = before or Followed()
+            before = before or TrackedAlarm()
             finding = scene.findings.get(contributor)
             after = followed_after(before, finding, scene, persistence)
             if self._is_news(detector, scene, before, after):
@@ -209,7 +209,11 @@ class Evaluator:
                 self._book.put(place, contributor, after)
 
     def _is_news(
-        self, detector: Switched[Any], scene: Scene, before: Followed, after: Followed
+        self,
+        detector: DetectorSlot[Any],
+        scene: SubjectWindow,
+        before: TrackedAlarm,
+        after: TrackedAlarm,
     ) -> bool:
         if after.standing.state is not before.standing.state:
             return True
@@ -218,7 +222,7 @@ class Evaluator:
         rested_ms = scene.meta.window.end_ms - before.told_ms
         # Nothing can be restated of a window that no detector could examine.
         is_due = (
-            scene.hearing is Hearing.NOTHING_WRONG
+            scene.hearing is WindowQuality.NOTHING_WRONG
             and detector.action is not None
             and after.confirmed
             and rested_ms >= self._config.restate_seconds * 1000

@@ -2,7 +2,7 @@
 
 Law: a detector sees one window at a time; persistence is the standing's. It answers for every
 contributor that meets its condition, and for every one that it is asked about and that is in the
-window. What it remembers between windows, if anything, is ``Remembering``: it is a function of the
+window. What it remembers between windows, if anything, is ``Stateful``: it is a function of the
 windows examined, in their order, and of nothing else, so that a restart changes nothing.
 """
 
@@ -68,7 +68,7 @@ class Detector(Protocol[View_contra]):
 
 
 @runtime_checkable
-class Remembering(Protocol):
+class Stateful(Protocol):
     """What a detector has besides when it remembers; its name is then no other detector's.
 
     Windows that cannot be trusted, or in which nothing was heard, are not examined: a detector

@@ -19,7 +19,7 @@ View = TypeVar("View")
 
 
 @dataclass(frozen=True, slots=True)
-class Switched(Generic[View]):
+class DetectorSlot(Generic[View]):
     """One detector as it takes part."""
 
     detector: Detector[View]
@@ -61,11 +61,11 @@ class Switched(Generic[View]):
         return {contributor: _unconfirmed(each) for contributor, each in findings.items()}
 
 
-def switched(
+def slots_of(
     detectors: Iterable[Detector[View]], config: EvaluateConfig
-) -> tuple[Switched[View], ...]:
+) -> tuple[DetectorSlot[View], ...]:
     """Give each detector its switch."""
-    return tuple(Switched(each, config.switch_of(each.name)) for each in detectors)
+    return tuple(DetectorSlot(each, config.switch_of(each.name)) for each in detectors)
 
 
 def _unconfirmed(finding: Finding) -> Finding:

@@ -8,7 +8,7 @@ from detector.detection.findings import Contributor, Finding
 from detector.tables.reports import WindowMeta
 
 
-class Hearing(Enum):
+class WindowQuality(Enum):
     """How much a window says of a subject when no detector can examine it."""
 
     NOTHING_WRONG = "nothing_wrong"
@@ -17,12 +17,12 @@ class Hearing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SubjectWindow:
     """One subject in one window, and what the detector found there, if it could."""
 
     subject: str
     meta: WindowMeta
-    hearing: Hearing
+    hearing: WindowQuality
     findings: Mapping[Contributor, Finding]
     rule: str = ""
     version: str = ""
@@ -38,8 +38,8 @@ def is_fleet(subject: str) -> bool:
     return subject.startswith("fleet:")
 
 
-def hearing_of(meta: WindowMeta, *, is_heard: bool) -> Hearing:
+def window_quality(meta: WindowMeta, *, is_heard: bool) -> WindowQuality:
     """Return how much a window says: nothing at all, nothing certain, or all there is."""
     if not is_heard:
-        return Hearing.SILENT
-    return Hearing.NOTHING_WRONG if meta.trustworthy else Hearing.UNKNOWN
+        return WindowQuality.SILENT
+    return WindowQuality.NOTHING_WRONG if meta.trustworthy else WindowQuality.UNKNOWN

@@ -22,7 +22,7 @@ from detector.core.cloud_events import cloud_event_headers
 from detector.core.errors import DetectorError
 from detector.core.notices import (
     AlarmMoved,
-    ContributorsUnfollowed,
+    ContributorsUntracked,
     NoticeListener,
     TallyReceived,
     WindowEvaluated,
@@ -32,7 +32,7 @@ from detector.core.topics import Topics
 from detector.detection.alarms import AlarmChange
 from detector.detection.evaluate import EvaluateConfig, Evaluator
 from detector.rules.live_rules import FixedRules, RuleSource
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.host_window import Slide
 from detector.tables.merge import Merge
 from detector.tables.pane_records import decode_pane_record
@@ -104,7 +104,7 @@ class EvaluationService(Generic[Token]):
         self._tables = tables
         self._listener = listener
         self._timer = timer
-        self._rules = rules or FixedRules(RuleBook())
+        self._rules = rules or FixedRules(RuleSet())
         self._owned: dict[int, _Owned[Token]] = {}
 
     async def assigned(self, partition: int) -> None:
@@ -138,7 +138,7 @@ class EvaluationService(Generic[Token]):
                 found.setdefault(detector, set()).update(ids)
         return found
 
-    async def take(self, partition: int, raw: bytes, token: Token, now: float) -> None:
+    async def apply(self, partition: int, raw: bytes, token: Token, now: float) -> None:
         """Apply one tally record and evaluate the windows that it completes."""
         owned = self._owned.get(partition)
         if owned is None:
@@ -183,13 +183,13 @@ class EvaluationService(Generic[Token]):
             if not self._is_owner(partition, owned):
                 return
             started = self._timer()
-            evaluation = owned.evaluator.see(slide)
+            evaluation = owned.evaluator.evaluate(slide)
             spent = self._timer() - started
             await self._publish_reports(partition, evaluation.reports)
             await self._make_durable(partition, owned, slide, evaluation.changes)
             self._tell(slide, evaluation.changes, len(evaluation.reports), spent, now)
             if evaluation.unfollowed:
-                self._listener(ContributorsUnfollowed(evaluation.unfollowed))
+                self._listener(ContributorsUntracked(evaluation.unfollowed))
         through_ms = owned.merge.closed_through
         if through_ms is not None and through_ms > owned.saved_through_ms:
             # Nothing was shown of these panes; a successor must not open them again either.

@@ -31,8 +31,8 @@ from detector.detection import constants
 from detector.detection.statistics import (
     ROUNDING_SLACK,
     BoolArray,
-    Comparison,
     FloatArray,
+    PeerComparison,
     benjamini_hochberg,
     check_constants,
     compare,
@@ -136,7 +136,7 @@ def share_test(
     evidence = compare(served, failed, clean)
     tested = np.flatnonzero(_is_tested(evidence, config))
     p_value = np.ones(served.size)
-    p_value[tested] = evidence.take(tested).divided(search.dispersion).p_value(config.rho)
+    p_value[tested] = evidence.rows(tested).divided(search.dispersion).p_value(config.rho)
     blamed = np.zeros_like(clean)
     if callers is not None:
         blamed = _caller_explains(evidence, callers, search, config)
@@ -179,7 +179,7 @@ def _search(
         bad = np.flatnonzero(_is_bad(evidence, config))
         # The gate comes before the procedure and sets p to 1: a set of discoveries that is thinned
         # out afterwards would not keep its false discovery rate.
-        tail = evidence.take(bad).divided(dispersion).p_value(config.rho)
+        tail = evidence.rows(bad).divided(dispersion).p_value(config.rho)
         found[bad] = benjamini_hochberg(tail, config.q, hypotheses=requests.size)
         if np.count_nonzero(found) > most:
             return _Search(nobody, dispersion, rounds, converged=False, fleet_event=True)
@@ -189,17 +189,17 @@ def _search(
     return _Search(suspect, dispersion, config.max_rounds, converged=False, fleet_event=False)
 
 
-def _is_tested(evidence: Comparison, config: ShareTestConfig) -> BoolArray:
+def _is_tested(evidence: PeerComparison, config: ShareTestConfig) -> BoolArray:
     enough: BoolArray = evidence.faults >= config.min_faults - ROUNDING_SLACK
     return enough & (evidence.requests > 0.0)
 
 
-def _is_bad(evidence: Comparison, config: ShareTestConfig) -> BoolArray:
+def _is_bad(evidence: PeerComparison, config: ShareTestConfig) -> BoolArray:
     return _is_tested(evidence, config) & evidence.is_rate_at_least(config.ratio)
 
 
 def _caller_explains(
-    evidence: Comparison, callers: TopCallers, search: _Search, config: ShareTestConfig
+    evidence: PeerComparison, callers: TopCallers, search: _Search, config: ShareTestConfig
 ) -> BoolArray:
     """Mark suspects that are no longer significant without their top caller.
 
@@ -209,10 +209,10 @@ def _caller_explains(
     requests = read_counts(callers.requests, "requests of the top callers", hosts)
     faults = read_counts(callers.faults, "faults of the top callers", hosts)
     suspects = np.flatnonzero(search.suspect & (faults > 0.0))
-    rest = evidence.take(suspects).without(requests[suspects], faults[suspects])
+    rest = evidence.rows(suspects).without(requests[suspects], faults[suspects])
     bad = _is_bad(rest, config)
     p_value = np.ones(suspects.size)
-    p_value[bad] = rest.take(bad).divided(search.dispersion).p_value(config.rho)
+    p_value[bad] = rest.rows(bad).divided(search.dispersion).p_value(config.rho)
     level = config.q * np.count_nonzero(search.suspect) / max(hosts, 1)
     explained = np.zeros(hosts, dtype=np.bool_)
     explained[suspects] = p_value > level

@@ -4,7 +4,7 @@ Law: the state follows from the last ``seen`` verdicts and the state before, by 
 alarm is left only when none of those windows met the condition (or too few could say), so that it
 cannot flap.
 
-What the last windows amount to (``Signal``), the first that holds:
+What the last windows amount to (``WindowsSummary``), the first that holds:
 
 - ``OFTEN``: at least ``required`` of them met the condition;
 - ``UNKNOWN``: so many could not say that ``required`` of the others are not left;
@@ -27,7 +27,7 @@ from typing import Final
 from detector.core.vocabulary import AlarmState
 
 
-class WindowVerdict(StrEnum):
+class WindowResult(StrEnum):
     """What one window says of an alarm's condition."""
 
     MET = "met"
@@ -36,7 +36,7 @@ class WindowVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Signal(StrEnum):
+class WindowsSummary(StrEnum):
     """What the last windows amount to."""
 
     OFTEN = "often"
@@ -45,12 +45,12 @@ class Signal(StrEnum):
     NONE = "none"
 
 
-TRANSITIONS: Final[dict[AlarmState, dict[Signal, AlarmState]]] = {
+TRANSITIONS: Final[dict[AlarmState, dict[WindowsSummary, AlarmState]]] = {
     state: {
-        Signal.OFTEN: AlarmState.ALARM,
-        Signal.UNKNOWN: AlarmState.INSUFFICIENT_DATA,
-        Signal.SOME: AlarmState.ALARM if state is AlarmState.ALARM else AlarmState.PENDING,
-        Signal.NONE: AlarmState.OK,
+        WindowsSummary.OFTEN: AlarmState.ALARM,
+        WindowsSummary.UNKNOWN: AlarmState.INSUFFICIENT_DATA,
+        WindowsSummary.SOME: AlarmState.ALARM if state is AlarmState.ALARM else AlarmState.PENDING,
+        WindowsSummary.NONE: AlarmState.OK,
     }
     for state in AlarmState
 }
@@ -76,22 +76,22 @@ class Standing:
     """State of one alarm and the verdicts of its last windows, the newest last."""
 
     state: AlarmState = AlarmState.OK
-    verdicts: tuple[WindowVerdict, ...] = ()
+    verdicts: tuple[WindowResult, ...] = ()
 
     @property
     def windows_met(self) -> int:
         """In how many of the last windows the condition held."""
-        return self.verdicts.count(WindowVerdict.MET)
+        return self.verdicts.count(WindowResult.MET)
 
     @property
     def is_forgettable(self) -> bool:
         """Say whether a new standing would behave the same."""
         return self.state is AlarmState.OK and self.windows_met == 0
 
-    def after(self, verdict: WindowVerdict, persistence: Persistence) -> "Standing":
+    def after(self, verdict: WindowResult, persistence: Persistence) -> "Standing":
         """Return the standing after one more window."""
         verdicts = (*self.verdicts, verdict)[-persistence.seen :]
-        return Standing(TRANSITIONS[self.state][signal_of(verdicts, persistence)], verdicts)
+        return Standing(TRANSITIONS[self.state][summary_of(verdicts, persistence)], verdicts)
 
     def after_silence(self, persistence: Persistence) -> "Standing":
         """Return the standing after a whole window in which nothing was heard of the subject.
@@ -100,18 +100,18 @@ class Standing:
         """
         calm = self.state is AlarmState.OK
         state = AlarmState.OK if calm else AlarmState.INSUFFICIENT_DATA
-        return Standing(state, (WindowVerdict.UNKNOWN,) * persistence.seen)
+        return Standing(state, (WindowResult.UNKNOWN,) * persistence.seen)
 
     def after_gap(self, persistence: Persistence) -> "Standing":
         """Return the standing before a window that no evaluated window overlaps."""
-        return Standing(self.state, (WindowVerdict.UNKNOWN,) * persistence.seen)
+        return Standing(self.state, (WindowResult.UNKNOWN,) * persistence.seen)
 
 
-def signal_of(verdicts: tuple[WindowVerdict, ...], persistence: Persistence) -> Signal:
+def summary_of(verdicts: tuple[WindowResult, ...], persistence: Persistence) -> WindowsSummary:
     """Sum up the last windows."""
-    met = verdicts.count(WindowVerdict.MET)
+    met = verdicts.count(WindowResult.MET)
     if met >= persistence.required:
-        return Signal.OFTEN
-    if verdicts.count(WindowVerdict.UNKNOWN) > persistence.seen - persistence.required:
-        return Signal.UNKNOWN
-    return Signal.SOME if met or WindowVerdict.HINTED in verdicts else Signal.NONE
+        return WindowsSummary.OFTEN
+    if verdicts.count(WindowResult.UNKNOWN) > persistence.seen - persistence.required:
+        return WindowsSummary.UNKNOWN
+    return WindowsSummary.SOME if met or WindowResult.HINTED in verdicts else WindowsSummary.NONE

@@ -164,7 +164,7 @@ def r66(faults: ArrayLike) -> TopShare:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class PeerComparison:
     """Counts of some hosts or zones, each beside those of the peers that it is compared with."""
 
     requests: FloatArray
@@ -209,7 +209,7 @@ class Comparison:
         excess: FloatArray = np.where(known, self.faults - expected, 0.0)
         return excess
 
-    def without(self, requests: FloatArray, faults: FloatArray) -> "Comparison":
+    def without(self, requests: FloatArray, faults: FloatArray) -> "PeerComparison":
         """Take own counts away, down to 0 at the least; the peers stay."""
         return replace(
             self,
@@ -217,7 +217,7 @@ class Comparison:
             faults=np.maximum(self.faults - faults, 0.0),
         )
 
-    def divided(self, dispersion: FloatArray | float) -> "Comparison":
+    def divided(self, dispersion: FloatArray | float) -> "PeerComparison":
         """Divide all faults; own faults are rounded down, so that a tail is never understated."""
         return replace(
             self,
@@ -225,16 +225,16 @@ class Comparison:
             peer_faults=self.peer_faults / dispersion,
         )
 
-    def take(self, rows: BoolArray | IntArray) -> "Comparison":
+    def rows(self, rows: BoolArray | IntArray) -> "PeerComparison":
         """Pick rows, as numpy indexes an array."""
-        return Comparison(
+        return PeerComparison(
             self.requests[rows], self.faults[rows], self.peer_requests[rows], self.peer_faults[rows]
         )
 
 
-def compare(requests: FloatArray, faults: FloatArray, clean: BoolArray) -> Comparison:
+def compare(requests: FloatArray, faults: FloatArray, clean: BoolArray) -> PeerComparison:
     """Set each host beside all other clean hosts."""
-    return Comparison(
+    return PeerComparison(
         requests, faults, sum_of_others(requests, clean), sum_of_others(faults, clean)
     )
 

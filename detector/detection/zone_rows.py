@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike
 
 from detector.detection.statistics import (
     BoolArray,
-    Comparison,
     FloatArray,
     IntArray,
+    PeerComparison,
     divide,
     read_counts,
 )
@@ -98,26 +98,26 @@ class ZoneRows:
         others: FloatArray = np.maximum(clean.sum() - clean, 0.0)
         return others
 
-    def compare(self) -> Comparison:
+    def compare(self) -> PeerComparison:
         """Set each zone beside its peers."""
-        return Comparison(
+        return PeerComparison(
             self.by_zone(self.requests),
             self.by_zone(self.faults),
             self.at_peers(self.requests),
             self.at_peers(self.faults),
         )
 
-    def compare_hosts(self, rows: IntArray, zones: Comparison) -> Comparison:
+    def compare_hosts(self, rows: IntArray, zones: PeerComparison) -> PeerComparison:
         """Set some hosts beside the peers of their zone."""
         zone = self.zone[rows]
-        return Comparison(
+        return PeerComparison(
             self.requests[rows],
             self.faults[rows],
             zones.peer_requests[zone],
             zones.peer_faults[zone],
         )
 
-    def scatter(self, zones: Comparison) -> FloatArray:
+    def scatter(self, zones: PeerComparison) -> FloatArray:
         """Estimate, for each zone, Pearson's X2 over N - 1 of its peers; 0 where nothing is known.
 
         X2 = sum of (F_h - q R_h)^2 / (q R_h) = (sum of F_h^2 / R_h) / q - sum of F_h, where q is
@@ -128,7 +128,7 @@ class ZoneRows:
         chi_squared = divide(squares * zones.peer_requests, zones.peer_faults) - zones.peer_faults
         return divide(chi_squared, degrees)
 
-    def worst_hosts(self, zones: Comparison) -> IntArray:
+    def worst_hosts(self, zones: PeerComparison) -> IntArray:
         """Find, for each zone, the host with most faults beyond the rate of the peers.
 
         -1 for a zone without hosts; the lower index on a tie.
@@ -142,7 +142,7 @@ class ZoneRows:
         worst[self.zone[holders]] = holders
         return worst
 
-    def without_hosts(self, zones: Comparison, hosts: IntArray) -> Comparison:
+    def without_hosts(self, zones: PeerComparison, hosts: IntArray) -> PeerComparison:
         """Take one host out of each zone; the index -1 takes none."""
         some = hosts >= 0
         requests, faults = np.zeros(hosts.size), np.zeros(hosts.size)

@@ -28,9 +28,9 @@ from detector.detection import constants
 from detector.detection.statistics import (
     ROUNDING_SLACK,
     BoolArray,
-    Comparison,
     FloatArray,
     IntArray,
+    PeerComparison,
     TopShare,
     check_constants,
     divide,
@@ -171,7 +171,7 @@ def _dispersion(scatter: FloatArray, config: ZoneTestConfig) -> FloatArray:
 
 
 def _gates(
-    zones: Comparison,
+    zones: PeerComparison,
     rates: dict[ZoneGate, BoolArray],
     broad: BoolArray,
     still_out: BoolArray,
@@ -200,7 +200,7 @@ def _failed_gates(
 
 
 def _rate_gates(
-    comparison: Comparison, dispersion: FloatArray, config: ZoneTestConfig
+    comparison: PeerComparison, dispersion: FloatArray, config: ZoneTestConfig
 ) -> dict[ZoneGate, BoolArray]:
     """Answer the three gates on rates."""
     divided = comparison.divided(dispersion)
@@ -212,7 +212,7 @@ def _rate_gates(
 
 
 def _stands_out(
-    comparison: Comparison, dispersion: FloatArray, config: ZoneTestConfig
+    comparison: PeerComparison, dispersion: FloatArray, config: ZoneTestConfig
 ) -> BoolArray:
     """Pass all three gates on rates."""
     passed: BoolArray = np.logical_and.reduce(
@@ -222,7 +222,7 @@ def _stands_out(
 
 
 def _elevated_hosts(
-    rows: ZoneRows, zones: Comparison, dispersion: FloatArray, config: ZoneTestConfig
+    rows: ZoneRows, zones: PeerComparison, dispersion: FloatArray, config: ZoneTestConfig
 ) -> IntArray:
     """Count, for each zone, the hosts clearly above the other zones."""
     enough = rows.faults >= config.host_min_faults - ROUNDING_SLACK
@@ -235,11 +235,11 @@ def _elevated_hosts(
 
 
 def _another_elevated(
-    rows: ZoneRows, without_worst: Comparison, config: ZoneTestConfig
+    rows: ZoneRows, without_worst: PeerComparison, config: ZoneTestConfig
 ) -> BoolArray:
     """Say, for each zone, whether some other zone stands out from those that are neither."""
     zone, other = np.nonzero(~np.eye(rows.zone_count, dtype=np.bool_))
-    others = without_worst.take(other)
+    others = without_worst.rows(other)
     pairs = replace(
         others,
         peer_requests=np.maximum(

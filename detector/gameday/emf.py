@@ -68,7 +68,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class EmfDocument:
     """What a program told its EMF library before one flush.
 
     ``dimension_sets`` include the default dimensions, where they were left on. ``log_group`` and
@@ -86,7 +86,7 @@ class Document:
     instance: Instance | None = None
 
 
-def line(library: Library, document: Document) -> str:
+def line(library: Library, document: EmfDocument) -> str:
     """Write the document as the library prints it; ``ValueError`` if that is not one line."""
     _check(document)
     match library:
@@ -99,7 +99,7 @@ def line(library: Library, document: Document) -> str:
             return json.dumps(_powertools(document), separators=(",", ":"))
 
 
-def _check(document: Document) -> None:
+def _check(document: EmfDocument) -> None:
     widest = max((len(metric.values) for metric in document.metrics), default=0)
     if len(document.metrics) > MAX_METRICS or widest > MAX_METRICS:
         raise ValueError(
@@ -108,7 +108,7 @@ def _check(document: Document) -> None:
         )
 
 
-def _root(document: Document, metrics: tuple[Metric, ...], *, private_ip: str) -> dict[str, Any]:
+def _root(document: EmfDocument, metrics: tuple[Metric, ...], *, private_ip: str) -> dict[str, Any]:
     """Lay out as aws-embedded-metrics does: dimensions, properties, ``_aws``, values."""
     root: dict[str, Any] = {}
     for dimensions in document.dimension_sets:
@@ -140,7 +140,7 @@ def _root(document: Document, metrics: tuple[Metric, ...], *, private_ip: str) -
     return root
 
 
-def _powertools(document: Document) -> dict[str, Any]:
+def _powertools(document: EmfDocument) -> dict[str, Any]:
     """Lay out as Powertools does: ``_aws`` first, properties at the root, values as floats."""
     root: dict[str, Any] = {
         "_aws": {

@@ -47,7 +47,7 @@ class Odds:
     silent: BoolArray
 
 
-class Fault(Protocol):
+class InjectedFault(Protocol):
     """Something wrong in ``[from_ms, until_ms)`` of event time; for good, if the end is None."""
 
     @property
@@ -149,26 +149,26 @@ class PoisonCaller:
         )
 
 
-def with_faults(odds: Odds, faults: Iterable[Fault]) -> Odds:
+def with_faults(odds: Odds, faults: Iterable[InjectedFault]) -> Odds:
     """Apply all faults; their order does not matter."""
     for fault in faults:
         odds = fault.change(odds)
     return odds
 
 
-def is_active(fault: Fault, at_ms: int) -> bool:
+def is_active(fault: InjectedFault, at_ms: int) -> bool:
     """Say whether the fault touches events of time ``at_ms``."""
     return fault.from_ms <= at_ms and (fault.until_ms is None or at_ms < fault.until_ms)
 
 
-def _during(fault: Fault, odds: Odds) -> BoolArray:
+def _during(fault: InjectedFault, odds: Odds) -> BoolArray:
     begun: BoolArray = odds.event_ms >= fault.from_ms
     if fault.until_ms is not None:
         begun &= odds.event_ms < fault.until_ms
     return begun
 
 
-def _on_host(fault: Fault, host: str, odds: Odds) -> BoolArray:
+def _on_host(fault: InjectedFault, host: str, odds: Odds) -> BoolArray:
     at_host: BoolArray = odds.host == _number(odds.population.number_by_host, host, "host")
     return _during(fault, odds) & at_host
 

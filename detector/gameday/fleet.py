@@ -19,8 +19,8 @@ import numpy as np
 from detector.gameday.emf import Library
 from detector.gameday.faults import (
     BoolArray,
-    Fault,
     FloatArray,
+    InjectedFault,
     IntArray,
     Odds,
     Population,
@@ -97,7 +97,9 @@ class Fleet:
         self._key_by_host = [host.host_id.encode() for host in self.hosts]
         self._template_by_place: dict[tuple[int, int], str] = {}
 
-    def events(self, from_ms: int, until_ms: int, faults: Sequence[Fault] = ()) -> list[FleetEvent]:
+    def events(
+        self, from_ms: int, until_ms: int, faults: Sequence[InjectedFault] = ()
+    ) -> list[FleetEvent]:
         """Return the events of ``[from_ms, until_ms)`` in order of event time (epoch ms, >= 0).
 
         A fault applies within its own interval, so a script can give all its faults at every call.
@@ -109,7 +111,7 @@ class Fleet:
             if from_ms <= event[2] < until_ms
         ]
 
-    def _step(self, step: int, faults: Sequence[Fault]) -> Iterator[FleetEvent]:
+    def _step(self, step: int, faults: Sequence[InjectedFault]) -> Iterator[FleetEvent]:
         """Draw all events of one step; faults change outcomes, never how many numbers are drawn."""
         count = _events_before(self, step + 1) - _events_before(self, step)
         chance = np.random.default_rng((self.seed, step))

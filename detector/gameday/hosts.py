@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.gameday.emf import Document, Instance, Library, Metric, line
+from detector.gameday.emf import EmfDocument, Instance, Library, Metric, line
 
 OPERATIONS = 3
 """Operations of every service; an operation is a number below it."""
@@ -55,7 +55,7 @@ class Request:
     request_id: str
 
 
-def document(host: Host, operation: int, request: Request) -> Document:
+def document(host: Host, operation: int, request: Request) -> EmfDocument:
     """Say what the host's program tells its library; ``operation`` counts from 0 to 2."""
     operations = _OPERATIONS_BY_SERVICE.get(host.service, _OTHER_OPERATIONS)
     name = {"Operation": operations[operation]}
@@ -83,7 +83,7 @@ def document(host: Host, operation: int, request: Request) -> Document:
             dimension_sets = [name | {"service": host.service}]
             properties = instance | zone | {"availabilityZone": host.zone.zone_name} | properties
     has_agent = host.library is not Library.POWERTOOLS
-    return Document(
+    return EmfDocument(
         namespace="Shop/Api",
         timestamp_ms=request.event_ms,
         dimension_sets=tuple(defaults | dimensions for dimensions in dimension_sets),

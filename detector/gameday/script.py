@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.gameday.faults import Fault, GrayHost, GrayZone, is_active
+from detector.gameday.faults import GrayHost, GrayZone, InjectedFault, is_active
 from detector.gameday.fleet import Fleet
 
 _LEAST_ZONES = 3
@@ -33,7 +33,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedBlame:
     """What a right detector blames: a host, then a zone, then a second zone; zones by zone ID."""
 
     host: str
@@ -50,7 +50,7 @@ class Phase:
     story: str
     from_ms: int
     until_ms: int
-    fault: Fault
+    fault: InjectedFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Script:
 
     start_ms: int
     phases: tuple[Phase, ...]
-    blamed: Expected
+    blamed: ExpectedBlame
 
     @classmethod
     def default(cls, fleet: Fleet, start_ms: int, timing: Timing | None = None) -> "Script":
@@ -84,7 +84,7 @@ class Script:
             key=lambda host: host.weight,
         )
         busy = [host.host_id for host in ranked if host.weight >= mean] or [ranked[-1].host_id]
-        blamed = Expected(
+        blamed = ExpectedBlame(
             host=busy[int(chance.integers(len(busy)))],
             host_zone=host_zone,
             zone=zone,
@@ -93,7 +93,7 @@ class Script:
         return cls(start_ms=start_ms, phases=_phases(blamed, start_ms, timing), blamed=blamed)
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[InjectedFault, ...]:
         """All faults, each bounded in time by itself: what ``Fleet.events`` wants at every call."""
         return tuple(phase.fault for phase in self.phases)
 
@@ -102,7 +102,7 @@ class Script:
         """When the last fault ends, in epoch milliseconds."""
         return max(phase.until_ms for phase in self.phases)
 
-    def faults_at(self, ms: int) -> tuple[Fault, ...]:
+    def faults_at(self, ms: int) -> tuple[InjectedFault, ...]:
         """Return the faults in force at one moment of event time."""
         return tuple(fault for fault in self.faults if is_active(fault, ms))
 
@@ -111,12 +111,12 @@ class Script:
         running = [phase for phase in self.phases if phase.from_ms <= ms < phase.until_ms]
         return running[-1] if running else None
 
-    def expected(self) -> Expected:
+    def expected(self) -> ExpectedBlame:
         """Return what a right detector blames; an action on anything else is wrong."""
         return self.blamed
 
 
-def _phases(blamed: Expected, start_ms: int, timing: Timing) -> tuple[Phase, ...]:
+def _phases(blamed: ExpectedBlame, start_ms: int, timing: Timing) -> tuple[Phase, ...]:
     def at(seconds: float) -> int:
         return start_ms + round(seconds * 1000)
 

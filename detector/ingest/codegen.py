@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from detector.ingest.loop_expressions import Expressions
 from detector.ingest.loop_rules import RulesSource
-from detector.ingest.schema import Layout
+from detector.ingest.schema import RecordSchema
 from detector.logs.event_time import EARLIEST_MS, LATEST_MS
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
 from detector.rules.rules import Aggregate, ContributorRule, LogFormat
@@ -41,7 +41,7 @@ class LoopSource:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: RecordSchema,
         rules: Sequence[ContributorRule],
         attribute_by_name: Mapping[str, str],
         *,

@@ -16,7 +16,7 @@ from detector.logs.events import LogEvent
 from detector.logs.field_paths import as_text, field_names, first_present, first_usable
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.match import match
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class DecodeExplainer:
     """Explains records under one field mapping, limits and rule book."""
 
-    def __init__(self, mapping: FieldMapping, limits: DecodeLimits, rules: RuleBook) -> None:
+    def __init__(self, mapping: FieldMapping, limits: DecodeLimits, rules: RuleSet) -> None:
         self._mapping = mapping
         self._limits = limits
         self._rules = rules

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Protocol
 import msgspec
 
 from detector.ingest.codegen import LoopSource
-from detector.ingest.schema import Kind, Layout
+from detector.ingest.schema import MemberKind, RecordSchema
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.windows import WindowTimes
 
 _Amount = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -43,8 +43,8 @@ Run = Callable[[Iterable[Message], Any, Slow], None]
 
 
 def compile_loop(
-    layout: Layout,
-    rules: RuleBook,
+    layout: RecordSchema,
+    rules: RuleSet,
     *,
     mapping: FieldMapping,
     limits: DecodeLimits,
@@ -119,7 +119,11 @@ class _GroupMasks(dict[Any, int]):
 
 
 def _typed_decoder(
-    layout: Layout, attribute_by_name: dict[str, str], limits: DecodeLimits, *, log_group: bool
+    layout: RecordSchema,
+    attribute_by_name: dict[str, str],
+    limits: DecodeLimits,
+    *,
+    log_group: bool,
 ) -> Callable[[bytes], Any]:
     """Build the decoder of ``layout``: what carries a meaning is required, the rest optional."""
     types = _types(limits)
@@ -147,20 +151,20 @@ def _typed_decoder(
     return msgspec.json.Decoder(struct).decode
 
 
-def _types(limits: DecodeLimits) -> dict[Kind, tuple[Any, Any]]:
+def _types(limits: DecodeLimits) -> dict[MemberKind, tuple[Any, Any]]:
     """Types of a member that carries a meaning, and of one that only rules read."""
     longest = limits.key_characters
     return {
-        Kind.TEXT: (
+        MemberKind.TEXT: (
             Annotated[str, msgspec.Meta(min_length=1, max_length=longest)],
             Annotated[str, msgspec.Meta(max_length=longest)],
         ),
-        Kind.INTEGER: (
+        MemberKind.INTEGER: (
             Annotated[int, msgspec.Meta(ge=0, le=_EXACT)],
             Annotated[int, msgspec.Meta(ge=-_EXACT, le=_EXACT)],
         ),
-        Kind.NUMBER: (_Amount, float),
-        Kind.LONE: (
+        MemberKind.NUMBER: (_Amount, float),
+        MemberKind.LONE: (
             Annotated[list[_Amount], msgspec.Meta(min_length=1, max_length=1)],
             Annotated[list[float], msgspec.Meta(min_length=1, max_length=1)],
         ),

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple, Protocol
 
 from detector.core.vocabulary import Envelope, TimeSource
 from detector.ingest.fast_path import Run, compile_loop
-from detector.ingest.schema import Layout, learn_layout
+from detector.ingest.schema import RecordSchema, learn_schema
 from detector.logs.decode import Decoder
 from detector.logs.events import Unreadable
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.match import match, match_document
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.open_pane import MAX_ROW_RULES, ZONE, OpenPane, blame_caller
 from detector.tables.tally import PartitionTally
 from detector.tables.windows import WindowTimes
@@ -77,8 +77,8 @@ class IntakeResult:
 class _Loop(NamedTuple):
     """One compiled loop: whose events it reads, and under which book."""
 
-    book: RuleBook
-    layout: Layout
+    book: RuleSet
+    layout: RecordSchema
     run: Run
 
 
@@ -93,7 +93,7 @@ class Intake:
         self,
         topic: str,
         *,
-        rules_at: Callable[[int], RuleBook],
+        rules_at: Callable[[int], RuleSet],
         mapping: FieldMapping,
         limits: DecodeLimits,
         times: WindowTimes,
@@ -103,13 +103,13 @@ class Intake:
         self._mapping = mapping
         self._limits = limits
         self._times = times
-        self._decoders: dict[int, tuple[RuleBook, Decoder]] = {}
+        self._decoders: dict[int, tuple[RuleSet, Decoder]] = {}
         self._loops: list[_Loop] = []
-        self._books: dict[int, RuleBook] = {}
+        self._books: dict[int, RuleSet] = {}
         self._taught: list[Any] = []
-        self._candidates: Counter[tuple[int, Layout]] = Counter()
+        self._candidates: Counter[tuple[int, RecordSchema]] = Counter()
 
-    def take(self, messages: Sequence[Message], tally: PartitionTally) -> IntakeResult:
+    def read(self, messages: Sequence[Message], tally: PartitionTally) -> IntakeResult:
         """Count ``messages``, in offset order, into ``tally``."""
         result = IntakeResult()
         rest = messages
@@ -169,12 +169,12 @@ class Intake:
             best = loops[read.index(max(read))]
             self._loops.sort(key=lambda loop: loop is not best)
 
-    def _prepare(self, books: Sequence[RuleBook]) -> None:
+    def _prepare(self, books: Sequence[RuleSet]) -> None:
         """Have loops for ``books`` as for those before them; forget those of the oldest."""
         for book in books:
             if self._books.pop(id(book), None) is None:
                 for document in self._taught:
-                    self._compile(learn_layout(document, self._mapping, book), book)
+                    self._compile(learn_schema(document, self._mapping, book), book)
             self._books[id(book)] = book
         while len(self._books) > max(MAX_BOOKS, len(books)):
             gone = self._books.pop(next(iter(self._books)))
@@ -219,8 +219,8 @@ class Intake:
             event = decoded.events[0]
             self._learn(event.document, tally.book_of(event.time_ms))
 
-    def _learn(self, document: Any, book: RuleBook) -> None:
-        layout = learn_layout(document, self._mapping, book)
+    def _learn(self, document: Any, book: RuleSet) -> None:
+        layout = learn_schema(document, self._mapping, book)
         if layout is None or id(book) not in self._books or self._is_full(layout, book):
             return
         shape = (id(book), layout)
@@ -232,11 +232,11 @@ class Intake:
         elif len(self._candidates) > MAX_CANDIDATES:
             self._candidates.clear()
 
-    def _is_full(self, layout: Layout, book: RuleBook) -> bool:
+    def _is_full(self, layout: RecordSchema, book: RuleSet) -> bool:
         layouts = [loop.layout for loop in self._loops if loop.book is book]
         return len(layouts) >= MAX_LAYOUTS or layout in layouts
 
-    def _compile(self, layout: Layout | None, book: RuleBook) -> None:
+    def _compile(self, layout: RecordSchema | None, book: RuleSet) -> None:
         if layout is None or self._is_full(layout, book):
             return
         run = compile_loop(
@@ -255,7 +255,7 @@ class Intake:
         )
         self._loops.append(_Loop(book, layout, run))
 
-    def _matcher_of(self, layout: Layout, book: RuleBook) -> MatchWhole:
+    def _matcher_of(self, layout: RecordSchema, book: RuleSet) -> MatchWhole:
         """Return what matches a message, which a loop has counted, by the rules it cannot serve."""
         longest = self._limits.key_characters
         exotic = [(at, rule) for at, rule in enumerate(book) if rule.name in layout.exotic]

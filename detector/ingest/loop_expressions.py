@@ -9,7 +9,7 @@ accepts.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from detector.ingest.schema import Kind, Layout
+from detector.ingest.schema import MemberKind, RecordSchema
 from detector.rules.patterns import searcher
 from detector.rules.rules import AnyOf, Filter, Operator
 
@@ -28,7 +28,10 @@ class Expressions:
     """Writes expressions over ``r``, a record that the typed decoder of ``layout`` read."""
 
     def __init__(
-        self, layout: Layout, attribute_by_name: Mapping[str, str], constants: dict[str, object]
+        self,
+        layout: RecordSchema,
+        attribute_by_name: Mapping[str, str],
+        constants: dict[str, object],
     ) -> None:
         self._meanings = layout.meanings
         self._attribute_by_name = attribute_by_name
@@ -44,19 +47,21 @@ class Expressions:
     def value(self, name: str) -> str:
         """Return the value of a member that is there."""
         expression = f"r.{self._attribute_by_name[name]}"
-        expression = f"{expression}[0]" if self.kind_by_name[name] is Kind.LONE else expression
+        expression = (
+            f"{expression}[0]" if self.kind_by_name[name] is MemberKind.LONE else expression
+        )
         return self._variables.get(expression, expression)
 
     def amount(self, name: str) -> str:
         """Return the value as a float."""
         value = self.value(name)
-        expression = f"float({value})" if self.kind_by_name[name] is Kind.INTEGER else value
+        expression = f"float({value})" if self.kind_by_name[name] is MemberKind.INTEGER else value
         return self._variables.get(expression, expression)
 
     def key(self, name: str) -> str:
         """Return the value as a contributor's key."""
         value = self.value(name)
-        return f"str({value})" if self.kind_by_name[name] is Kind.INTEGER else value
+        return f"str({value})" if self.kind_by_name[name] is MemberKind.INTEGER else value
 
     def are_there(self, names: Iterable[str]) -> list[str]:
         """Return what says that members are there: nothing of those that always are."""

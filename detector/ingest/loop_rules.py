@@ -2,15 +2,15 @@
 
 Rules that ask the same share one ``if``, and what most rules ask is asked first, so that a hundred
 rules on faults cost a healthy request one comparison. Rules that no typed decoder can serve
-(``Layout.exotic``) are left to the reference, which decodes the record again, and only where the
-filters that can be asked here let it through.
+(``RecordSchema.exotic``) are left to the reference, which decodes the record again, and only where
+the filters that can be asked here let it through.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from detector.ingest.loop_expressions import Condition, Expressions
-from detector.ingest.schema import Layout, can_ask
+from detector.ingest.schema import RecordSchema, can_ask
 from detector.rules.rules import (
     Aggregate,
     ContributorRule,
@@ -29,7 +29,7 @@ class RulesSource:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: RecordSchema,
         rules: Sequence[ContributorRule],
         done: Collection[int],
         expressions: Expressions,

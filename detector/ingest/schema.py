@@ -22,7 +22,7 @@ from detector.rules.rules import (
     Operator,
     Percentiles,
     Ratio,
-    RuleBook,
+    RuleSet,
 )
 
 NUMERIC = frozenset(
@@ -36,7 +36,7 @@ NUMERIC = frozenset(
 )
 
 
-class Kind(StrEnum):
+class MemberKind(StrEnum):
     """JSON type that a member must have: text, integer, number, or a list of exactly one number."""
 
     TEXT = "text"
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RecordSchema:
     """One producer's shape.
 
     ``members`` lists every root member that is read with its kind, in the producer's order, which
@@ -57,8 +57,8 @@ class Layout:
     presence, members of no known type. The reference matches them, record by record.
     """
 
-    kind_by_name: frozenset[tuple[str, Kind]]
-    members: tuple[tuple[str, Kind], ...] = field(compare=False)
+    kind_by_name: frozenset[tuple[str, MemberKind]]
+    members: tuple[tuple[str, MemberKind], ...] = field(compare=False)
     absent: tuple[str, ...]
     host: str
     zone_id: str | None
@@ -94,9 +94,9 @@ class Layout:
         )
 
 
-def learn_layout(
-    document: Mapping[str, Any], mapping: FieldMapping, rules: RuleBook
-) -> Layout | None:
+def learn_schema(
+    document: Mapping[str, Any], mapping: FieldMapping, rules: RuleSet
+) -> RecordSchema | None:
     """Return the layout of a bare EMF document, ``None`` when no typed decoder could read it.
 
     ``None`` for documents without host or zone, and where a member that carries a meaning has a
@@ -118,14 +118,14 @@ class _Learner:
     def __init__(self, document: Mapping[str, Any], mapping: FieldMapping) -> None:
         self._document = document
         self._mapping = mapping
-        self._members: dict[str, Kind] = {}
+        self._members: dict[str, MemberKind] = {}
         self._absent: dict[str, None] = {}
         self._inert: set[str] = set()
         self._exotic: set[str] = set()
         self._roots: set[str] = set()
         self._places = {name: place for place, name in enumerate(document)}
 
-    def learn(self, rules: RuleBook) -> Layout | None:
+    def learn(self, rules: RuleSet) -> RecordSchema | None:
         """Look every meaning up, then every member that a rule reads."""
         names = self._mapping
         try:
@@ -154,7 +154,7 @@ class _Learner:
                 return None
         except _Unlearnable:
             return None
-        return Layout(
+        return RecordSchema(
             kind_by_name=frozenset(self._members.items()),
             members=tuple(sorted(self._members.items(), key=self._place)),
             absent=tuple(self._absent),
@@ -163,7 +163,7 @@ class _Learner:
             **layout,  # type: ignore[arg-type]
         )
 
-    def _place(self, member: tuple[str, Kind]) -> int:
+    def _place(self, member: tuple[str, MemberKind]) -> int:
         # The typed decoder looks for the next member first, so it is fastest in the producer's own
         # order.
         return self._places.get(member[0], len(self._places))
@@ -179,7 +179,7 @@ class _Learner:
 
     def _find_status(self) -> str | None:
         status = self._find(self._mapping.status, numeric=True)
-        if status is not None and self._members[status] is not Kind.INTEGER:
+        if status is not None and self._members[status] is not MemberKind.INTEGER:
             raise _Unlearnable
         return status
 
@@ -192,17 +192,17 @@ class _Learner:
             # Only where the root is read, and so has a type, is it sure to hold nothing deeper.
             self._roots.add(root)
 
-    def _kind_of(self, name: str, *, numeric: bool) -> Kind:
+    def _kind_of(self, name: str, *, numeric: bool) -> MemberKind:
         value = self._document[name]
         if not numeric:
             if isinstance(value, str) and value:
-                return Kind.TEXT
+                return MemberKind.TEXT
         elif type(value) is int:
-            return Kind.INTEGER if name in self._mapping.status else Kind.NUMBER
+            return MemberKind.INTEGER if name in self._mapping.status else MemberKind.NUMBER
         elif type(value) is float:
-            return Kind.NUMBER
+            return MemberKind.NUMBER
         elif isinstance(value, list) and len(value) == 1 and type(value[0]) in {int, float}:
-            return Kind.LONE
+            return MemberKind.LONE
         raise _Unlearnable
 
     def _add_rule(self, rule: ContributorRule) -> None:
@@ -230,16 +230,20 @@ class _Learner:
             case Percentiles(of):
                 numbers.append(of)
         for path in rule.keys:
-            self._add_rule_member(path, Kind.TEXT, is_key=True)
+            self._add_rule_member(path, MemberKind.TEXT, is_key=True)
         for condition in conditions:
             if condition.operator is Operator.IS_PRESENT:
                 raise _Unlearnable
             numeric = condition.operator in NUMERIC
-            self._add_rule_member(condition.match, Kind.NUMBER if numeric else Kind.TEXT)
+            self._add_rule_member(
+                condition.match, MemberKind.NUMBER if numeric else MemberKind.TEXT
+            )
         for path in numbers:
-            self._add_rule_member(path, Kind.NUMBER)
+            self._add_rule_member(path, MemberKind.NUMBER)
 
-    def _add_rule_member(self, path: FieldPath, wanted: Kind, *, is_key: bool = False) -> None:
+    def _add_rule_member(
+        self, path: FieldPath, wanted: MemberKind, *, is_key: bool = False
+    ) -> None:
         name = path[0]
         if len(path) > 1 or not isinstance(name, str) or name in self._absent:
             raise _Unlearnable
@@ -247,31 +251,31 @@ class _Learner:
         if kind is None:
             kind = self._observed(name, wanted, is_key=is_key)
             self._members[name] = kind
-        if not _fits(kind, wanted) and not (kind is Kind.INTEGER and is_key):
+        if not _fits(kind, wanted) and not (kind is MemberKind.INTEGER and is_key):
             raise _Unlearnable
 
-    def _observed(self, name: str, wanted: Kind, *, is_key: bool) -> Kind:
+    def _observed(self, name: str, wanted: MemberKind, *, is_key: bool) -> MemberKind:
         if name not in self._document:
             return wanted
         value = self._document[name]
-        if wanted is Kind.NUMBER:
+        if wanted is MemberKind.NUMBER:
             return self._kind_of(name, numeric=True)
         if isinstance(value, str):
-            return Kind.TEXT
+            return MemberKind.TEXT
         if is_key and type(value) is int:
-            return Kind.INTEGER
+            return MemberKind.INTEGER
         raise _Unlearnable
 
 
-def can_ask(condition: Filter, kind: Kind) -> bool:
+def can_ask(condition: Filter, kind: MemberKind) -> bool:
     """Say whether a filter can be asked of members of this kind."""
     if condition.operator is Operator.IS_PRESENT:
         return False
-    return _fits(kind, Kind.NUMBER if condition.operator in NUMERIC else Kind.TEXT)
+    return _fits(kind, MemberKind.NUMBER if condition.operator in NUMERIC else MemberKind.TEXT)
 
 
-def _fits(kind: Kind, wanted: Kind) -> bool:
-    return kind is wanted or Kind.TEXT not in {kind, wanted}
+def _fits(kind: MemberKind, wanted: MemberKind) -> bool:
+    return kind is wanted or MemberKind.TEXT not in {kind, wanted}
 
 
 def _needed(rule: ContributorRule) -> Iterator[FieldPath]:

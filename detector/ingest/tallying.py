@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from detector.core.ack_queue import AckQueue
 from detector.core.notices import (
     EventsLost,
-    EventsUnplaced,
+    EventsWithoutHostOrZone,
     NoticeListener,
     PanesTallied,
     RecordDeadLettered,
@@ -30,7 +30,7 @@ from detector.ingest.intake import Intake, IntakeResult
 from detector.logs.events import Unreadable
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.live_rules import FixedRules, RuleSource
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.flooding import FloodWatch
 from detector.tables.pane_chunks import split_record
 from detector.tables.pane_records import PaneRecord, encode_pane_record
@@ -51,7 +51,7 @@ class TallySettings:
     ``rules`` are in force where the service is given no other source of rules.
     """
 
-    rules: RuleBook
+    rules: RuleSet
     mapping: FieldMapping
     limits: DecodeLimits
     times: WindowTimes
@@ -137,7 +137,7 @@ class TallyService(Generic[Token]):
         ]
         return min(tops, default=None)
 
-    async def take(
+    async def apply(
         self, topic: str, partition: int, messages: Sequence[Any], next_offset: int, token: Token
     ) -> None:
         """Tally one batch and publish what it closed.
@@ -158,7 +158,7 @@ class TallyService(Generic[Token]):
                     return
                 part = messages[begin : begin + SLICE_RECORDS]
                 before = source.tally.late, source.tally.future, source.tally.duplicates
-                result = intake.take(part, source.tally)
+                result = intake.read(part, source.tally)
                 await self._publish_dead_letters(topic, partition, result)
                 self._tell(topic, len(part), result)
                 self._tell_losses(source.tally, before)
@@ -232,7 +232,9 @@ class TallyService(Generic[Token]):
             for table in record.rules
             if table.sketch
         }
-        for rule, version, floods in self._floods.see((tally.topic, tally.partition), overflowed):
+        for rule, version, floods in self._floods.count_panes(
+            (tally.topic, tally.partition), overflowed
+        ):
             self._listener(RuleFlooded(rule, version, floods, self._floods.count))
 
     async def _publish_dead_letters(self, topic: str, partition: int, result: IntakeResult) -> None:
@@ -263,7 +265,7 @@ class TallyService(Generic[Token]):
         for source, number in result.times.items():
             self._listener(TimesRead(source, number))
         if result.unplaced:
-            self._listener(EventsUnplaced(result.unplaced))
+            self._listener(EventsWithoutHostOrZone(result.unplaced))
 
     def _tell_losses(self, tally: PartitionTally, before: tuple[int, int, int]) -> None:
         after = tally.losses

@@ -26,7 +26,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, RebalanceInProgressError
 
-from detector.actuation.acceptance import REMEMBERED_IDS, Acceptance
+from detector.actuation.admission import REMEMBERED_IDS, Admission
 from detector.actuation.ports import Executor
 from detector.actuation.service import ActuationService, AlreadyAcceptedError
 from detector.core.cloud_events import cloud_event_headers
@@ -181,7 +181,7 @@ async def run_actuator(
 
     async def take_over(journal: KafkaJournal) -> ActuationService:
         service = ActuationService(
-            acceptance=Acceptance(await journal.read(), budget=config.local_budget),
+            acceptance=Admission(await journal.read(), budget=config.local_budget),
             executor=executor,
             journal=journal,
             control=lambda: control.view(clock()),

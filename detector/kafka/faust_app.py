@@ -27,7 +27,7 @@ from detector.decisions.service import DecisionService
 from detector.detection.alarms import AlarmChange
 from detector.detection.service import EvaluationService
 from detector.ingest.tallying import TallyService
-from detector.kafka.reading_order import ReadingOrder, Step
+from detector.kafka.reading_order import ReadingOrder, ReadStep
 
 log = structlog.get_logger("detector.worker")
 
@@ -137,7 +137,7 @@ class Agents:
             batch = event.value
             await self._guarded(
                 "tally",
-                self._tally.take(
+                self._tally.apply(
                     batch.topic, batch.partition, batch.messages, batch.last_offset + 1, event
                 ),
             )
@@ -157,17 +157,17 @@ class Agents:
         """Say whether the event is the next of its partition; after a gap, go back for it."""
         message = event.message
         place = (message.topic, message.partition)
-        step = self._order.see(place, message.offset)
-        if step is Step.GO_BACK:
+        step = self._order.step_for(place, message.offset)
+        if step is ReadStep.GO_BACK:
             wanted = self._order.expected(place)
             log.warning("gap", place=place, found=message.offset, expected=wanted)
             await self._app.consumer.seek(TP(*place), wanted)
-        return step is Step.TAKE
+        return step is ReadStep.TAKE
 
     async def _evaluate(self, event: Any) -> None:
         partition = event.message.partition
         await self._own(partition, self._generation)
-        await self._evaluation.take(partition, event.value, event, self._now())
+        await self._evaluation.apply(partition, event.value, event, self._now())
         self._release_tallies(partition)
 
     def _release_tallies(self, partition: int) -> None:

@@ -14,11 +14,11 @@ compaction, transaction markers).
 from dataclasses import dataclass
 from enum import Enum
 
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 """Topic and partition."""
 
 
-class Step(Enum):
+class ReadStep(Enum):
     """What to do with a record: take it, skip it, or skip it and go back."""
 
     TAKE = "take"
@@ -27,7 +27,7 @@ class Step(Enum):
 
 
 @dataclass(slots=True)
-class _Reading:
+class _PartitionOrder:
     """``doubted``: up to where the log is read again; ``reads_again``: none of it is awaited."""
 
     expected: int
@@ -39,31 +39,31 @@ class ReadingOrder:
     """Where reading stands in each partition of one's own topics."""
 
     def __init__(self) -> None:
-        self._readings: dict[Place, _Reading] = {}
+        self._readings: dict[TopicPartition, _PartitionOrder] = {}
 
-    def begin(self, place: Place, offset: int) -> None:
+    def begin(self, place: TopicPartition, offset: int) -> None:
         """Expect ``offset`` next; forgets what was expected before."""
-        self._readings[place] = _Reading(offset)
+        self._readings[place] = _PartitionOrder(offset)
 
-    def end(self, place: Place) -> None:
+    def end(self, place: TopicPartition) -> None:
         """Take nothing more of a partition."""
         self._readings.pop(place, None)
 
-    def expected(self, place: Place) -> int:
+    def expected(self, place: TopicPartition) -> int:
         """Return the offset that is to come next; ``KeyError`` where nothing was begun."""
         return self._readings[place].expected
 
-    def see(self, place: Place, offset: int) -> Step:
+    def step_for(self, place: TopicPartition, offset: int) -> ReadStep:
         """Judge the next record that came."""
         reading = self._readings.get(place)
         if reading is None or offset < reading.expected:
-            return Step.SKIP
+            return ReadStep.SKIP
         if offset > reading.doubted and not reading.reads_again:
             # It waited in the queue when we went back, and comes again.
             reading.doubted = offset
-            return Step.SKIP
+            return ReadStep.SKIP
         if offset > max(reading.expected, reading.doubted):
             reading.doubted, reading.reads_again = offset, False
-            return Step.GO_BACK
+            return ReadStep.GO_BACK
         reading.expected, reading.reads_again = offset + 1, True
-        return Step.TAKE
+        return ReadStep.TAKE

@@ -30,7 +30,7 @@ _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger("detector.record_log")
 
-Heard = Callable[[str, bytes | None], None]
+RecordListener = Callable[[str, bytes | None], None]
 
 
 class Written(Protocol):
@@ -58,12 +58,12 @@ class KafkaRecordLog:
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._heard: Heard = _nothing
+        self._heard: RecordListener = _nothing
         self._next = 0
         self._end: int | None = None
         self._moved = asyncio.Condition()
 
-    async def start(self, heard: Heard) -> None:
+    async def start(self, heard: RecordListener) -> None:
         """Tell every record to the end of the topic, then go on telling in the background."""
         self._heard = heard
         self._producer = AIOKafkaProducer(

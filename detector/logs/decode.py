@@ -41,7 +41,7 @@ from detector.logs.field_paths import (
     shorten_key,
 )
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
-from detector.logs.unwrap import Document, Opened, Opener, Strength
+from detector.logs.unwrap import Document, Strength, Unwrapped, Unwrapper
 from detector.logs.values import Observations, ValueFault, observe, slow_count
 
 FAULT_STATUS = 500
@@ -114,7 +114,7 @@ class Decoder:
         self._rule_paths = rules.json_paths if rules else ()
         is_covered = rules.reads_lines if rules else _no_topic
         self._lines = LineReader(limits, mapping.default_service, is_covered)
-        self._opener = Opener(limits, self._weigh)
+        self._opener = Unwrapper(limits, self._weigh)
 
     def decode(self, value: bytes | None, *, topic: str, record_ms: int) -> Decoded:
         """Read one record; ``record_ms`` is its Kafka timestamp. Bad bytes never raise."""
@@ -149,7 +149,7 @@ class Decoder:
         root = opened.documents[0].root
         return root, _log_group(root) or topic
 
-    def _no_known_field(self, opened: Opened) -> Unreadable:
+    def _no_known_field(self, opened: Unwrapped) -> Unreadable:
         unknown = next(
             document.root
             for document in opened.documents

@@ -51,7 +51,7 @@ class Document(NamedTuple):
     form: Envelope
 
 
-class Opened(NamedTuple):
+class Unwrapped(NamedTuple):
     """The documents of a value, its outermost wrapping, the strength of the weakest document."""
 
     envelope: Envelope
@@ -60,13 +60,13 @@ class Opened(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Opener:
+class Unwrapper:
     """Unwraps records; ``weigh`` says how strong an object is as a plain event."""
 
     limits: DecodeLimits
     weigh: Callable[[Mapping[str, Any]], Strength]
 
-    def open_text(self, raw: bytes, depth: int = 0) -> Opened | Unreadable:
+    def open_text(self, raw: bytes, depth: int = 0) -> Unwrapped | Unreadable:
         """Open a JSON text of one or several values; ``depth`` counts the wrappings around it."""
         raw = raw.removeprefix(_BOM)
         values = parse_values(raw, nesting=self.limits.nesting, most=self.limits.events_per_record)
@@ -78,7 +78,7 @@ class Opener:
             return self._open_value(values[0], depth)
         return self._open_each(Envelope.SEVERAL, values, depth)
 
-    def _open_deep_emf(self, raw: bytes) -> Opened | None:
+    def _open_deep_emf(self, raw: bytes) -> Unwrapped | None:
         """Open a bare EMF event without what nests too deep in it; ``None`` for anything else."""
         # The empty objects lie one level below the limit.
         nesting = self.limits.nesting
@@ -88,7 +88,7 @@ class Opener:
                 return _alone(document, Envelope.EMF, Strength.EMF)
         return None
 
-    def _open_value(self, value: Any, depth: int) -> Opened | Unreadable:
+    def _open_value(self, value: Any, depth: int) -> Unwrapped | Unreadable:
         if depth > self.limits.unwrap_depth:
             return Unreadable(
                 DeadLetterReason.TOO_DEEP,
@@ -102,7 +102,7 @@ class Opener:
             opened = self.open_text(value.encode(), depth + 1)
             if isinstance(opened, Unreadable):
                 return opened
-            return Opened(Envelope.JSON_STRING, opened.documents, opened.strength)
+            return Unwrapped(Envelope.JSON_STRING, opened.documents, opened.strength)
         return Unreadable(
             DeadLetterReason.NOT_AN_OBJECT,
             f"found {_json_type(value)} where an event is expected, which is a json object",
@@ -110,7 +110,7 @@ class Opener:
 
     def _open_each(
         self, envelope: Envelope, values: Iterable[Any], depth: int
-    ) -> Opened | Unreadable:
+    ) -> Unwrapped | Unreadable:
         documents: list[Document] = []
         strength = Strength.EMF
         for value in values:
@@ -121,9 +121,9 @@ class Opener:
             strength = min(strength, opened.strength)
             if len(documents) > self.limits.events_per_record:
                 return too_many_events(self.limits.events_per_record)
-        return Opened(envelope, documents, strength)
+        return Unwrapped(envelope, documents, strength)
 
-    def _open_object(self, document: Mapping[str, Any], depth: int) -> Opened | Unreadable:
+    def _open_object(self, document: Mapping[str, Any], depth: int) -> Unwrapped | Unreadable:
         if isinstance(document.get("_aws"), dict):
             return _alone(document, Envelope.EMF, Strength.EMF)
         if isinstance(document.get("CloudWatchMetrics"), list):
@@ -145,7 +145,7 @@ class Opener:
 
     def _open_payload(
         self, document: Mapping[str, Any], name: str, depth: int
-    ) -> Opened | Unreadable | None:
+    ) -> Unwrapped | Unreadable | None:
         payload = document.get(name)
         if isinstance(payload, dict):
             opened = self._open_value(payload, depth)
@@ -160,11 +160,11 @@ class Opener:
             return None
         if isinstance(opened, Unreadable):
             return opened
-        return Opened(envelope, opened.documents, opened.strength)
+        return Unwrapped(envelope, opened.documents, opened.strength)
 
 
-def _alone(document: Mapping[str, Any], form: Envelope, strength: Strength) -> Opened:
-    return Opened(form, [Document(document, form)], strength)
+def _alone(document: Mapping[str, Any], form: Envelope, strength: Strength) -> Unwrapped:
+    return Unwrapped(form, [Document(document, form)], strength)
 
 
 def _refused_encoding(raw: bytes, refused: Unreadable) -> Unreadable:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from detector.core.ports import RecordPublisher
-from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleRejection, RuleState
 from detector.logs.fields import FieldMapping
 from detector.rules.change_log import (
     RULE_SCHEMA,
@@ -32,8 +32,8 @@ from detector.rules.errors import (
     too_many_rules,
     unknown_rule,
 )
-from detector.rules.fold import Fate, RuleEntry
-from detector.rules.live_rules import FollowedRules
+from detector.rules.live_rules import LiveRules
+from detector.rules.log_reducer import ChangeResult, RuleEntry
 from detector.rules.managed import (
     RuleTemplate,
     managed_definition,
@@ -72,7 +72,7 @@ class RuleAdmin:
         topic: str,
         *,
         publisher: RecordPublisher,
-        rules: FollowedRules,
+        rules: LiveRules,
         now: Callable[[], float],
         bounds: RuleBounds,
         fields: FieldMapping,
@@ -163,7 +163,7 @@ class RuleAdmin:
 
         return await self._change(name, RuleChangeKind.TAG, author, make)
 
-    async def delete(self, name: str, author: Author) -> Fate | None:
+    async def delete(self, name: str, author: Author) -> ChangeResult | None:
         """Delete a rule; return from which pane on it counts no more."""
         return await self._write(
             name, RuleChangeKind.DELETE, author, _existing(name, lambda _: None)
@@ -185,7 +185,7 @@ class RuleAdmin:
 
     async def _write(
         self, name: str, kind: RuleChangeKind, author: Author, make: Make
-    ) -> Fate | None:
+    ) -> ChangeResult | None:
         """Write a change until it is accepted; ``None`` when there is nothing to change."""
         await self._make_room()
         for attempt in range(1, ATTEMPTS + 1):
@@ -199,7 +199,7 @@ class RuleAdmin:
             fate = await self._publish(self._record(name, kind, author, wanted))
             if fate.objection is None:
                 return fate
-            if fate.objection is not RuleObjection.CONFLICT or attempt == ATTEMPTS:
+            if fate.objection is not RuleRejection.CONFLICT or attempt == ATTEMPTS:
                 raise passed_over(fate, self._bounds)
         raise AssertionError("the last attempt returns or raises")
 
@@ -225,7 +225,7 @@ class RuleAdmin:
             managed=wanted.managed,
         )
 
-    async def _publish(self, change: RuleChange) -> Fate:
+    async def _publish(self, change: RuleChange) -> ChangeResult:
         key = rule_key(change.name, self._new_id())
         value = encode_rule_change(change)
         await self._publisher.publish(self._topic, key=key, value=value, partition=0)

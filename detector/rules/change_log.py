@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleRejection, RuleState
 
 RULE_SCHEMA = "detector.rule-change.v1"
 RULE_KEY_PREFIX = b"rule/"
@@ -69,17 +69,17 @@ def encode_rule_change(change: RuleChange) -> bytes:
     return msgspec.json.encode(change)
 
 
-def decode_rule_change(name: str, value: bytes) -> RuleChange | RuleObjection:
+def decode_rule_change(name: str, value: bytes) -> RuleChange | RuleRejection:
     """Read the value of a record about rule ``name``, or say why it cannot be used."""
     if len(value) > MAX_RECORD_BYTES:
-        return RuleObjection.UNREADABLE
+        return RuleRejection.UNREADABLE
     try:
         change = msgspec.json.decode(value, type=RuleChange)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return RuleObjection.UNREADABLE
+        return RuleRejection.UNREADABLE
     if change.schema != RULE_SCHEMA or change.name != name:
-        return RuleObjection.UNREADABLE
-    return RuleObjection.INVALID_TAGS if tag_fault(change.tags) else change
+        return RuleRejection.UNREADABLE
+    return RuleRejection.INVALID_TAGS if tag_fault(change.tags) else change
 
 
 def tag_fault(tags: Mapping[Any, Any]) -> str:

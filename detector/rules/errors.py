@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from detector.core.errors import DetectorError
-from detector.core.vocabulary import RuleObjection
-from detector.rules.fold import Fate
+from detector.core.vocabulary import RuleRejection
+from detector.rules.log_reducer import ChangeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ def too_many_changes(bounds: RuleBounds) -> RuleChangeError:
     )
 
 
-def passed_over(fate: Fate, bounds: RuleBounds) -> RuleChangeError:
+def passed_over(fate: ChangeResult, bounds: RuleBounds) -> RuleChangeError:
     """Return the error for a change that was written and that readers pass over."""
     match fate.objection:
-        case RuleObjection.TOO_MANY_RULES:
+        case RuleRejection.TOO_MANY_RULES:
             return too_many_rules(bounds.most_rules)
-        case RuleObjection.CONFLICT:
+        case RuleRejection.CONFLICT:
             message = f"rule {fate.name!r} was changed by others again and again: try again"
             return RuleChangeError(RuleTrouble.CONFLICT, message)
         case _:

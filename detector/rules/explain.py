@@ -13,7 +13,7 @@ from detector.logs.field_paths import as_key, lookup
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.contribution import Contribution
 from detector.rules.match import match, passes_all
-from detector.rules.rules import ContributorRule, LogFormat, Percentiles, RuleBook
+from detector.rules.rules import ContributorRule, LogFormat, Percentiles, RuleSet
 from detector.rules.wording import any_of_words, filter_words
 
 
@@ -30,7 +30,7 @@ class RuleExplainer:
 
     def __init__(self, rule: ContributorRule, mapping: FieldMapping, limits: DecodeLimits) -> None:
         self._rule = rule
-        self._decoder = Decoder(mapping, limits, RuleBook((rule,)))
+        self._decoder = Decoder(mapping, limits, RuleSet((rule,)))
 
     def explain(self, record: bytes, *, topic: str, record_ms: int) -> list[Explained]:
         """Explain every event of a record; one that is refused has a single answer."""

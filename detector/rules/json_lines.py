@@ -13,14 +13,14 @@ JsonPath = tuple[str | int, ...]
 """``("Filters", 0, "Match")``; the empty path is the whole text."""
 
 
-class Places(NamedTuple):
+class SourceLines(NamedTuple):
     """Line (from 1) of every member and list item by path, and the paths written twice."""
 
     line_by_path: dict[JsonPath, int]
     repeated: list[JsonPath]
 
 
-def places_of(text: str) -> Places:
+def source_lines(text: str) -> SourceLines:
     """Find every member of a valid JSON text; a repeated one has the line of its last writing."""
     walk = _Walk(text)
     walk.value(())
@@ -29,7 +29,7 @@ def places_of(text: str) -> Places:
 
 class _Walk:
     def __init__(self, text: str) -> None:
-        self.places = Places({}, [])
+        self.places = SourceLines({}, [])
         self._tokens: list[tuple[str, int]] = []
         self._next = 0
         line, position = 1, 0

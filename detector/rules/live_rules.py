@@ -25,15 +25,15 @@ from detector.core.notices import (
     TallyingHeld,
 )
 from detector.core.steady_time import SteadyTime
-from detector.rules.fold import Fate
-from detector.rules.rules import RuleBook
+from detector.rules.log_reducer import ChangeResult
+from detector.rules.rules import RuleSet
 from detector.rules.timeline import RuleTimeline
 
 
 class RuleSource(Protocol):
     """The contributor rules in force, by pane."""
 
-    def book_at(self, pane_ms: int) -> RuleBook:
+    def book_at(self, pane_ms: int) -> RuleSet:
         """Return the rules of the pane that starts at ``pane_ms``."""
         ...
 
@@ -45,10 +45,10 @@ class RuleSource(Protocol):
 class FixedRules:
     """The same rules in every pane."""
 
-    def __init__(self, book: RuleBook) -> None:
+    def __init__(self, book: RuleSet) -> None:
         self._book = book
 
-    def book_at(self, _pane_ms: int) -> RuleBook:
+    def book_at(self, _pane_ms: int) -> RuleSet:
         """Return the rules."""
         return self._book
 
@@ -56,7 +56,7 @@ class FixedRules:
         """Return at once: nothing ever changes."""
 
 
-class FollowedRules:
+class LiveRules:
     """The rules as the control topic tells them; whoever reads the topic calls the first four."""
 
     def __init__(
@@ -104,7 +104,7 @@ class FollowedRules:
                 self._tell(self._timeline.fate(key))
         self._told.set()
 
-    def _tell(self, fate: Fate | None) -> None:
+    def _tell(self, fate: ChangeResult | None) -> None:
         if fate is not None:
             self._listener(
                 RuleChangeRead(
@@ -128,7 +128,7 @@ class FollowedRules:
         now = self._clock().monotonic
         return self._proven is not None and now - self._proven <= self._max_age
 
-    def book_at(self, pane_ms: int) -> RuleBook:
+    def book_at(self, pane_ms: int) -> RuleSet:
         """Return the rules of the pane that starts at ``pane_ms``, as far as is known."""
         return self._timeline.book_at(pane_ms)
 
@@ -144,7 +144,7 @@ class FollowedRules:
             self._is_held = False
             self._listener(TallyingHeld(held=False))
 
-    async def fate_of(self, key: bytes) -> Fate:
+    async def fate_of(self, key: bytes) -> ChangeResult:
         """Wait until the record under ``key`` was read; return what became of it."""
         while (fate := self._timeline.fate(key)) is None:
             self._told.clear()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from detector.core.errors import Fault, RuleError
 from detector.logs.field_paths import path_text
 from detector.logs.json_text import nests_deeper
-from detector.rules.json_lines import places_of
+from detector.rules.json_lines import source_lines
 from detector.rules.members import Members, read_members
 from detector.rules.reading import LENIENT, STRICT, Reading, RuleLimits, shown
 from detector.rules.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio
@@ -55,7 +55,7 @@ def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
     definition, syntax = _read_json(text)
     if syntax:
         raise RuleError(faults + syntax)
-    reading = Reading(places_of(text), limits)
+    reading = Reading(source_lines(text), limits)
     members = read_members(reading, definition)
     faults += reading.faults
     if faults:

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from detector.core.errors import Fault
 from detector.logs.field_paths import FieldPath, parse_path
-from detector.rules.json_lines import JsonPath, Places
+from detector.rules.json_lines import JsonPath, SourceLines
 
 A_FIELD = "a field such as $.a, $.a.b, $.list[0] or $.users[1].name"
 MOST_POSITION = 256
@@ -49,7 +49,7 @@ class Reading:
     ``faults`` holds what is wrong, ``warnings`` what CloudWatch would refuse.
     """
 
-    def __init__(self, places: Places, limits: RuleLimits) -> None:
+    def __init__(self, places: SourceLines, limits: RuleLimits) -> None:
         self.faults = [
             Fault(places.line_by_path[path], member_text(path), "the member twice", "it once")
             for path in places.repeated

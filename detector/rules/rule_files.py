@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector.core.errors import Fault, RuleError
 from detector.rules.parser import LENIENT, STRICT, ReadRule, read_rule
-from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.rules import ContributorRule, RuleSet
 
 
 def read_definition(directory: Path, name: str) -> str:
@@ -33,11 +33,11 @@ class RuleFiles:
     Warnings have the form of faults, with their file; what CloudWatch has instead is ``expected``.
     """
 
-    book: RuleBook
+    book: RuleSet
     warnings: tuple[Fault, ...]
 
 
-def load_rules(directory: Path, *, lenient: bool = False) -> RuleBook:
+def load_rules(directory: Path, *, lenient: bool = False) -> RuleSet:
     """Read all rules of ``directory``, in name order; none is a valid rule book.
 
     ``lenient`` lifts CloudWatch's numeric limits. Raise ``RuleError`` with all faults, each with
@@ -61,7 +61,7 @@ def read_rules(place: Path, *, lenient: bool = False) -> RuleFiles:
             warnings += (replace(warning, file=str(path)) for warning in read.warnings)
     if faults:
         raise RuleError(faults)
-    return RuleFiles(RuleBook(tuple(rules)), tuple(warnings))
+    return RuleFiles(RuleSet(tuple(rules)), tuple(warnings))
 
 
 def rule_paths(place: Path) -> tuple[Path, ...]:

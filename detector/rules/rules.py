@@ -165,7 +165,7 @@ class ContributorRule:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleBook:
+class RuleSet:
     """All enabled rules, in name order, so that the same files always give the same book."""
 
     rules: tuple[ContributorRule, ...] = field(default_factory=tuple)

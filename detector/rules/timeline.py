@@ -19,15 +19,15 @@ from typing import TypeVar
 
 from detector.core.vocabulary import RuleState
 from detector.rules.change_log import read_rule_key
-from detector.rules.fold import (
-    Fate,
+from detector.rules.log_reducer import (
+    ChangeResult,
     Parse,
     RuleEntry,
-    RuleFold,
+    RuleLogReducer,
     RuleReader,
     TimelineTerms,
 )
-from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.rules import ContributorRule, RuleSet
 
 Key = TypeVar("Key")
 
@@ -47,9 +47,9 @@ class RuleTimeline:
         self._records: dict[bytes, tuple[bytes, int]] = {}
         self._waiting: list[bytes] = []
         self._has_lost = False
-        self._folded = RuleFold(self._files, terms, self._reader)
-        self._book_by_start: dict[int, RuleBook] = {}
-        self._book_by_meaning: dict[tuple[tuple[str, str], ...], RuleBook] = {}
+        self._folded = RuleLogReducer(self._files, terms, self._reader)
+        self._book_by_start: dict[int, RuleSet] = {}
+        self._book_by_meaning: dict[tuple[tuple[str, str], ...], RuleSet] = {}
 
     @property
     def terms(self) -> TimelineTerms:
@@ -78,24 +78,24 @@ class RuleTimeline:
         return True
 
     @property
-    def _fold(self) -> RuleFold:
+    def _fold(self) -> RuleLogReducer:
         if self._has_lost:
             self._reader.forget_beyond(2 * len(self._records) + _SPARE_DEFINITIONS)
-            self._folded = RuleFold(self._files, self._terms, self._reader)
+            self._folded = RuleLogReducer(self._files, self._terms, self._reader)
             self._waiting = list(self._records)
             self._has_lost = False
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for key in waiting:
-                self._folded.take(key, *self._records[key])
+                self._folded.apply(key, *self._records[key])
             self._book_by_start.clear()
         return self._folded
 
-    def fate(self, key: bytes) -> Fate | None:
+    def fate(self, key: bytes) -> ChangeResult | None:
         """Return what became of the record under ``key``; ``None`` while the log has none."""
         return self._fold.fates.get(key)
 
-    def fates(self) -> list[Fate]:
+    def fates(self) -> list[ChangeResult]:
         """Return what became of every record, in the order of the log."""
         return list(self._fold.fates.values())
 
@@ -115,7 +115,7 @@ class RuleTimeline:
         life = self._fold.lives.get(name)
         return (life.last_id or "") if life is not None else ""
 
-    def book_at(self, pane_ms: int) -> RuleBook:
+    def book_at(self, pane_ms: int) -> RuleSet:
         """Return the enabled rules of the pane that starts at ``pane_ms``, in name order."""
         starts = self._fold.starts
         start = starts[bisect_right(starts, pane_ms) - 1]
@@ -125,7 +125,7 @@ class RuleTimeline:
             _keep(self._book_by_start, start, book)
         return book
 
-    def _build(self, pane_ms: int) -> RuleBook:
+    def _build(self, pane_ms: int) -> RuleSet:
         lives = self._fold.lives
         found = (lives[name].at(pane_ms) for name in sorted(lives))
         rules = tuple(
@@ -134,7 +134,7 @@ class RuleTimeline:
         meaning = tuple((rule.name, rule.version) for rule in rules)
         book = self._book_by_meaning.get(meaning)
         if book is None:
-            book = RuleBook(rules)
+            book = RuleSet(rules)
             _keep(self._book_by_meaning, meaning, book)
         return book
 
@@ -143,7 +143,7 @@ class RuleTimeline:
         return self._fold.obsolete(before_ms)
 
 
-def _keep(books: dict[Key, RuleBook], key: Key, book: RuleBook) -> None:
+def _keep(books: dict[Key, RuleSet], key: Key, book: RuleSet) -> None:
     """Remember a book; the oldest goes when there are too many."""
     if len(books) >= MOST_BOOKS:
         del books[next(iter(books))]

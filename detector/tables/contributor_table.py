@@ -23,7 +23,7 @@ class Sketch(Protocol):
         ...
 
 
-class RuleTable:
+class ContributorTable:
     """Contributors of one rule in one open pane: exact up to a limit, a sketch for later ones.
 
     A contributor that is in ``values`` stays exact for the whole pane; only keys first seen when

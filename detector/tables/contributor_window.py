@@ -50,7 +50,7 @@ class _RulePane:
     unheld: float
 
 
-class RuleTable:
+class VersionTable:
     """Contributors of one version of one rule."""
 
     def __init__(self, rule: str, version: str, window_panes: int, exact_contributors: int) -> None:
@@ -160,7 +160,9 @@ class RuleTable:
         )
 
 
-def shown_version(tables: Sequence[RuleTable], meta: WindowMeta) -> tuple[RuleTable, WindowMeta]:
+def shown_version(
+    tables: Sequence[VersionTable], meta: WindowMeta
+) -> tuple[VersionTable, WindowMeta]:
     """Choose the version of one rule that was heard last; partial if others are in the window."""
     chosen = max(tables, key=lambda table: (-table.silent_panes, table.version))
     mixed = sum(not table.is_empty for table in tables) > 1

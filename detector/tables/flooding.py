@@ -34,7 +34,9 @@ class FloodWatch:
             if count >= FLOOD_PANES
         }
 
-    def see(self, source: Source, flooded: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
+    def count_panes(
+        self, source: Source, flooded: Mapping[str, str]
+    ) -> Iterator[tuple[str, str, bool]]:
         """Take one more pane of ``source``; ``flooded`` maps the rules that overflowed to versions.
 
         Yield (rule, version, floods) for every rule that floods now and did not, or the reverse.

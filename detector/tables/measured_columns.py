@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.rules.rules import Percentiles, Ratio
-from detector.tables.contributor_table import Key, RuleTable
+from detector.tables.contributor_table import ContributorTable, Key
 from detector.tables.ddsketch import LAST_BUCKET, RELATIVE_ERROR, ZERO_BUCKET, quantiles
 from detector.tables.pane_records import MeasuredPane, MeasureKind, RulePane
 from detector.tables.reports import RuleWindow, WindowMeasure
@@ -29,7 +29,7 @@ class SketchedRows(NamedTuple):
     weights: NDArray[np.float64]
 
 
-def measured_pane(measure: Ratio | Percentiles, table: RuleTable) -> MeasuredPane:
+def measured_pane(measure: Ratio | Percentiles, table: ContributorTable) -> MeasuredPane:
     """Pack what a table holds beside its values, by key."""
     keys: list[Key] = sorted(table.values, key=lambda key: (key,) if isinstance(key, str) else key)
     if isinstance(measure, Ratio):

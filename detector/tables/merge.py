@@ -23,15 +23,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from detector.rules.rules import RuleBook
-from detector.tables.contributor_window import RuleTable
+from detector.rules.rules import RuleSet
+from detector.tables.contributor_window import VersionTable
 from detector.tables.host_window import FleetTable, Slide
 from detector.tables.pane_chunks import ChunkBuffer
 from detector.tables.pane_encoding import check_record, float_column
 from detector.tables.pane_records import PaneRecord
 from detector.tables.reports import NewestPane, WindowMeta
 from detector.tables.watermarks import SourceProgress
-from detector.tables.window_versions import ShownRules
+from detector.tables.window_versions import WindowVersions
 from detector.tables.windows import Window, WindowTimes
 
 APPLIED: Final = "applied"
@@ -54,15 +54,15 @@ class Merge:
         self,
         times: WindowTimes,
         exact_contributors: int,
-        rules_at: Callable[[int], RuleBook] = lambda _: RuleBook(),
+        rules_at: Callable[[int], RuleSet] = lambda _: RuleSet(),
     ) -> None:
         self._times = times
         self._exact_contributors = exact_contributors
-        self._shown_rules = ShownRules(rules_at, times, exact_contributors)
+        self._shown_rules = WindowVersions(rules_at, times, exact_contributors)
         self._progress = SourceProgress(times.patience_ms)
         self._chunks = ChunkBuffer()
         self._fleets: dict[str, FleetTable] = {}
-        self._rules: dict[tuple[str, str], RuleTable] = {}
+        self._rules: dict[tuple[str, str], VersionTable] = {}
         self._open_panes: set[int] = set()
         self._closed = NEVER
         self._evaluated = -1
@@ -149,7 +149,9 @@ class Merge:
             name = (rule.rule, rule.version)
             rule_table = self._rules.get(name)
             if rule_table is None:
-                rule_table = self._rules[name] = RuleTable(*name, panes, self._exact_contributors)
+                rule_table = self._rules[name] = VersionTable(
+                    *name, panes, self._exact_contributors
+                )
             rule_table.stage(pane, order, rule)
 
     def _next_pane(self, frontier: int) -> int | None:
@@ -176,9 +178,9 @@ class Merge:
         self._rules = {name: table for name, table in self._rules.items() if not table.is_idle}
         return slide
 
-    def _show(self, meta: WindowMeta, tables: Sequence[FleetTable | RuleTable]) -> Slide:
+    def _show(self, meta: WindowMeta, tables: Sequence[FleetTable | VersionTable]) -> Slide:
         fleets = sorted((t for t in tables if isinstance(t, FleetTable)), key=lambda t: t.service)
-        rules = [table for table in tables if isinstance(table, RuleTable)]
+        rules = [table for table in tables if isinstance(table, VersionTable)]
         windows = [
             chosen.window(its_meta, labels)
             for chosen, its_meta, labels in self._shown_rules.choose(rules, meta)
@@ -222,7 +224,7 @@ class Merge:
     def _take_late(self, pane: int) -> int:
         return sum(self._late.pop(known) for known in list(self._late) if known <= pane)
 
-    def _tables(self) -> Iterator[FleetTable | RuleTable]:
+    def _tables(self) -> Iterator[FleetTable | VersionTable]:
         yield from self._fleets.values()
         yield from self._rules.values()
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.logs.events import LogEvent
-from detector.rules.rules import Aggregate, ContributorRule, Percentiles, RuleBook
-from detector.tables.contributor_table import Key, RuleTable
+from detector.rules.rules import Aggregate, ContributorRule, Percentiles, RuleSet
+from detector.tables.contributor_table import ContributorTable, Key
 from detector.tables.measured_columns import measured_pane
 from detector.tables.pane_encoding import fleet_panes, rule_pane
 from detector.tables.pane_records import FleetPane, RulePane
@@ -66,13 +66,13 @@ class OpenPane:
         "book", "ids", "other_rows", "row_rules", "rows", "start_ms", "tables", "zones",
     )  # fmt: skip
 
-    def __init__(self, start_ms: int, book: RuleBook) -> None:
+    def __init__(self, start_ms: int, book: RuleSet) -> None:
         self.start_ms = start_ms
         self.book = book
         self.rows: dict[str, list[Any]] = {}
         self.other_rows: dict[tuple[str, str, str], list[Any]] = {}
         self.zones: dict[str, tuple[str, str]] = {}
-        self.tables = [RuleTable() for _ in book]
+        self.tables = [ContributorTable() for _ in book]
         self.row_rules: dict[int, RowRules] = {}
         self.ids: set[str] = set()
 
@@ -163,7 +163,7 @@ def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) 
                     pane.tables[at].values[row_rules.key(places, row, host)] += events
 
 
-def _rule_pane(rule: ContributorRule, table: RuleTable) -> RulePane:
+def _rule_pane(rule: ContributorRule, table: ContributorTable) -> RulePane:
     """Pack a rule's table; a counting rule has one observation of 1 for every event."""
     counts = rule.aggregate_on is Aggregate.COUNT and not isinstance(rule.measure, Percentiles)
     samples = sum(table.values.values()) + table.sketch_weight + table.unheld

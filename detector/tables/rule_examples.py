@@ -14,8 +14,8 @@ from detector.core.errors import Fault, RuleError
 from detector.logs.decode import Decoder
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.match import match
-from detector.rules.rules import ContributorRule, RuleBook
-from detector.tables.contributor_window import RuleTable
+from detector.rules.rules import ContributorRule, RuleSet
+from detector.tables.contributor_window import VersionTable
 from detector.tables.open_pane import OpenPane, packed_tables
 from detector.tables.ranking import MOST_LISTED, report_rule
 from detector.tables.reports import Report, WindowMeta
@@ -36,7 +36,7 @@ class ExpectedContributor(msgspec.Struct, forbid_unknown_fields=True, rename="pa
     value: float
 
 
-class Expected(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
+class ExpectedReport(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
     """What an example must give: all contributors by rank, and who was refused why, in order."""
 
     contributors: list[ExpectedContributor]
@@ -50,7 +50,7 @@ class Example(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
 
     name: str
     records: list[Any]
-    expect: Expected
+    expect: ExpectedReport
     topic: str = "logs"
 
 
@@ -62,7 +62,7 @@ class Examples(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExampleResult:
     """How one example ended; ``differences`` is empty when it gave what it must."""
 
     name: str
@@ -82,16 +82,16 @@ def read_examples(text: str) -> Examples:
     return examples
 
 
-def try_fault(examples: Examples, told: list[str]) -> Outcome:
+def try_fault(examples: Examples, told: list[str]) -> ExampleResult:
     """Compare the faults of a rule that was refused with those that its examples expect."""
     expected, found = "; ".join(examples.faults) or "none", "; ".join(told) or "none"
     differences = () if expected == found else (f"faults: found {found}, expected {expected}",)
-    return Outcome("the rule's faults", differences)
+    return ExampleResult("the rule's faults", differences)
 
 
 def try_example(
     example: Example, rule: ContributorRule, mapping: FieldMapping, limits: DecodeLimits
-) -> Outcome:
+) -> ExampleResult:
     """Count the records of an example and compare."""
     refused, report = _count(example, rule, mapping, limits)
     expect = example.expect
@@ -114,13 +114,13 @@ def try_example(
     below = report.measure.below_minimum if report.measure else 0
     if below != expect.below_minimum:
         differences.append(f"below the minimum: found {below}, expected {expect.below_minimum}")
-    return Outcome(example.name, tuple(differences))
+    return ExampleResult(example.name, tuple(differences))
 
 
 def _count(
     example: Example, rule: ContributorRule, mapping: FieldMapping, limits: DecodeLimits
 ) -> tuple[list[str], Report]:
-    book = RuleBook((rule,))
+    book = RuleSet((rule,))
     decoder = Decoder(mapping, limits, book)
     tally = PartitionTally(
         example.topic,
@@ -141,7 +141,7 @@ def _count(
             added = match(event, rule, key_characters=limits.key_characters)
             if added is not None:
                 tally.add_contributions(pane, [(0, added)])
-    table = RuleTable(rule.name, rule.version, 1, MOST_LISTED)
+    table = VersionTable(rule.name, rule.version, 1, MOST_LISTED)
     for packed in packed_tables(pane)[1]:
         table.stage(0, (example.topic, 0, 0), packed)
     table.close(0)

@@ -22,8 +22,8 @@ from datasketches import frequent_strings_sketch
 from detector.core.vocabulary import ClosedBy
 from detector.logs.events import LogEvent
 from detector.rules.contribution import Contribution
-from detector.rules.rules import RuleBook
-from detector.tables.contributor_table import RuleTable
+from detector.rules.rules import RuleSet
+from detector.tables.contributor_table import ContributorTable
 from detector.tables.open_pane import OpenPane, RowRules, packed_tables
 from detector.tables.pane_records import TALLY_SCHEMA, PaneRecord
 from detector.tables.windows import WindowTimes
@@ -58,7 +58,7 @@ class PartitionTally:
         topic: str,
         partition: int,
         *,
-        rules_at: Callable[[int], RuleBook],
+        rules_at: Callable[[int], RuleSet],
         times: WindowTimes,
         limits: TallyLimits,
         begins_inside: bool,
@@ -91,7 +91,7 @@ class PartitionTally:
             pane = self.panes[start] = OpenPane(start, self._rules_at(start))
         return pane
 
-    def book_of(self, time_ms: int) -> RuleBook:
+    def book_of(self, time_ms: int) -> RuleSet:
         """Return the rules that are in force for an event of this time.
 
         An open pane keeps the book with which it was opened.
@@ -100,7 +100,7 @@ class PartitionTally:
         pane = self.panes.get(start)
         return self._rules_at(start) if pane is None else pane.book
 
-    def books(self) -> list[RuleBook]:
+    def books(self) -> list[RuleSet]:
         """Return the different books of the open panes and of the pane behind them, oldest first.
 
         These are what the next events will meet, as far as can be told.
@@ -172,7 +172,7 @@ class PartitionTally:
             )
 
     def add_contribution(
-        self, table: RuleTable, key: str | tuple[str, ...], contribution: Contribution
+        self, table: ContributorTable, key: str | tuple[str, ...], contribution: Contribution
     ) -> None:
         """Add one contribution to a rule's table, to its measure where the rule has one."""
         if not table.add_measured(key, contribution, self.limits.exact_contributors):
@@ -196,7 +196,7 @@ class PartitionTally:
         if room:
             row[rules.cell] = 1
 
-    def insert(self, table: RuleTable, key: str | tuple[str, ...], value: float) -> None:
+    def insert(self, table: ContributorTable, key: str | tuple[str, ...], value: float) -> None:
         """Add ``value`` to ``key``: exactly while there is room, beyond that in the sketch."""
         table.insert(
             key,

@@ -12,31 +12,31 @@ it is shown, as partial.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from detector.rules.rules import ContributorRule, RuleBook
-from detector.tables.contributor_window import RuleTable, shown_version
+from detector.rules.rules import ContributorRule, RuleSet
+from detector.tables.contributor_window import VersionTable, shown_version
 from detector.tables.reports import WindowMeta
 from detector.tables.windows import WindowTimes
 
 _REMEMBERED_BOOKS = 8
 
-Shown = tuple[RuleTable, WindowMeta, tuple[str, ...]]
+WindowVersion = tuple[VersionTable, WindowMeta, tuple[str, ...]]
 """A table, what is known of its window, and the labels of its keys."""
 
 
-class ShownRules:
+class WindowVersions:
     """Chooses by the book of each pane; ``rules_at`` gives that of the pane that starts then."""
 
     def __init__(
-        self, rules_at: Callable[[int], RuleBook], times: WindowTimes, exact_contributors: int
+        self, rules_at: Callable[[int], RuleSet], times: WindowTimes, exact_contributors: int
     ) -> None:
         self._rules_at = rules_at
         self._times = times
         self._exact_contributors = exact_contributors
-        self._named: dict[int, tuple[RuleBook, dict[str, ContributorRule]]] = {}
+        self._named: dict[int, tuple[RuleSet, dict[str, ContributorRule]]] = {}
 
-    def choose(self, tables: Sequence[RuleTable], meta: WindowMeta) -> list[Shown]:
+    def choose(self, tables: Sequence[VersionTable], meta: WindowMeta) -> list[WindowVersion]:
         """Return what is shown of ``tables`` in a window, by name of the rule."""
-        by_name: dict[str, list[RuleTable]] = {}
+        by_name: dict[str, list[VersionTable]] = {}
         for table in tables:
             by_name.setdefault(table.rule, []).append(table)
         window, pane_ms = meta.window, self._times.pane_ms
@@ -58,7 +58,7 @@ class ShownRules:
         )
         return [shown for shown in found if shown is not None]
 
-    def _by_name(self, book: RuleBook) -> dict[str, ContributorRule]:
+    def _by_name(self, book: RuleSet) -> dict[str, ContributorRule]:
         known = self._named.get(id(book))
         if known is None:
             if len(self._named) >= _REMEMBERED_BOOKS:
@@ -68,12 +68,12 @@ class ShownRules:
 
     def _shown(
         self,
-        tables: Sequence[RuleTable],
+        tables: Sequence[VersionTable],
         rule: ContributorRule | None,
         within: Sequence[ContributorRule | None],
         before: ContributorRule | None,
         meta: WindowMeta,
-    ) -> Shown | None:
+    ) -> WindowVersion | None:
         is_heard = any(table.silent_panes == 0 for table in tables)
         known = [each for each in (before, *within) if each is not None]
         if rule is None and known and not is_heard:
@@ -90,16 +90,16 @@ class ShownRules:
 
     def _in_force(
         self,
-        tables: Sequence[RuleTable],
+        tables: Sequence[VersionTable],
         rule: ContributorRule,
         within: Sequence[ContributorRule | None],
         meta: WindowMeta,
-    ) -> Shown:
+    ) -> WindowVersion:
         own = [table for table in tables if table.version == rule.version]
         is_mixed = any(not t.is_empty for t in tables if t.version != rule.version)
         is_new = any(each is None or each.version != rule.version for each in within)
         if is_mixed or is_new:
             meta = replace(meta, partial=True)
         panes = self._times.window_panes
-        empty = RuleTable(rule.name, rule.version, panes, self._exact_contributors)
+        empty = VersionTable(rule.name, rule.version, panes, self._exact_contributors)
         return (*own, empty)[0], meta, rule.key_labels

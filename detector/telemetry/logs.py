@@ -16,7 +16,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from detector.core import notices
 from detector.core.safe_text import escape_controls, escape_controls_of_json
-from detector.core.vocabulary import AlarmState, OutcomeState, Verdict
+from detector.core.vocabulary import AlarmState, Decision, OutcomeState
 
 QUIET_SECONDS = 10.0
 
@@ -164,7 +164,7 @@ class LogListener:
         )
 
     def _decision(self, notice: notices.ActionDecided) -> None:
-        level = logging.WARNING if notice.verdict is Verdict.GRANTED else logging.INFO
+        level = logging.WARNING if notice.verdict is Decision.GRANTED else logging.INFO
         self._log.log(
             level,
             "action_decided",

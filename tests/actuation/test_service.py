@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from detector.actuation.acceptance import Acceptance
+from detector.actuation.admission import Admission
 from detector.actuation.service import CRASH_POINTS, ActuationService
 from detector.core.errors import ExecutorError
 from detector.core.notices import KillSwitchRead, Notice, OutcomeRecorded
@@ -46,7 +46,7 @@ class Scene:
 
     async def start(self, crash: Callable[[str], None] = lambda _: None) -> ActuationService:
         service = ActuationService(
-            acceptance=Acceptance(self.journal.outcomes, budget=BucketLimits(4.0, 1 / 300)),
+            acceptance=Admission(self.journal.outcomes, budget=BucketLimits(4.0, 1 / 300)),
             executor=self.executor,
             journal=self.journal,
             control=lambda: self.control,

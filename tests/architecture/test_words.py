@@ -4,8 +4,11 @@ The closed lists of ``detector/core/vocabulary.py`` are explained, value by valu
 """
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 
-from detector.actuation.acceptance import Objection
+from detector.actuation.admission import AdmissionRefusal
 from detector.bootstrap.metric_alarm_metrics import MetricAlarmMetrics
 from detector.cloudwatch.api import ApiMetrics
 from detector.cloudwatch.api.messages import ApiOutcome
@@ -25,8 +28,8 @@ from detector.core.vocabulary import (
     Loss,
     OutcomeState,
     Refusal,
-    ReportFate,
-    RuleObjection,
+    ReportResult,
+    RuleRejection,
     Switch,
 )
 from detector.detection.detectors.fleet_guard import MISSING, RATE, SUSPECTS, ZONES
@@ -39,6 +42,21 @@ RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
 VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "common_utils"}
 OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
 """Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
+PRIVATE_WORDS = set(
+    "told heard hear hearing standing standings ruling rulings bench situation census objection "
+    "objections complaint complaints fate fates lesson lessons taught favour exotic incarnation "
+    "bury scene scenes vote votes joint judge judged judgement book books patience layout layouts "
+    "dominance remembering anew".split()
+)
+"""Words of a court, a library, a theatre or a school that a stranger would have to learn."""
+PUBLIC_NAMES = {"patience_seconds", "max_standing", "max_rulings", "rulings", "rulings_by_refusal"}
+"""Settings and members of public records keep the names that users depend on."""
+PRIVATE_PROSE = re.compile(
+    r"\b(told|anew|whoever|heard back|comes? again|standings?|rulings?|bench of|book of|no room)\b",
+    re.IGNORECASE,
+)
+PAGES = ("README.md", "detector/README.md", "deploy/")
+VAGUE_METHODS = {"take", "see", "tell", "hear"}
 CLOUDWATCHS_WORDS = {"query", "queries", "region", "handler", "handlers"}
 """What CloudWatch's API calls a metric or an expression of a request, and what is signed for: its
 words, where we speak it. What answers an operation is its handler."""
@@ -61,9 +79,9 @@ LISTS: dict[str, type[StrEnum]] = {
     "How an alarm stands": AlarmState,
     "Why an action is refused": Refusal,
     "What came of an action": OutcomeState,
-    "Why an executor refuses": Objection,
-    "Why a change of a rule is passed over": RuleObjection,
-    "What became of a report in the history": ReportFate,
+    "Why an executor refuses": AdmissionRefusal,
+    "Why a change of a rule is passed over": RuleRejection,
+    "What became of a report in the history": ReportResult,
     "What troubles the history": HistoryTrouble,
     "How a detector takes part": Switch,
     "Whose fault it is": Culprit,
@@ -132,6 +150,42 @@ def table(heading: str) -> dict[str, str]:
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     return {first.strip("`"): last for first, *_, last in cells}
+
+
+@pytest.mark.parametrize("name", PRODUCT)
+def test_no_name_is_a_private_word(name: str) -> None:
+    found = {each for each in names_given(name) if words(each) & PRIVATE_WORDS} - PUBLIC_NAMES
+    assert set() == found
+
+
+def prose(name: str) -> str:
+    """Return the docstrings and comments of a Python file, or the text of a page, without code."""
+    text = FILES[name]
+    if name.endswith(".py"):
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        kinds = {tokenize.COMMENT, tokenize.STRING}
+        text = "\n".join(token.string for token in tokens if token.type in kinds)
+    return re.sub(r"```.*?```|``[^`]*``|`[^`\n]*`", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "name", [*PRODUCT, *(each for each in FILES if each.endswith(".md") and each.startswith(PAGES))]
+)
+def test_prose_is_plain(name: str) -> None:
+    assert [] == PRIVATE_PROSE.findall(prose(name))
+
+
+def test_every_class_has_a_name_of_its_own_and_every_method_says_what_it_does() -> None:
+    classes: Counter[str] = Counter()
+    vague = set()
+    for name in PRODUCT:
+        for node in ast.walk(ast.parse(CODE[name])):
+            if isinstance(node, ast.ClassDef):
+                classes[node.name] += 1
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                vague |= {(name, node.name)} if node.name in VAGUE_METHODS else set()
+    assert [] == [each for each, count in classes.items() if count > 1]
+    assert set() == vague
 
 
 @pytest.mark.parametrize("name", PRODUCT)

@@ -12,7 +12,7 @@ from detector.backtest.results import Result, differences
 from detector.backtest.run import Configuration, backtest
 from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
-from detector.core.vocabulary import ActionKind, AlarmState, Mode, Switch, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, Mode, Switch
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.config import DecideConfig
 from detector.decisions.kill_switch import ControlView
@@ -21,7 +21,7 @@ from detector.detection.evaluate import EvaluateConfig
 from detector.ingest.tallying import TallySettings
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.pipeline import Detection
-from detector.rules.rules import Filter, Operator, RuleBook
+from detector.rules.rules import Filter, Operator, RuleSet
 from detector.settings.detectors import DetectorsSection
 from detector.tables.tally import TallyLimits
 from tests.builders import SHORT, START, TOPIC, emf, rule
@@ -54,7 +54,7 @@ def configuration(name: str = "a", **evaluate: Any) -> Configuration:
     return Configuration(
         name=name,
         settings=TallySettings(
-            rules=RuleBook((rule(filters=[FAULTY], value_of=["Faults"]),)),
+            rules=RuleSet((rule(filters=[FAULTY], value_of=["Faults"]),)),
             mapping=FieldMapping(),
             limits=DecodeLimits(),
             times=SHORT,
@@ -106,7 +106,7 @@ def test_a_gray_host_fires_and_would_be_replaced_once() -> None:
     [ruling] = result.rulings
     assert ruling.target is not None
     assert (ActionKind.REPLACE_HOST, "h5") == (ruling.kind, ruling.target.host)
-    assert (Verdict.OBSERVED, Verdict.GRANTED) == (ruling.observe, ruling.enforce)
+    assert (Decision.OBSERVED, Decision.GRANTED) == (ruling.observe, ruling.enforce)
     assert {"fleet:checkout", "rule:faults-by-host"} == {each.subject for each in result.fired}
     assert SECONDS * HOSTS == result.records
     assert (START + 500, START + (SECONDS - 1) * 1_000 + 501) == (result.from_ms, result.until_ms)
@@ -200,7 +200,7 @@ def test_what_is_refused_is_counted_by_refusal() -> None:
     assert 0 == result.granted
     assert "global_budget_spent" == result.rulings[0].refusal
     assert result.refused == len(result.rulings) == sum(result.rulings_by_refusal.values())
-    assert {(Verdict.REFUSED, Verdict.REFUSED)} == {
+    assert {(Decision.REFUSED, Decision.REFUSED)} == {
         (each.observe, each.enforce) for each in result.rulings
     }
 

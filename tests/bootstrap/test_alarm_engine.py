@@ -47,7 +47,7 @@ class Recent:
     def __init__(self) -> None:
         self.taken: list[ClosedWindow] = []
 
-    def take(self, window: ClosedWindow) -> None:
+    def add(self, window: ClosedWindow) -> None:
         self.taken.append(window)
 
 

@@ -12,10 +12,10 @@ from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
     Culprit,
+    Decision,
     Mode,
     OutcomeState,
     Refusal,
-    Verdict,
 )
 from detector.decisions.actions import (
     ACTION_SCHEMA,
@@ -23,7 +23,7 @@ from detector.decisions.actions import (
     OUTCOME_SCHEMA,
     Action,
     BudgetView,
-    Decision,
+    DecisionRecord,
     Outcome,
 )
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
@@ -74,13 +74,13 @@ ACTION = Action(
     1,
     {},
 )
-DECISION = Decision(
+DECISION = DecisionRecord(
     DECISION_SCHEMA,
     "d1",
     "a1",
     ActionKind.SHIFT_AWAY,
     msgspec.structs.replace(TARGET, host=""),
-    Verdict.REFUSED,
+    Decision.REFUSED,
     Refusal.ANOTHER_ZONE_IS_AWAY,
     Mode.ENFORCE,
     "zone|fleet:shop|use1-az1",

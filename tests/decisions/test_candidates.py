@@ -2,7 +2,7 @@
 
 import msgspec
 
-from detector.core.vocabulary import ActionKind, AlarmState, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, Refusal
 from detector.decisions.candidates import REMEMBERED_ALARMS, Candidate, Candidates
 from tests.support.deciding import START, change, target, without_target, zone_change
 
@@ -46,7 +46,7 @@ def test_newer_evidence_keeps_the_last_ruling() -> None:
     [stands] = candidates.ranked()
     candidates.put(
         msgspec.structs.replace(
-            stands, verdict=Verdict.REFUSED, refusal=Refusal.BUDGET_SPENT, attempts=3
+            stands, verdict=Decision.REFUSED, refusal=Refusal.BUDGET_SPENT, attempts=3
         )
     )
     candidates.observe(change(seconds=60, excess_faults=90.0))
@@ -152,4 +152,4 @@ def test_a_candidate_knows_its_service_kind_and_last_verdict() -> None:
     assert (stands.service, stands.kind) == ("checkout", ActionKind.REPLACE_HOST)
     assert not stands.was_granted
     assert Candidate(without_target(change())).service == ""
-    assert Candidate(change(), verdict=Verdict.OBSERVED).was_granted
+    assert Candidate(change(), verdict=Decision.OBSERVED).was_granted

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.core.vocabulary import AlarmState, Refusal, Verdict
+from detector.core.vocabulary import AlarmState, Decision, Refusal
 from detector.decisions.candidates import Candidates
 from detector.detection.alarms import AlarmChange
 from tests.support.deciders import decider
@@ -54,7 +54,7 @@ def test_the_confirmed_alarm_with_the_newest_evidence_speaks(
 def test_what_was_ruled_holds_for_the_target_and_for_alarms_that_join_later() -> None:
     candidates = observed(told("r66"), told("share"))
     [stands] = candidates.ranked()
-    ruled = msgspec.structs.replace(stands, verdict=Verdict.REFUSED, attempts=2)
+    ruled = msgspec.structs.replace(stands, verdict=Decision.REFUSED, attempts=2)
     candidates.put(msgspec.structs.replace(ruled, refusal=Refusal.BUDGET_SPENT))
     candidates.observe(told("sequential", seconds=10))
     [stands] = candidates.ranked()
@@ -89,7 +89,7 @@ def test_a_host_that_four_detectors_name_costs_one_token_and_one_decision() -> N
     for name in (*DETECTORS, "r66k"):
         made.observe(told(name))
     [ruling] = made.decide(at(), OFF)
-    assert Verdict.GRANTED is ruling.decision.verdict
+    assert Decision.GRANTED is ruling.decision.verdict
     assert 1.0 == made.levels()["fleet"][0]
     made.observe(told("share", seconds=60))
     assert [] == made.decide(at(61), OFF)
@@ -99,11 +99,11 @@ def test_evidence_from_before_the_action_asks_for_no_second_one() -> None:
     """Another detector tells two minutes later, of a window that ended before the replacement."""
     made = decider(repeat_after_seconds=60.0, evidence_max_age_seconds=600.0)
     made.observe(told("r66"))
-    assert [Verdict.GRANTED] == [r.decision.verdict for r in made.decide(at(5), OFF)]
+    assert [Decision.GRANTED] == [r.decision.verdict for r in made.decide(at(5), OFF)]
     made.observe(told("share", seconds=4.0))
     assert [] == made.decide(at(120), OFF)
     made.observe(told("share", seconds=70.0))
-    assert [Verdict.GRANTED] == [r.decision.verdict for r in made.decide(at(121), OFF)]
+    assert [Decision.GRANTED] == [r.decision.verdict for r in made.decide(at(121), OFF)]
 
 
 @given(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from detector.core.vocabulary import ActionKind, Refusal
-from detector.decisions.checks import Situation, chain, first_refusal, target_fault
+from detector.decisions.checks import CheckInput, chain, first_refusal, target_fault
 from detector.decisions.config import DecideConfig
 from detector.decisions.zones import Shift, ShiftsInForce
 from detector.detection.alarms import Target
@@ -18,7 +18,7 @@ OTHER_AWAY = ShiftsInForce((Shift("az2", "cart", 1.0),))
 OWN_AWAY = ShiftsInForce((Shift("az1", "checkout", 1.0),))
 
 
-def host(numbers: dict[str, Any] | None = None, **seen: Any) -> Situation:
+def host(numbers: dict[str, Any] | None = None, **seen: Any) -> CheckInput:
     plain: dict[str, Any] = {
         "change": change(**(numbers or {})),
         "kind": ActionKind.REPLACE_HOST,
@@ -29,10 +29,10 @@ def host(numbers: dict[str, Any] | None = None, **seen: Any) -> Situation:
         "fleet_tokens": 2.0,
         "global_tokens": 4.0,
     }
-    return Situation(**(plain | seen))
+    return CheckInput(**(plain | seen))
 
 
-def zone(numbers: dict[str, Any] | None = None, **seen: Any) -> Situation:
+def zone(numbers: dict[str, Any] | None = None, **seen: Any) -> CheckInput:
     seen.setdefault("change", zone_change(**(numbers or {})))
     return host(kind=ActionKind.SHIFT_AWAY, **seen)
 
@@ -120,7 +120,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("situation", "refusal"), CASES.values(), ids=CASES)
-def test_one_failed_check_refuses_and_names_itself(situation: Situation, refusal: Refusal) -> None:
+def test_one_failed_check_refuses_and_names_itself(situation: CheckInput, refusal: Refusal) -> None:
     checks = chain(situation, CONFIG)
     assert first_refusal(checks) is refusal
     failed = next(check for check in checks if not check.passed)
@@ -139,7 +139,7 @@ PERMITTED = {
 
 
 @pytest.mark.parametrize("situation", PERMITTED.values(), ids=PERMITTED)
-def test_what_is_just_within_the_limits_passes(situation: Situation) -> None:
+def test_what_is_just_within_the_limits_passes(situation: CheckInput) -> None:
     assert first_refusal(chain(situation, CONFIG)) is None
 
 

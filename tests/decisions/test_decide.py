@@ -2,7 +2,7 @@
 
 import msgspec
 
-from detector.core.vocabulary import ActionKind, AlarmState, Mode, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, Mode, Refusal
 from detector.decisions.actions import Action
 from detector.decisions.budgets import BucketLimits, CapacityLimits
 from detector.decisions.ledger import MAX_GRANTS, Grant, Ledger
@@ -24,7 +24,7 @@ def test_a_confirmed_alarm_is_granted_and_the_action_says_everything() -> None:
     made.observe(change())
     [ruling] = made.decide(at(5), OFF)
     action, decision = ruling.action, ruling.decision
-    assert decision.verdict is Verdict.GRANTED
+    assert decision.verdict is Decision.GRANTED
     assert isinstance(action, Action)
     assert action.id == decision.action_id
     assert decision.id == f"{action.id}-1"
@@ -61,9 +61,9 @@ def test_observe_rules_as_enforce_would_but_makes_no_action() -> None:
             made.observe(change(target(name)))
     seen, done = observing.decide(at(), OFF), enforcing.decide(at(), OFF)
     assert [r.decision.verdict for r in seen] == [
-        Verdict.OBSERVED,
-        Verdict.OBSERVED,
-        Verdict.REFUSED,
+        Decision.OBSERVED,
+        Decision.OBSERVED,
+        Decision.REFUSED,
     ]
     assert [r.action for r in seen] == [None, None, None]
     assert [r.decision.checks for r in seen] == [r.decision.checks for r in done]
@@ -75,9 +75,9 @@ def test_the_worst_is_acted_upon_first() -> None:
     for name, excess in {"a": 10.0, "b": 30.0, "c": 20.0}.items():
         made.observe(change(target(name), excess_faults=excess))
     assert verdicts(made.decide(at(), OFF)) == [
-        ("b", Verdict.GRANTED, None),
-        ("c", Verdict.GRANTED, None),
-        ("a", Verdict.REFUSED, Refusal.BUDGET_SPENT),
+        ("b", Decision.GRANTED, None),
+        ("c", Decision.GRANTED, None),
+        ("a", Decision.REFUSED, Refusal.BUDGET_SPENT),
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_refused_candidate_is_granted_once_there_is_a_token() -> None:
     made.observe(change(target("h2"), excess_faults=1.0))
     assert len(made.decide(at(), OFF)) == 2
     assert made.decide(at(30), OFF) == []
-    assert verdicts(made.decide(at(61), OFF)) == [("h2", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(61), OFF)) == [("h2", Decision.GRANTED, None)]
 
 
 def test_a_refusal_is_recorded_again_only_when_its_reason_changes() -> None:
@@ -98,7 +98,7 @@ def test_a_refusal_is_recorded_again_only_when_its_reason_changes() -> None:
     assert made.decide(at(5), OFF) == []  # Looked at every ten seconds.
     assert made.decide(at(11), ON) == []
     [second] = made.decide(at(22), OFF)
-    assert second.decision.verdict is Verdict.GRANTED
+    assert second.decision.verdict is Decision.GRANTED
     assert second.decision.id == f"{second.decision.action_id}-2"
 
 
@@ -114,10 +114,10 @@ def test_stale_evidence_is_refused_once_and_waits_for_the_next_change() -> None:
     made = decider()
     made.observe(change(suspects=9))
     made.decide(at(), OFF)
-    assert verdicts(made.decide(at(601), OFF)) == [("h1", Verdict.REFUSED, Refusal.STALE_EVIDENCE)]
+    assert verdicts(made.decide(at(601), OFF)) == [("h1", Decision.REFUSED, Refusal.STALE_EVIDENCE)]
     assert made.decide(at(1_300), OFF) == []
     made.observe(change(seconds=1_310))
-    assert verdicts(made.decide(at(1_311), OFF)) == [("h1", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(1_311), OFF)) == [("h1", Decision.GRANTED, None)]
 
 
 def test_an_alarm_that_left_is_not_acted_upon() -> None:
@@ -136,9 +136,9 @@ def test_the_same_target_is_not_acted_upon_twice_within_the_hour() -> None:
     assert made.decide(at(61), OFF) == []  # Still the alarm that was granted: nothing to say.
     made.observe(change(state=AlarmState.OK, seconds=120))
     made.observe(change(seconds=180))
-    assert verdicts(made.decide(at(181), OFF)) == [("h1", Verdict.REFUSED, Refusal.ALREADY_ACTED)]
+    assert verdicts(made.decide(at(181), OFF)) == [("h1", Decision.REFUSED, Refusal.ALREADY_ACTED)]
     made.observe(change(seconds=3_700))
-    assert verdicts(made.decide(at(3_701), OFF)) == [("h1", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(3_701), OFF)) == [("h1", Decision.GRANTED, None)]
 
 
 def test_an_identity_is_never_granted_again() -> None:
@@ -160,14 +160,14 @@ def test_only_one_zone_is_away_at_a_time_until_the_shift_has_surely_ended() -> N
     made.observe(zone_change("az1"))
     made.observe(zone_change("az2", excess_faults=10.0))
     assert verdicts(made.decide(at(), OFF)) == [
-        ("az1", Verdict.GRANTED, None),
-        ("az2", Verdict.REFUSED, Refusal.ANOTHER_ZONE_IS_AWAY),
+        ("az1", Decision.GRANTED, None),
+        ("az2", Decision.REFUSED, Refusal.ANOTHER_ZONE_IS_AWAY),
     ]
     # An executor may begin 600 s late, and the shift lasts an hour from then on.
     for seconds, granted in ((3_601, False), (4_199, False), (4_201, True)):
         made.observe(zone_change("az2", excess_faults=10.0, seconds=seconds))
         rulings = made.decide(at(seconds), OFF)
-        assert [r.decision.verdict is Verdict.GRANTED for r in rulings] == [True] * granted
+        assert [r.decision.verdict is Decision.GRANTED for r in rulings] == [True] * granted
 
 
 def test_another_service_may_leave_the_zone_that_is_away_but_not_the_same_one_twice() -> None:
@@ -175,7 +175,7 @@ def test_another_service_may_leave_the_zone_that_is_away_but_not_the_same_one_tw
     made.observe(zone_change("az1"))
     made.decide(at(), OFF)
     made.observe(zone_change("az1", "cart"))
-    assert verdicts(made.decide(at(1), OFF)) == [("az1", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(1), OFF)) == [("az1", Decision.GRANTED, None)]
     again = msgspec.structs.replace(
         zone_change("az1", seconds=60), alarm_id="another detector", id="other"
     )
@@ -191,7 +191,7 @@ def test_a_zone_that_is_away_is_not_looked_at_again_and_may_leave_again_after_it
     made.observe(zone_change("az1", seconds=60))
     assert made.decide(at(61), OFF) == []
     made.observe(zone_change("az1", seconds=4_300))
-    assert verdicts(made.decide(at(4_301), OFF)) == [("az1", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(4_301), OFF)) == [("az1", Decision.GRANTED, None)]
 
 
 def test_hosts_in_a_sick_or_absent_zone_are_left_alone() -> None:
@@ -199,21 +199,21 @@ def test_hosts_in_a_sick_or_absent_zone_are_left_alone() -> None:
     made.observe(zone_change("az1", "cart", fleet_event=True))
     made.observe(change())
     assert verdicts(made.decide(at(), OFF)) == [
-        ("az1", Verdict.REFUSED, Refusal.TOO_MANY_SICK),
-        ("h1", Verdict.REFUSED, Refusal.ZONE_IMPAIRED),
+        ("az1", Decision.REFUSED, Refusal.TOO_MANY_SICK),
+        ("h1", Decision.REFUSED, Refusal.ZONE_IMPAIRED),
     ]
 
 
 def test_hosts_rest_after_a_storm_while_a_sick_zone_may_leave() -> None:
     made = decider()
     made.observe(change(suspects=50))
-    assert verdicts(made.decide(at(), OFF)) == [("h1", Verdict.REFUSED, Refusal.TOO_MANY_SICK)]
+    assert verdicts(made.decide(at(), OFF)) == [("h1", Decision.REFUSED, Refusal.TOO_MANY_SICK)]
     made.observe(change(seconds=60, suspects=1))
-    assert verdicts(made.decide(at(61), OFF)) == [("h1", Verdict.REFUSED, Refusal.COOL_DOWN)]
+    assert verdicts(made.decide(at(61), OFF)) == [("h1", Decision.REFUSED, Refusal.COOL_DOWN)]
     made.observe(zone_change("az2", seconds=62))
-    assert verdicts(made.decide(at(63), OFF)) == [("az2", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(63), OFF)) == [("az2", Decision.GRANTED, None)]
     made.observe(change(seconds=590))
-    assert verdicts(made.decide(at(601), OFF)) == [("h1", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(601), OFF)) == [("h1", Decision.GRANTED, None)]
 
 
 def test_capacity_counts_hosts_removed_in_the_rolling_hour() -> None:
@@ -221,13 +221,13 @@ def test_capacity_counts_hosts_removed_in_the_rolling_hour() -> None:
     made.observe(change(target("h1")))
     made.observe(change(target("h2"), excess_faults=1.0))
     assert verdicts(made.decide(at(), OFF)) == [
-        ("h1", Verdict.GRANTED, None),
-        ("h2", Verdict.REFUSED, Refusal.CAPACITY_SPENT),
+        ("h1", Decision.GRANTED, None),
+        ("h2", Decision.REFUSED, Refusal.CAPACITY_SPENT),
     ]
     made.observe(change(target("h1"), state=AlarmState.OK, seconds=10))
     made.observe(change(target("h2"), seconds=3_599))
     assert made.decide(at(3_599), OFF) == []
-    assert verdicts(made.decide(at(3_610), OFF)) == [("h2", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(3_610), OFF)) == [("h2", Decision.GRANTED, None)]
 
 
 def test_all_fleets_share_the_global_bucket() -> None:
@@ -265,9 +265,9 @@ def test_an_alarm_that_leaves_in_the_middle_of_a_round_is_not_judged() -> None:
     made = decider(max_rulings=1)
     for name, excess in {"h1": 9.0, "h2": 5.0, "h3": 1.0}.items():
         made.observe(change(target(name), excess_faults=excess))
-    assert verdicts(made.decide(at(), ON)) == [("h1", Verdict.REFUSED, Refusal.KILL_SWITCH)]
+    assert verdicts(made.decide(at(), ON)) == [("h1", Decision.REFUSED, Refusal.KILL_SWITCH)]
     made.observe(change(target("h2"), state=AlarmState.OK, seconds=1))
-    assert verdicts(made.decide(at(1), OFF)) == [("h3", Verdict.GRANTED, None)]
+    assert verdicts(made.decide(at(1), OFF)) == [("h3", Decision.GRANTED, None)]
 
 
 def test_only_the_worst_are_kept_between_rounds_but_all_are_ruled_upon() -> None:

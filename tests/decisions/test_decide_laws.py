@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from detector.core.steady_time import SteadyTime
-from detector.core.vocabulary import ActionKind, AlarmState, Mode, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, Decision, Mode
 from detector.decisions.actions import Action
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.decide import DecideConfig, Decider
@@ -122,7 +122,7 @@ class Deciding(RuleBasedStateMachine):
         rulings = self.decider.decide(self.now(), self.control)
         assert len(rulings) <= CONFIG.max_rulings
         for ruling in rulings:
-            assert (ruling.action is not None) == (ruling.decision.verdict is Verdict.GRANTED)
+            assert (ruling.action is not None) == (ruling.decision.verdict is Decision.GRANTED)
             assert all(c.passed for c in ruling.decision.checks) == (ruling.action is not None)
             if ruling.action is not None:
                 assert ruling.decision.action_id == ruling.action.id

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detector.core.vocabulary import AlarmState, Mode, Refusal, Verdict
+from detector.core.vocabulary import AlarmState, Decision, Mode, Refusal
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.decide import DecideConfig, Decider
 from tests.support.deciders import after_restart, decider, verdicts
@@ -26,8 +26,8 @@ def test_a_restart_refills_nothing_whatever_the_clock_says() -> None:
     restored.observe(change(target("h4"), seconds=86_400))
     rulings = restored.decide(at(86_400), OFF)
     assert verdicts(rulings) == [
-        ("h3", Verdict.REFUSED, Refusal.STALE_EVIDENCE),
-        ("h4", Verdict.REFUSED, Refusal.BUDGET_SPENT),
+        ("h3", Decision.REFUSED, Refusal.STALE_EVIDENCE),
+        ("h4", Decision.REFUSED, Refusal.BUDGET_SPENT),
     ]
     assert {ruling.decision.epoch for ruling in rulings} == {2}
     assert restored.levels()["fleet"] == (0.0, 2.0)
@@ -58,11 +58,11 @@ def test_a_decider_restored_at_any_moment_rules_as_the_one_that_went_on() -> Non
 def test_what_was_only_observed_is_done_once_enforcing_begins() -> None:
     made = decider(mode=Mode.OBSERVE, fleet_bucket=BucketLimits(2.0, 0.0))
     made.observe(zone_change("az1"))
-    assert verdicts(made.decide(at(), OFF)) == [("az1", Verdict.OBSERVED, None)]
+    assert verdicts(made.decide(at(), OFF)) == [("az1", Decision.OBSERVED, None)]
     still_observing = after_restart(made, mode=Mode.OBSERVE)
     assert still_observing.decide(at(11), OFF) == []
     enforcing = after_restart(made, fleet_bucket=BucketLimits(2.0, 0.0))
-    assert verdicts(enforcing.decide(at(11), OFF)) == [("az1", Verdict.GRANTED, None)]
+    assert verdicts(enforcing.decide(at(11), OFF)) == [("az1", Decision.GRANTED, None)]
     assert enforcing.levels()["fleet"] == (0.0, 2.0)  # Spent tokens stay spent.
 
 

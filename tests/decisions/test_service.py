@@ -3,7 +3,7 @@
 import json
 
 from detector.core.notices import ActionDecided, BudgetLevel, KillSwitchRead
-from detector.core.vocabulary import AlarmState, Verdict
+from detector.core.vocabulary import AlarmState, Decision
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.service import (
     CLOCK_SAVE_SECONDS,
@@ -53,7 +53,7 @@ async def test_a_refused_alarm_is_granted_by_a_later_tick() -> None:
     service = await world.start()
     await service.apply([change()], offset=0, now=at(), control=ON)
     [ruling] = await service.tick(at(11), OFF)
-    assert ruling.decision.verdict is Verdict.GRANTED
+    assert ruling.decision.verdict is Decision.GRANTED
     assert len(world.topics.decisions(TOPICS.decisions)) == 2
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import msgspec
 import pytest
 
-from detector.core.vocabulary import AlarmState, Mode, Verdict
+from detector.core.vocabulary import AlarmState, Decision, Mode
 from detector.decisions.decide import Decider
 from detector.decisions.service import (
     CRASH_POINTS,
@@ -52,7 +52,7 @@ def assert_lawful(world: World) -> None:
             before = [v for t, _, v, _ in world.topics.records[:index] if t == TOPICS.decisions]
             granted = [msgspec.json.decode(v) for v in before]
             assert any(d["action_id"] == wanted and d["verdict"] == "granted" for d in granted)
-    granted_ids = {d.action_id for d in decisions if d.verdict is Verdict.GRANTED}
+    granted_ids = {d.action_id for d in decisions if d.verdict is Decision.GRANTED}
     assert granted_ids == set(by_identity)
     assert world.state().decider["fleet_buckets"]["checkout"][0] == pytest.approx(0.0, abs=0.05)
 

@@ -8,10 +8,10 @@ from detector.core.topics import Topics
 from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
+    Decision,
     Mode,
     OutcomeState,
     Refusal,
-    Verdict,
 )
 from detector.decisions.actions import (
     ACTION_SCHEMA,
@@ -20,7 +20,7 @@ from detector.decisions.actions import (
     Action,
     BudgetView,
     Check,
-    Decision,
+    DecisionRecord,
     Outcome,
 )
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
@@ -101,18 +101,18 @@ def alarm(who: Target, state: AlarmState = AlarmState.ALARM, **changed: Any) -> 
 
 def decision(
     who: Target, refusal: Refusal | None = None, *, attempt: int = 1, after: float = 65.0
-) -> Decision:
+) -> DecisionRecord:
     """A yes, or a no for ``refusal``."""
     checks = [Check("kill_switch", passed=True, saw="off: topics created", demanded="off")]
     if refusal is not None:
         checks.append(Check(refusal.value, passed=False, saw="use1-az9", demanded="none away"))
-    return Decision(
+    return DecisionRecord(
         schema=DECISION_SCHEMA,
         id=f"{who.key}-{attempt}",
         action_id=who.key,
         kind=_kind(who),
         target=who,
-        verdict=Verdict.GRANTED if refusal is None else Verdict.REFUSED,
+        verdict=Decision.GRANTED if refusal is None else Decision.REFUSED,
         refusal=refusal,
         mode=Mode.ENFORCE,
         alarm_id="alarm",

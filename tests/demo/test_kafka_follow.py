@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from detector.demo.kafka_feed import LogFeed
-from detector.demo.kafka_follow import Followed, TopicFollower
+from detector.demo.kafka_follow import ReadRecord, TopicReader
 from detector.kafka.embedded_broker import EmbeddedBroker
 
 pytestmark = pytest.mark.embedded
@@ -20,13 +20,13 @@ def create(broker: EmbeddedBroker, topic: str, partitions: int) -> None:
         created.result()
 
 
-def take(follower: TopicFollower, count: int) -> list[Followed]:
+def take(follower: TopicReader, count: int) -> list[ReadRecord]:
     """Wait until ``count`` records were read."""
-    read: list[Followed] = []
+    read: list[ReadRecord] = []
     deadline = time.monotonic() + 20.0
     while len(read) < count:
         assert time.monotonic() < deadline, f"read {len(read)} of {count}"
-        read += follower.take()
+        read += follower.drain()
         time.sleep(0.01)
     return read
 
@@ -39,7 +39,7 @@ def test_every_line_is_written_once_counted_and_read_in_the_order_of_its_key(
     lines = [(b"h%d" % (n % 7), b"%d %d" % (n % 7, n), 1_000 + n) for n in range(3_000)]
     feed = LogFeed(broker_tansu.bootstrap, topic)
     feed.write(lines[:1_000])
-    with TopicFollower(broker_tansu.bootstrap, [topic], lambda: 12.5) as follower:
+    with TopicReader(broker_tansu.bootstrap, [topic], lambda: 12.5) as follower:
         feed.write(lines[1_000:])
         feed.close()
         read = take(follower, len(lines))
@@ -60,15 +60,15 @@ def test_several_topics_are_followed_and_what_was_taken_is_not_given_again(
         feed = LogFeed(broker_tansu.bootstrap, topic)
         feed.write([(b"k", topic.encode(), 1)])
         feed.close()
-    with TopicFollower(broker_tansu.bootstrap, topics, lambda: 0.0) as follower:
+    with TopicReader(broker_tansu.bootstrap, topics, lambda: 0.0) as follower:
         read = take(follower, 2)
-        assert [] == list(follower.take())
+        assert [] == list(follower.drain())
     assert {(topic, topic.encode()) for topic in topics} == {(r.topic, r.value) for r in read}
 
 
 def test_a_topic_that_does_not_exist_is_refused(
     broker_tansu: EmbeddedBroker, unique_prefix: str
 ) -> None:
-    follower = TopicFollower(broker_tansu.bootstrap, [f"{unique_prefix}none"], lambda: 0.0)
+    follower = TopicReader(broker_tansu.bootstrap, [f"{unique_prefix}none"], lambda: 0.0)
     with pytest.raises(KafkaException):
         follower.__enter__()

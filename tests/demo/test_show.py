@@ -7,11 +7,13 @@ from rich.console import Console
 
 from detector.decisions.config import DecideConfig
 from detector.demo.lines import HEALTHY
-from detector.demo.show import LiveScreen, PlainLines, Scene
+from detector.demo.show import LiveScreen, PlainLines, ShowContext
 from detector.demo.state import DemoState
 from tests.demo.builders import BLAMED, FLEET, SCRIPT, TOPICS, alarm, at, target
 
-SCENE = Scene(fleet=FLEET, bucket=DecideConfig().fleet_bucket, hints=("kcat [one]", "kcat two"))
+SCENE = ShowContext(
+    fleet=FLEET, bucket=DecideConfig().fleet_bucket, hints=("kcat [one]", "kcat two")
+)
 HOST = target(BLAMED.host_zone, BLAMED.host)
 
 
@@ -26,7 +28,7 @@ def test_plain_lines_tell_steps_chapters_and_news_once_and_a_summary_every_ten_s
     news = state.apply(TOPICS.alarms, msgspec.json.encode(alarm(HOST)), at(3.0))
     assert news is not None
     show.frame(state, at(1.0))
-    show.tell(state, news, at(3.0))
+    show.print(state, news, at(3.0))
     for second in range(4, 14):
         show.frame(state, at(second))
     show.close()
@@ -52,7 +54,7 @@ def test_the_live_screen_uses_the_alternate_screen_and_leaves_it() -> None:
     state = DemoState(SCRIPT, TOPICS)
     show.frame(state, at(1.0))
     show.begin(SCENE)
-    show.tell(state, alarm(HOST), at(1.0))
+    show.print(state, alarm(HOST), at(1.0))
     show.frame(state, at(1.0))
     show.close()
     show.close()

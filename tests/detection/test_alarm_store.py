@@ -3,26 +3,26 @@
 import msgspec
 
 from detector.core.vocabulary import AlarmState
-from detector.detection.alarm_store import AlarmBook, Followed
+from detector.detection.alarm_store import AlarmStore, TrackedAlarm
 from detector.detection.alarms import Target
-from detector.detection.state_machine import Persistence, Standing, WindowVerdict
+from detector.detection.state_machine import Persistence, Standing, WindowResult
 
 HERE = ("r66", "fleet:checkout")
 THERE = ("zone", "fleet:checkout")
-PENDING = Followed(Standing(AlarmState.PENDING, (WindowVerdict.MET,)))
-LACKING = Followed(Standing(AlarmState.INSUFFICIENT_DATA, (WindowVerdict.UNKNOWN,) * 3))
+PENDING = TrackedAlarm(Standing(AlarmState.PENDING, (WindowResult.MET,)))
+LACKING = TrackedAlarm(Standing(AlarmState.INSUFFICIENT_DATA, (WindowResult.UNKNOWN,) * 3))
 
 
 def test_what_is_quiet_is_forgotten() -> None:
-    book = AlarmBook(10)
+    book = AlarmStore(10)
     book.put(HERE, ("az1", "h"), PENDING)
     assert (1, (HERE,), {("az1", "h"): PENDING}) == (len(book), book.places(), book.page(HERE))
-    book.put(HERE, ("az1", "h"), Followed())
+    book.put(HERE, ("az1", "h"), TrackedAlarm())
     assert (0, (), {}) == (len(book), book.places(), book.page(HERE))
 
 
 def test_dropping_what_is_not_there_changes_nothing() -> None:
-    book = AlarmBook(10)
+    book = AlarmStore(10)
     book.put(HERE, ("a",), PENDING)
     book.drop(HERE, ("b",))
     book.drop(THERE, ("a",))
@@ -30,7 +30,7 @@ def test_dropping_what_is_not_there_changes_nothing() -> None:
 
 
 def test_the_oldest_that_only_lacks_data_makes_room() -> None:
-    book = AlarmBook(3)
+    book = AlarmStore(3)
     for name, followed in (("a", PENDING), ("b", LACKING), ("c", LACKING)):
         book.put(HERE, (name,), followed)
     assert book.has_room()
@@ -38,7 +38,7 @@ def test_the_oldest_that_only_lacks_data_makes_room() -> None:
 
 
 def test_without_anything_to_give_up_there_is_no_room() -> None:
-    book = AlarmBook(1)
+    book = AlarmStore(1)
     assert book.has_room()
     book.put(HERE, ("a",), PENDING)
     assert not book.has_room()
@@ -46,13 +46,13 @@ def test_without_anything_to_give_up_there_is_no_room() -> None:
 
 
 def test_a_book_survives_as_msgpack() -> None:
-    book = AlarmBook(10)
+    book = AlarmStore(10)
     target = Target("checkout", "az1", "az1", "east-a", "h")
-    verdicts = (WindowVerdict.MET, WindowVerdict.NOT_MET, WindowVerdict.UNKNOWN)
-    alarm = Followed(Standing(AlarmState.ALARM, verdicts), True, target, "v1")
+    verdicts = (WindowResult.MET, WindowResult.NOT_MET, WindowResult.UNKNOWN)
+    alarm = TrackedAlarm(Standing(AlarmState.ALARM, verdicts), True, target, "v1")
     book.put(HERE, ("az1", "h"), alarm)
     book.put(THERE, ("az1",), PENDING)
-    again = AlarmBook(10)
+    again = AlarmStore(10)
     again.put(HERE, ("old",), PENDING)
     again.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(book.snapshot())))
     assert {("az1", "h"): alarm} == again.page(HERE)
@@ -61,8 +61,8 @@ def test_a_book_survives_as_msgpack() -> None:
 
 
 def test_all_standings_can_be_changed_at_once() -> None:
-    book = AlarmBook(10)
+    book = AlarmStore(10)
     book.put(HERE, ("a",), PENDING)
     book.update(lambda _, standing: standing.after_gap(Persistence(1, 2)))
-    expected = Standing(AlarmState.PENDING, (WindowVerdict.UNKNOWN,) * 2)
+    expected = Standing(AlarmState.PENDING, (WindowResult.UNKNOWN,) * 2)
     assert expected == book.page(HERE)["a",].standing

@@ -34,7 +34,7 @@ def course(evaluator: Evaluator, slides: Iterable[Slide]) -> Course:
     return [
         (number, "/".join(change.contributor), change.state)
         for number, slide in enumerate(slides)
-        for change in evaluator.see(slide).changes
+        for change in evaluator.evaluate(slide).changes
     ]
 
 
@@ -85,7 +85,7 @@ def test_a_subject_that_is_switched_off_raises_nothing_and_clears_what_stood() -
 
 def test_a_change_carries_all_that_is_needed_to_decide() -> None:
     evaluator = Evaluator(basic())
-    *_, last = [evaluator.see(slide) for slide in fleets([gray(n) for n in range(3)])]
+    *_, last = [evaluator.evaluate(slide) for slide in fleets([gray(n) for n in range(3)])]
     (change,) = last.changes
     assert ("r66", "fleet:checkout", "r66|fleet:checkout|az1|gray") == (
         change.detector,
@@ -126,7 +126,7 @@ def test_a_zone_in_trouble_is_named_and_none_of_its_hosts() -> None:
         for n in range(3)
     ]
     evaluator = Evaluator(basic())
-    changes = [change for slide in fleets(windows) for change in evaluator.see(slide).changes]
+    changes = [change for slide in fleets(windows) for change in evaluator.evaluate(slide).changes]
     assert [(("az1",), PENDING), (("az1",), ALARM)] == [(c.contributor, c.state) for c in changes]
     assert (ActionKind.SHIFT_AWAY, True) == (changes[1].action, changes[1].evidence.confirmed)
 
@@ -134,7 +134,7 @@ def test_a_zone_in_trouble_is_named_and_none_of_its_hosts() -> None:
 def test_a_rule_names_its_contributor_and_asks_for_nothing() -> None:
     evaluator = Evaluator(basic())
     slides = [slide_of(rules=[rule_of({("a",): 90.0, ("b",): 10.0}, meta_of(n))]) for n in range(3)]
-    changes = [change for slide in slides for change in evaluator.see(slide).changes]
+    changes = [change for slide in slides for change in evaluator.evaluate(slide).changes]
     assert [PENDING, ALARM] == [change.state for change in changes]
     assert (None, None, "faults-by-caller", "v1", False) == (
         changes[1].action,
@@ -175,7 +175,7 @@ def test_a_standing_alarm_tells_when_it_is_no_longer_confirmed_and_when_it_is_ag
     """In window 3 its requests explain the faults of the host; in window 4 they do not."""
     windows = [gray(n, requests=1e7 if n == 3 else 1000.0) for n in range(5)]
     evaluator = Evaluator(basic())
-    changes = [change for slide in fleets(windows) for change in evaluator.see(slide).changes]
+    changes = [change for slide in fleets(windows) for change in evaluator.evaluate(slide).changes]
     assert [True, True, False, True] == [change.evidence.confirmed for change in changes]
     assert [(ALARM, ALARM)] * 2 == [(c.previous, c.state) for c in changes[2:]]
     assert len({change.id for change in changes}) == len(changes)
@@ -185,7 +185,7 @@ def test_a_host_that_disappears_clears_its_alarm_as_unconfirmed() -> None:
     gone = [fleet_of(peers(19, faults=1.0), meta_of(n)) for n in range(3, 9)]
     evaluator = Evaluator(basic())
     slides = fleets([*(gray(n) for n in range(3)), *gone])
-    changes = [change for slide in slides for change in evaluator.see(slide).changes]
+    changes = [change for slide in slides for change in evaluator.evaluate(slide).changes]
     assert [(ALARM, True), (ALARM, False), (OK, False)] == [
         (change.state, change.evidence.confirmed) for change in changes[1:]
     ]
@@ -267,7 +267,7 @@ def test_standings_of_a_detector_that_is_gone_are_left_alone() -> None:
 
 def test_every_window_is_reported() -> None:
     evaluator = Evaluator(basic(top_n=2))
-    evaluation = evaluator.see(slide_of(fleets=[gray(0)], rules=[faults_of(0, {("a",): 1.0})]))
+    evaluation = evaluator.evaluate(slide_of(fleets=[gray(0)], rules=[faults_of(0, {("a",): 1.0})]))
     assert ["fleet:checkout", "rule:faults-by-caller"] == [r.subject for r in evaluation.reports]
     assert 2 == len(evaluation.reports[0].contributors)
 
@@ -277,7 +277,7 @@ def test_standings_are_bounded_and_what_is_not_followed_is_counted() -> None:
     windows = [
         fleet_of([Host("gray", 300.0), *peers(9)], meta_of(0), service=f"s{n}") for n in range(5)
     ]
-    evaluation = evaluator.see(slide_of(fleets=windows))
+    evaluation = evaluator.evaluate(slide_of(fleets=windows))
     assert (2, 3) == (len(evaluation.changes), evaluation.unfollowed)
     assert 2 == len(evaluator.snapshot()["followed"])
 
@@ -322,21 +322,21 @@ def random_slides(seed: int, count: int) -> list[Slide]:
 def test_a_restart_between_any_two_windows_changes_nothing(seed: int) -> None:
     slides = random_slides(seed, 150)
     evaluator = Evaluator(basic(max_alarms=6))
-    whole = [evaluator.see(slide) for slide in slides]
+    whole = [evaluator.evaluate(slide) for slide in slides]
     assert {OK, PENDING, ALARM, LACKING} == {c.state for one in whole for c in one.changes}
     broken = Evaluator(basic(max_alarms=6))
     for slide, expected in zip(slides, whole, strict=True):
         raw = msgspec.msgpack.encode(broken.snapshot())
         broken = Evaluator(basic(max_alarms=6))
         broken.restore(msgspec.msgpack.decode(raw))
-        assert expected == broken.see(slide)
+        assert expected == broken.evaluate(slide)
 
 
 def test_every_change_leaves_the_state_that_the_last_one_reached(seed: int) -> None:
     evaluator = Evaluator(basic())
     state: dict[str, AlarmState] = {}
     for slide in random_slides(seed, 200):
-        for change in evaluator.see(slide).changes:
+        for change in evaluator.evaluate(slide).changes:
             assert state.get(change.alarm_id, OK) == change.previous
             assert change.state is not change.previous or change.state is ALARM
             state[change.alarm_id] = change.state

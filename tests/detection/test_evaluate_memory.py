@@ -53,7 +53,7 @@ def slides(count: int) -> list[Slide]:
 
 
 def changes_of(evaluator: Evaluator, seen: list[Slide]) -> list[AlarmChange]:
-    return [change for slide in seen for change in evaluator.see(slide).changes]
+    return [change for slide in seen for change in evaluator.evaluate(slide).changes]
 
 
 def evaluator(switch: Switch = Switch.ON) -> Evaluator:

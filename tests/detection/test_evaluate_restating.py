@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from detector.core.steady_time import SteadyTime
-from detector.core.vocabulary import AlarmMode, AlarmState, Mode, Verdict
+from detector.core.vocabulary import AlarmMode, AlarmState, Decision, Mode
 from detector.decisions.budgets import CapacityLimits
 from detector.decisions.decide import DecideConfig, Decider
 from detector.decisions.kill_switch import ControlView
@@ -29,7 +29,7 @@ def told(evaluator: Evaluator, windows: Sequence[FleetWindow]) -> list[tuple[int
     return [
         (number, change)
         for number, window in enumerate(windows)
-        for change in evaluator.see(slide_of(fleets=[window])).changes
+        for change in evaluator.evaluate(slide_of(fleets=[window])).changes
     ]
 
 
@@ -59,7 +59,7 @@ def test_an_alarm_that_asks_for_nothing_is_told_once() -> None:
     evaluator = Evaluator(basic())
     for number in range(FIFTEEN_MINUTES):
         rule = rule_of({("poison",): 300.0, ("b",): 1.0}, meta_of(number))
-        changes = evaluator.see(slide_of(rules=[rule])).changes
+        changes = evaluator.evaluate(slide_of(rules=[rule])).changes
         assert (number in {0, 2}) == bool(changes)
     classic = Evaluator(basic(default_mode=AlarmMode.CLASSIC))
     lone = [fleet_of([Host("a", 1.0), *peers(20)], meta_of(n)) for n in range(FIFTEEN_MINUTES)]
@@ -92,14 +92,14 @@ def test_what_found_no_budget_is_granted_once_the_bucket_has_refilled(
     granted: list[tuple[int, str]] = []
     for number in range(150):
         fleets = [gray(number, service) for service in ("a", "b", "c")]
-        for change in evaluator.see(slide_of(fleets=fleets)).changes:
+        for change in evaluator.evaluate(slide_of(fleets=fleets)).changes:
             decider.observe(change)
         wall = EPOCH / 1000 + number * PANE / 1000 + 11.0
         rulings = decider.decide(SteadyTime(wall, wall), OFF)
         granted += [
             (number, r.decision.target.service)
             for r in rulings
-            if r.decision.verdict is Verdict.GRANTED and r.decision.target is not None
+            if r.decision.verdict is Decision.GRANTED and r.decision.target is not None
         ]
     assert [(2, "a"), (2, "b")] == granted[:2]
     assert granted_at == bool(granted[2:])

@@ -31,7 +31,7 @@ def well(faults: float = 1.0) -> list[Host]:
 
 def run(hosts: list[Host], windows: int = 4) -> tuple[list[Report], list[AlarmChange]]:
     evaluator = Evaluator(EvaluateConfig())
-    seen = [evaluator.see(slide(number, hosts)) for number in range(windows)]
+    seen = [evaluator.evaluate(slide(number, hosts)) for number in range(windows)]
     return (
         [evaluation.reports[0] for evaluation in seen],
         [change for evaluation in seen for change in evaluation.changes],
@@ -104,7 +104,7 @@ def test_when_the_guard_begins_to_hold_back_the_alarm_is_told_again_and_refused(
     told: list[AlarmChange] = []
     for number in range(5):
         hosts = [GRAY, *sick, *well()] if number == 4 else [GRAY, *well()]
-        told += evaluator.see(slide(number, hosts)).changes
+        told += evaluator.evaluate(slide(number, hosts)).changes
     again = [c for c in told if c.contributor[-1] == "gray"][-1]
     assert (AlarmState.ALARM, AlarmState.ALARM, True) == (
         again.previous,
@@ -126,7 +126,9 @@ def test_a_hint_is_told_as_pending_and_fades() -> None:
         faults = np.zeros(100)
         faults[0] = 6.0 if number == 0 else 0.0
         fleets.append(paned(fleet_of(quiet, meta_of(number)), faults.tolist(), 100.0))
-    states = [c.state for fleet in fleets for c in evaluator.see(slide_of(fleets=[fleet])).changes]
+    states = [
+        c.state for fleet in fleets for c in evaluator.evaluate(slide_of(fleets=[fleet])).changes
+    ]
     assert [AlarmState.PENDING, AlarmState.OK] == states
 
 
@@ -137,7 +139,7 @@ def test_a_host_in_a_zone_that_stands_out_is_told_and_left_alone() -> None:
         Evaluator(only("share", "zone", windows_required=1, windows_seen=3)),
         decider(),
     )
-    changes = evaluator.see(slide(0, [Host("worst", 900.0, zone="az1"), *zone])).changes
+    changes = evaluator.evaluate(slide(0, [Host("worst", 900.0, zone="az1"), *zone])).changes
     hosts = [c for c in changes if c.contributor == ("az1", "worst")]
     assert [Culprit.ZONE] == [c.verdict.kind for c in hosts if c.verdict]
     made.observe(hosts[0])
@@ -146,7 +148,9 @@ def test_a_host_in_a_zone_that_stands_out_is_told_and_left_alone() -> None:
     assert Refusal.ZONE_IMPAIRED is ruling.decision.refusal
     well_again = [Host("worst", 900.0, zone="az1"), *well(0.1)]
     [again] = [
-        c for c in evaluator.see(slide(1, well_again)).changes if c.contributor == ("az1", "worst")
+        c
+        for c in evaluator.evaluate(slide(1, well_again)).changes
+        if c.contributor == ("az1", "worst")
     ]
     assert again.verdict is not None
     assert (AlarmState.ALARM, AlarmState.ALARM, Culprit.HOST) == (

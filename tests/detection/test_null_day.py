@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import AlarmMode, AlarmState, Refusal
-from detector.decisions.decide import Ruling
+from detector.decisions.decide import DecisionResult
 from detector.decisions.kill_switch import ControlView
 from detector.detection.evaluate import EvaluateConfig, Evaluator
 from detector.tables.host_window import Slide
@@ -119,13 +119,15 @@ def day(chance: np.random.Generator, services: list[Service], windows: int) -> I
         yield Slide(meta, [service.window(meta) for service in services], [])
 
 
-def watch(slides: Iterator[Slide], config: EvaluateConfig) -> tuple[Counter[str], list[Ruling]]:
+def watch(
+    slides: Iterator[Slide], config: EvaluateConfig
+) -> tuple[Counter[str], list[DecisionResult]]:
     """Return how often alarms that ask for an action were raised, by detector, and all rulings."""
     evaluator, judge = Evaluator(config), decider()
     raised: Counter[str] = Counter()
-    rulings: list[Ruling] = []
+    rulings: list[DecisionResult] = []
     for slide in slides:
-        for change in evaluator.see(slide).changes:
+        for change in evaluator.evaluate(slide).changes:
             judge.observe(change)
             is_raised = change.state is AlarmState.ALARM
             if is_raised and change.previous is not AlarmState.ALARM and change.action:
@@ -135,7 +137,7 @@ def watch(slides: Iterator[Slide], config: EvaluateConfig) -> tuple[Counter[str]
     return raised, rulings
 
 
-def assert_nothing_was_done(raised: Counter[str], rulings: list[Ruling]) -> None:
+def assert_nothing_was_done(raised: Counter[str], rulings: list[DecisionResult]) -> None:
     print(raised)
     assert raised
     assert rulings

@@ -7,7 +7,7 @@ import pytest
 from detector.core.vocabulary import ActionKind, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.findings import Contributor, Finding, with_numbers
-from detector.detection.rollout import Switched, switched
+from detector.detection.rollout import DetectorSlot, slots_of
 from detector.detection.state_machine import Persistence
 from tests.support.windows import meta_of
 
@@ -43,7 +43,7 @@ class Accuser:
 def test_the_switch_says_what_is_left_of_a_detector(
     switch: Switch, action: ActionKind | None, persistence: Persistence | None, *, confirmed: bool
 ) -> None:
-    (found,) = switched([Accuser()], EvaluateConfig(switches={"accuser": switch}))
+    (found,) = slots_of([Accuser()], EvaluateConfig(switches={"accuser": switch}))
     assert ("accuser", action, persistence, switch is Switch.SHADOW, "x/y") == (
         found.name,
         found.action,
@@ -57,4 +57,4 @@ def test_the_switch_says_what_is_left_of_a_detector(
 
 def test_a_detector_is_on_unless_it_is_named() -> None:
     accuser = Accuser()
-    assert (Switched(accuser, Switch.ON),) == switched([accuser], EvaluateConfig())
+    assert (DetectorSlot(accuser, Switch.ON),) == slots_of([accuser], EvaluateConfig())

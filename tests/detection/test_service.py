@@ -11,7 +11,7 @@ import pytest
 
 from detector.core.notices import (
     AlarmMoved,
-    ContributorsUnfollowed,
+    ContributorsUntracked,
     Notice,
     TallyReceived,
     WindowEvaluated,
@@ -124,7 +124,7 @@ class World:
     async def consume(self, service: EvaluationService[int]) -> None:
         for offset in range(self.committed, len(self.records)):
             raw: Any = self.records[offset]
-            await service.take(PARTITION, raw, offset, NOW)
+            await service.apply(PARTITION, raw, offset, NOW)
             for token in service.release(PARTITION):
                 assert token == self.committed, "acks are given in order"
                 self.committed = token + 1
@@ -234,15 +234,15 @@ async def test_an_owner_that_lost_its_partition_in_the_middle_writes_no_further_
     await world.consume(service)
     assert {} == world.broker.reports()
     world.broker.gate.clear()
-    work = asyncio.create_task(service.take(PARTITION, last, 9, NOW))
-    waiting = asyncio.create_task(service.take(PARTITION, records[0], 10, NOW))
+    work = asyncio.create_task(service.apply(PARTITION, last, 9, NOW))
+    waiting = asyncio.create_task(service.apply(PARTITION, records[0], 10, NOW))
     await asyncio.sleep(0)
     service.revoked(PARTITION)
     world.broker.gate.set()
     await asyncio.gather(work, waiting)
     assert 1 == len(world.broker.reports())
     assert [] == list(service.release(PARTITION))
-    await service.take(PARTITION, last, 9, NOW)
+    await service.apply(PARTITION, last, 9, NOW)
     await service.advance(PARTITION, NOW)
     assert 1 == len(world.broker.reports())
     assert () == service.partitions
@@ -340,7 +340,7 @@ async def test_whoever_meets_a_condition_and_finds_no_standing_free_is_told_of()
     last = encode_pane_record(progress_of(through=1))
     world = World([encode_pane_record(record_of(sick, pane=0)), last], max_alarms=2)
     await world.consume(await world.start())
-    told = [n.count for n in world.notices if isinstance(n, ContributorsUnfollowed)]
+    told = [n.count for n in world.notices if isinstance(n, ContributorsUntracked)]
     # Five fleets meet a condition in both windows, and the table of a rule does.
     assert 2 == len(world.broker.changes())
     assert [4, 4] == told

@@ -42,12 +42,8 @@ def test_all_memories_at_their_limits_leave_room_for_ten_thousand_standings(seed
     levels = []
     for number in range(constants.GUARD_REMEMBERED):
         level = UsualLevel()
-        level.take(
-            1_700_000_000_000 + number, chance.uniform(0, 9e6), chance.uniform(0, 9e9), zones
-        )
-        level.take(
-            1_700_000_010_000 + number, chance.uniform(0, 9e6), chance.uniform(0, 9e9), zones
-        )
+        level.add(1_700_000_000_000 + number, chance.uniform(0, 9e6), chance.uniform(0, 9e9), zones)
+        level.add(1_700_000_010_000 + number, chance.uniform(0, 9e6), chance.uniform(0, 9e9), zones)
         levels.append([f"fleet:service-{number}", level.snapshot()])
     sizes = [
         size_of(HostEvidence(1_700_000_000_000, hosts).snapshot()),
@@ -68,7 +64,9 @@ def test_twenty_thousand_hosts_with_evidence_against_many_fit_into_one_record() 
     for number in range(2):
         window = fleet_of(hosts, meta_of(number))
         window.last_seen_ms[:] = window.meta.window.end_ms - 500
-        evaluator.see(slide_of(fleets=[paned(window, np.minimum(window.faults, 3.0).tolist())]))
+        evaluator.evaluate(
+            slide_of(fleets=[paned(window, np.minimum(window.faults, 3.0).tolist())])
+        )
     snapshot = evaluator.snapshot()
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot)) == snapshot
     assert len(evaluating._encoded(0, snapshot, [])) < evaluating.MAX_STATE_BYTES

@@ -8,18 +8,18 @@ from detector.core.vocabulary import AlarmState
 from detector.detection.state_machine import (
     TRANSITIONS,
     Persistence,
-    Signal,
     Standing,
-    WindowVerdict,
+    WindowResult,
+    WindowsSummary,
 )
 from detector.detection.state_machine import __doc__ as drawing
 
 THREE_OF_FIVE = Persistence(3, 5)
 LETTERS = {
-    "m": WindowVerdict.MET,
-    ".": WindowVerdict.NOT_MET,
-    "?": WindowVerdict.UNKNOWN,
-    "h": WindowVerdict.HINTED,
+    "m": WindowResult.MET,
+    ".": WindowResult.NOT_MET,
+    "?": WindowResult.UNKNOWN,
+    "h": WindowResult.HINTED,
 }
 STATES = {
     AlarmState.OK: "o",
@@ -90,26 +90,26 @@ def test_the_drawing_shows_the_table() -> None:
     header = next(line for line in lines if line[:1] == ["OFTEN"])
     for state, row in TRANSITIONS.items():
         drawn = next(line for line in lines if line[:1] == [state.value] and len(line) == 5)
-        assert [row[Signal(signal.lower())].value for signal in header] == drawn[1:]
+        assert [row[WindowsSummary(signal.lower())].value for signal in header] == drawn[1:]
 
 
 def test_a_silent_window_leaves_nothing_known() -> None:
-    standing = Standing(AlarmState.ALARM, (WindowVerdict.MET,) * 5).after_silence(THREE_OF_FIVE)
-    assert Standing(AlarmState.INSUFFICIENT_DATA, (WindowVerdict.UNKNOWN,) * 5) == standing
-    back = standing.after(WindowVerdict.UNKNOWN, THREE_OF_FIVE)
+    standing = Standing(AlarmState.ALARM, (WindowResult.MET,) * 5).after_silence(THREE_OF_FIVE)
+    assert Standing(AlarmState.INSUFFICIENT_DATA, (WindowResult.UNKNOWN,) * 5) == standing
+    back = standing.after(WindowResult.UNKNOWN, THREE_OF_FIVE)
     assert AlarmState.INSUFFICIENT_DATA == back.state
     assert AlarmState.OK == Standing().after_silence(THREE_OF_FIVE).state
 
 
 def test_windows_before_a_gap_count_no_more() -> None:
-    standing = Standing(AlarmState.ALARM, (WindowVerdict.MET,) * 5).after_gap(THREE_OF_FIVE)
+    standing = Standing(AlarmState.ALARM, (WindowResult.MET,) * 5).after_gap(THREE_OF_FIVE)
     assert AlarmState.ALARM == standing.state
-    after = standing.after(WindowVerdict.NOT_MET, THREE_OF_FIVE)
+    after = standing.after(WindowResult.NOT_MET, THREE_OF_FIVE)
     assert AlarmState.INSUFFICIENT_DATA == after.state
 
 
 def test_what_a_new_standing_would_equal_may_be_forgotten() -> None:
-    quiet = Standing(AlarmState.OK, (WindowVerdict.NOT_MET, WindowVerdict.UNKNOWN))
+    quiet = Standing(AlarmState.OK, (WindowResult.NOT_MET, WindowResult.UNKNOWN))
     assert [True, True, False] == [
         standing.is_forgettable
         for standing in (Standing(), quiet, Standing(AlarmState.INSUFFICIENT_DATA))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.detection.statistics import (
-    Comparison,
+    PeerComparison,
     benjamini_hochberg,
     binomial_upper_tail,
     check_constants,
@@ -186,7 +186,7 @@ def test_a_comparison_recounts_the_pool_of_each_host(rows: list[tuple[int, int, 
 def test_a_rate_is_compared_without_rounding(
     rows: list[tuple[int, int, int, int]], ratio: int
 ) -> None:
-    comparison = Comparison(*(np.array(column, float) for column in zip(*rows, strict=True)))
+    comparison = PeerComparison(*(np.array(column, float) for column in zip(*rows, strict=True)))
     expected = [
         requests > 0
         and Fraction(faults, requests)
@@ -197,7 +197,7 @@ def test_a_rate_is_compared_without_rounding(
 
 
 def test_dividing_rounds_own_faults_down_and_keeps_requests() -> None:
-    one = Comparison(np.array([10.0]), np.array([7.0]), np.array([100.0]), np.array([9.0]))
+    one = PeerComparison(np.array([10.0]), np.array([7.0]), np.array([100.0]), np.array([9.0]))
     divided = one.divided(np.array([2.0]))
     assert (10, 3, 100, 4.5) == (
         *(divided.requests[0], divided.faults[0]),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detector.gameday.emf import (
     BENCH_PREFIX,
-    Document,
+    EmfDocument,
     Instance,
     Library,
     Metric,
@@ -33,9 +33,9 @@ def _golden() -> list[Any]:
     ]
 
 
-def _document(given_document: dict[str, Any]) -> Document:
+def _document(given_document: dict[str, Any]) -> EmfDocument:
     instance = given_document.get("instance")
-    return Document(
+    return EmfDocument(
         namespace=given_document["namespace"],
         timestamp_ms=given_document["timestamp_ms"],
         dimension_sets=tuple(given_document["dimension_sets"]),
@@ -50,8 +50,8 @@ def _document(given_document: dict[str, Any]) -> Document:
     )
 
 
-def _plain(metrics: tuple[Metric, ...], properties: dict[str, object] | None = None) -> Document:
-    return Document(
+def _plain(metrics: tuple[Metric, ...], properties: dict[str, object] | None = None) -> EmfDocument:
+    return EmfDocument(
         namespace="N",
         timestamp_ms=1,
         dimension_sets=({"D": "d"},),

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.gameday.faults import (
-    Fault,
     FloatArray,
     GrayHost,
     GrayZone,
+    InjectedFault,
     Odds,
     PoisonCaller,
     Population,
@@ -95,7 +95,9 @@ def test_a_fault_never_heals_a_worse_background() -> None:
         (PoisonCaller("nobody"), "caller"),
     ],
 )
-def test_a_fault_that_names_what_the_fleet_lacks_is_refused(fault: Fault, kind: str) -> None:
+def test_a_fault_that_names_what_the_fleet_lacks_is_refused(
+    fault: InjectedFault, kind: str
+) -> None:
     with pytest.raises(ValueError, match=f"fault names {kind} 'nobody', expected one of the fleet"):
         fault.change(_odds())
 
@@ -111,7 +113,7 @@ def test_a_fault_that_names_what_the_fleet_lacks_is_refused(fault: Fault, kind: 
         ]
     )
 )
-def test_the_order_of_faults_does_not_matter(faults: list[Fault]) -> None:
+def test_the_order_of_faults_does_not_matter(faults: list[InjectedFault]) -> None:
     expected = with_faults(_odds(), sorted(faults, key=repr))
     odds = with_faults(_odds(), faults)
     assert expected.fault.tolist() == odds.fault.tolist()

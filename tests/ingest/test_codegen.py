@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.ingest.codegen import LoopSource
-from detector.ingest.schema import learn_layout
+from detector.ingest.schema import learn_schema
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
-from detector.rules.rules import ContributorRule, Filter, Operator, RuleBook
+from detector.rules.rules import ContributorRule, Filter, Operator, RuleSet
 from tests import strategies
 from tests.builders import SHORT, document, rule
 
@@ -19,10 +19,10 @@ HOSTILE = "x'];import os;os.exit()#\"\n"
 
 
 def source_of(
-    shape: dict[str, Any], rules: RuleBook, mapping: FieldMapping | None = None
+    shape: dict[str, Any], rules: RuleSet, mapping: FieldMapping | None = None
 ) -> LoopSource | None:
     mapping = mapping or FieldMapping()
-    layout = learn_layout(shape, mapping, rules)
+    layout = learn_schema(shape, mapping, rules)
     if layout is None:
         return None
     names = {name: f"m{at}" for at, (name, _) in enumerate(layout.members)}
@@ -48,14 +48,14 @@ def test_names_and_operands_never_reach_the_text(written: ContributorRule) -> No
         default_service=HOSTILE,
         slow_threshold_ms_by_service={HOSTILE: 5.0},
     )
-    source = source_of(document(drop=["Service"]), RuleBook((written,)), mapping)
+    source = source_of(document(drop=["Service"]), RuleSet((written,)), mapping)
     assert source is not None
     text = source.text()
     assert not {"os", "import", "exit"} & set(re.findall(r"\w+", text))
 
 
 @given(strategies.rule_books(), st.sampled_from(list(LatencyUnit)))
-def test_the_text_is_python_without_a_single_string(rules: RuleBook, unit: LatencyUnit) -> None:
+def test_the_text_is_python_without_a_single_string(rules: RuleSet, unit: LatencyUnit) -> None:
     source = source_of(document(Status=200), rules, FieldMapping(latency_unit=unit))
     if source is None:
         return
@@ -67,8 +67,8 @@ def test_the_text_is_python_without_a_single_string(rules: RuleBook, unit: Laten
 
 
 def test_log_groups_are_looked_up_only_where_rules_differ_by_them() -> None:
-    universal = source_of(document(), RuleBook((rule(),)))
-    choosy = source_of(document(), RuleBook((rule(), rule("b", groups=["web"]))))
+    universal = source_of(document(), RuleSet((rule(),)))
+    choosy = source_of(document(), RuleSet((rule(), rule("b", groups=["web"]))))
     assert universal is not None
     assert choosy is not None
     assert not universal.reads_log_group
@@ -79,7 +79,7 @@ def test_log_groups_are_looked_up_only_where_rules_differ_by_them() -> None:
 
 def test_rules_with_the_same_filters_share_one_condition() -> None:
     faulty = [Filter(("Faults",), Operator.GREATER_THAN, 0.0)]
-    same = RuleBook(tuple(rule(f"r{n}", keys=[("Caller",)], filters=faulty) for n in range(9)))
+    same = RuleSet(tuple(rule(f"r{n}", keys=[("Caller",)], filters=faulty) for n in range(9)))
     source = source_of(document(), same)
     assert source is not None
     assert 1 == source.text().count("> 0.0")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from detector.ingest.explain import DecodeExplainer
 from detector.logs.decode import Decoder
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.rules import Aggregate, ContributorRule, Filter, Operator, RuleBook
+from detector.rules.rules import Aggregate, ContributorRule, Filter, Operator, RuleSet
 
 TIME = 1_790_000_000_123
 RECORD_MS = 1_790_000_005_000
-RULES = RuleBook(
+RULES = RuleSet(
     (
         ContributorRule(
             "faults-by-host",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from detector.ingest import intake as intake_module
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from tests import strategies
 from tests.builders import Message, Told, new_intake, new_tally, told
 
@@ -40,7 +40,7 @@ def learning(lessons: int, layouts: int = 8) -> Iterator[None]:
 
 
 def tolerantly(
-    drawn: Sequence[Message], rules: RuleBook, mapping: FieldMapping, limits: DecodeLimits
+    drawn: Sequence[Message], rules: RuleSet, mapping: FieldMapping, limits: DecodeLimits
 ) -> Told:
     with learning(1, layouts=0):
         intake = new_intake(rules, mapping=mapping, limits=limits)
@@ -60,7 +60,7 @@ def test_typed_loops_and_the_tolerant_way_tell_the_same_however_records_are_cut_
     data: st.DataObject,
     drawn: list[Message],
     taught: list[Message],
-    rules: RuleBook,
+    rules: RuleSet,
     mapping: FieldMapping,
     limits: DecodeLimits,
     lessons: int,
@@ -69,7 +69,7 @@ def test_typed_loops_and_the_tolerant_way_tell_the_same_however_records_are_cut_
     lessons_of_others = data.draw(st.lists(st.sampled_from(taught + drawn), max_size=8))
     with learning(1):
         intake = new_intake(rules, mapping=mapping, limits=limits)
-        intake.take(lessons_of_others, new_tally(rules))
+        intake.read(lessons_of_others, new_tally(rules))
     with learning(lessons):
         seen = told(intake, new_tally(rules), data.draw(strategies.batches(drawn)))
     assert tolerantly(drawn, rules, mapping, limits) == seen

@@ -8,11 +8,11 @@ from unittest import mock
 import pytest
 
 from detector.ingest import intake as intake_module
-from detector.rules.rules import Filter, Operator, RuleBook
+from detector.rules.rules import Filter, Operator, RuleSet
 from detector.tables.tally import TallyLimits
 from tests.builders import Message, encoded, event, finished, new_intake, new_tally, rule
 
-RULES = RuleBook(
+RULES = RuleSet(
     (
         rule("by-host"),
         rule("by-zone", keys=[("AZ-ID",)]),
@@ -54,7 +54,7 @@ def panes(seed: int, *, layouts: int, exact: int) -> list[bytes]:
         tally = new_tally(RULES, limits=TallyLimits(exact_contributors=exact))
         events = drawn(seed, 900)
         for begin in range(0, len(events), 70):
-            intake.take(events[begin : begin + 70], tally)
+            intake.read(events[begin : begin + 70], tally)
         return encoded(finished(tally))
 
 
@@ -73,7 +73,7 @@ def test_a_row_counts_every_event_of_its_host() -> None:
         intake, tally = new_intake(RULES), new_tally(RULES)
         events = [event(at % 900, InstanceId=f"h{at % 7}") for at in range(500)]
         for begin in range(0, len(events), 9):
-            intake.take(events[begin : begin + 9], tally)
+            intake.read(events[begin : begin + 9], tally)
         [pane] = [record for record in finished(tally) if record.pane_ms >= 0]
     [told] = [table for table in pane.rules if table.rule == "by-host"]
     expected = Counter(f"h{at % 7}" for at in range(500))

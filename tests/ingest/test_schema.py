@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detector.ingest.schema import Kind, Layout, can_ask, learn_layout
+from detector.ingest.schema import MemberKind, RecordSchema, can_ask, learn_schema
 from detector.logs.fields import FieldMapping
 from detector.rules.rules import (
     ContributorRule,
@@ -13,18 +13,18 @@ from detector.rules.rules import (
     Operator,
     Percentiles,
     Ratio,
-    RuleBook,
+    RuleSet,
 )
 from tests.builders import document, rule
 
 
 def learned(
     shape: dict[str, Any], *rules: ContributorRule, mapping: FieldMapping | None = None
-) -> Layout | None:
-    return learn_layout(shape, mapping or FieldMapping(), RuleBook(rules))
+) -> RecordSchema | None:
+    return learn_schema(shape, mapping or FieldMapping(), RuleSet(rules))
 
 
-def kinds(layout: Layout | None) -> dict[str, str]:
+def kinds(layout: RecordSchema | None) -> dict[str, str]:
     assert layout is not None
     return {name: kind.value for name, kind in layout.members}
 
@@ -68,15 +68,20 @@ def test_the_order_of_members_is_no_part_of_a_layout() -> None:
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [(1, Kind.NUMBER), (0.5, Kind.NUMBER), ([7], Kind.LONE), ([0.5], Kind.LONE)],
+    [
+        (1, MemberKind.NUMBER),
+        (0.5, MemberKind.NUMBER),
+        ([7], MemberKind.LONE),
+        ([0.5], MemberKind.LONE),
+    ],
 )
-def test_amounts_are_numbers_or_lists_of_one(value: Any, kind: Kind) -> None:
+def test_amounts_are_numbers_or_lists_of_one(value: Any, kind: MemberKind) -> None:
     assert kind == kinds(learned(document(Faults=value)))["Faults"]
 
 
 def test_a_status_is_an_integer_and_only_read_without_a_fault_field() -> None:
     layout = learned(document(drop=["Faults"], Status=200))
-    assert Kind.INTEGER == kinds(layout)["Status"]
+    assert MemberKind.INTEGER == kinds(layout)["Status"]
     assert "Status" not in kinds(learned(document(Status=200)))
 
 
@@ -206,15 +211,15 @@ def test_groups_and_measures_are_typed_like_filters(written: ContributorRule, ty
 @pytest.mark.parametrize(
     ("operator", "kind", "expected"),
     [
-        (Operator.BETWEEN, Kind.LONE, True),
-        (Operator.EQUAL_TO, Kind.TEXT, False),
-        (Operator.MATCHES, Kind.TEXT, True),
-        (Operator.IN, Kind.INTEGER, False),
-        (Operator.IS_PRESENT, Kind.TEXT, False),
+        (Operator.BETWEEN, MemberKind.LONE, True),
+        (Operator.EQUAL_TO, MemberKind.TEXT, False),
+        (Operator.MATCHES, MemberKind.TEXT, True),
+        (Operator.IN, MemberKind.INTEGER, False),
+        (Operator.IS_PRESENT, MemberKind.TEXT, False),
     ],
 )
 def test_a_filter_can_be_asked_of_its_own_kind_of_member(
-    operator: Operator, kind: Kind, expected: bool
+    operator: Operator, kind: MemberKind, expected: bool
 ) -> None:
     assert expected is can_ask(Filter(("f",), operator, ("a",)), kind)
 

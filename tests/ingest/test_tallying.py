@@ -8,7 +8,7 @@ import pytest
 from detector.core.errors import PublishError
 from detector.core.notices import (
     EventsLost,
-    EventsUnplaced,
+    EventsWithoutHostOrZone,
     Notice,
     PanesTallied,
     RecordDeadLettered,
@@ -21,7 +21,7 @@ from detector.core.vocabulary import DeadLetterReason, Envelope, Loss, TimeSourc
 from detector.ingest.tallying import SLICE_RECORDS, TallyService, TallySettings
 from detector.kafka.publisher import partition_of
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.pane_records import PaneRecord, decode_pane_record
 from detector.tables.tally import TallyLimits
 from tests.builders import SHORT, START, Message, emf, event, rule
@@ -67,7 +67,7 @@ class Bench:
         self.topic = Topic(left)
         self.notices: list[Notice] = []
         settings = TallySettings(
-            rules=RuleBook((rule(),)),
+            rules=RuleSet((rule(),)),
             mapping=FieldMapping(event_id=("RequestId",)),
             limits=DecodeLimits(),
             times=SHORT,
@@ -85,10 +85,10 @@ class Bench:
         self.service.started("logs", 0, 0, had_commit=False)
         self.offset = 0
 
-    async def take(self, *messages: Message) -> list[str]:
+    async def apply(self, *messages: Message) -> list[str]:
         """Take a batch in, and return what may be acknowledged then."""
         self.offset += len(messages)
-        await self.service.take("logs", 0, messages, self.offset, f"to {self.offset}")
+        await self.service.apply("logs", 0, messages, self.offset, f"to {self.offset}")
         return list(self.service.release("logs", 0))
 
     def told(self, kind: type[Any]) -> list[Any]:
@@ -97,16 +97,16 @@ class Bench:
 
 async def test_a_batch_is_released_when_its_panes_are_durable() -> None:
     bench = Bench()
-    assert [] == await bench.take(event(0), event(10))
-    assert [] == await bench.take(event(1_100))
-    assert ["to 2"] == await bench.take(event(1_600))
+    assert [] == await bench.apply(event(0), event(10))
+    assert [] == await bench.apply(event(1_100))
+    assert ["to 2"] == await bench.apply(event(1_600))
     assert 1 == bench.service.open_panes
-    assert ["to 3", "to 4"] == await bench.take(event(9_999))
+    assert ["to 3", "to 4"] == await bench.apply(event(9_999))
 
 
 async def test_every_part_hears_of_every_pane_under_the_key_of_the_source() -> None:
     bench = Bench()
-    await bench.take(event(0), event(1_600))
+    await bench.apply(event(0), event(1_600))
     for part in range(3):
         assert [-1, START] == [record.pane_ms for record in bench.topic.panes(part)]
         assert {"logs": 2} == bench.topic.panes(part)[0].sources
@@ -120,7 +120,7 @@ async def test_every_part_hears_of_every_pane_under_the_key_of_the_source() -> N
 async def test_large_panes_are_published_in_chunks() -> None:
     bench = Bench(max_record_bytes=600)
     hosts = [event(0, InstanceId=f"host-{number}") for number in range(30)]
-    await bench.take(*hosts, event(1_600))
+    await bench.apply(*hosts, event(1_600))
     chunks = [r for r in bench.topic.panes(partition_of("fleet:checkout", 3)) if r.pane_ms == START]
     assert len(chunks) > 1
     assert list(range(len(chunks))) == [chunk.chunk for chunk in chunks]
@@ -129,7 +129,7 @@ async def test_large_panes_are_published_in_chunks() -> None:
 
 async def test_what_cannot_be_read_is_dead_lettered_before_anything_is_released() -> None:
     bench = Bench()
-    assert ["to 2"] == await bench.take(Message(b"no json", at=0), Message(b"42", at=1))
+    assert ["to 2"] == await bench.apply(Message(b"no json", at=0), Message(b"42", at=1))
     letters = [value for topic, _, value, _ in bench.topic.records if topic == TOPICS.dead_letters]
     assert [b"no json", b"42"] == letters
     assert [b"bad_json", b"not_an_object"] == [
@@ -145,13 +145,13 @@ async def test_what_cannot_be_read_is_dead_lettered_before_anything_is_released(
 async def test_nothing_is_released_when_the_broker_does_not_take_a_record(left: int) -> None:
     bench = Bench(left=left)
     with pytest.raises(PublishError):
-        await bench.take(event(0), Message(b"?", START), event(1_600))
+        await bench.apply(event(0), Message(b"?", START), event(1_600))
     assert [] == list(bench.service.release("logs", 0))
 
 
 async def test_each_loss_is_told_with_its_reason() -> None:
     bench = Bench()
-    await bench.take(
+    await bench.apply(
         event(0, RequestId="a"),
         event(0, RequestId="a"),
         event(5_000, RequestId="b", record_ms=START),
@@ -168,7 +168,7 @@ async def test_a_batch_is_told_as_read_decoded_and_timed() -> None:
     bench = Bench()
     bare = Message(emf(drop=["InstanceId"]), START)
     plain = Message(b'{"host":"h1","zone":"az1","status":200}', START)
-    await bench.take(bare, plain, Message(None, START))
+    await bench.apply(bare, plain, Message(None, START))
     assert [RecordsConsumed("logs", 3)] == bench.told(RecordsConsumed)
     assert {
         RecordsDecoded(Envelope.EMF, "event", 1),
@@ -178,18 +178,18 @@ async def test_a_batch_is_told_as_read_decoded_and_timed() -> None:
     assert {TimesRead(TimeSource.EMF, 1), TimesRead(TimeSource.RECORD, 1)} == set(
         bench.told(TimesRead)
     )
-    assert [EventsUnplaced(1)] == bench.told(EventsUnplaced)
+    assert [EventsWithoutHostOrZone(1)] == bench.told(EventsWithoutHostOrZone)
 
 
 async def test_large_batches_are_tallied_in_slices() -> None:
     bench = Bench()
-    await bench.take(*(event(at % 900) for at in range(SLICE_RECORDS + 1)))
+    await bench.apply(*(event(at % 900) for at in range(SLICE_RECORDS + 1)))
     assert [SLICE_RECORDS, 1] == [notice.count for notice in bench.told(RecordsConsumed)]
 
 
 async def test_idleness_closes_only_at_the_proven_end_of_the_log() -> None:
     bench = Bench()
-    await bench.take(event(0))
+    await bench.apply(event(0))
     later = (START + 60_000) / 1000
     for seconds in range(12):
         await bench.service.end_of_log("logs", 0, 5, later + seconds)
@@ -206,10 +206,10 @@ async def test_idleness_closes_only_at_the_proven_end_of_the_log() -> None:
 
 async def test_partitions_that_are_not_owned_are_left_alone() -> None:
     bench = Bench()
-    await bench.take(event(0))
+    await bench.apply(event(0))
     bench.service.revoked("logs", 0)
     bench.service.revoked("logs", 7)
-    assert [] == await bench.take(event(0))
+    assert [] == await bench.apply(event(0))
     assert 0 == bench.service.open_panes
     assert bench.service.watermark_ms("logs") is None
 
@@ -218,9 +218,9 @@ async def test_the_watermark_is_the_lowest_of_the_partitions_that_have_one() -> 
     bench = Bench()
     bench.service.started("logs", 1, 0, had_commit=False)
     assert bench.service.watermark_ms("logs") is None
-    await bench.take(event(5_000))
+    await bench.apply(event(5_000))
     assert START + 4_500 == bench.service.watermark_ms("logs")
-    await bench.service.take("logs", 1, [event(2_000)], 1, "other")
+    await bench.service.apply("logs", 1, [event(2_000)], 1, "other")
     assert START + 1_500 == bench.service.watermark_ms("logs")
     assert bench.service.watermark_ms("others") is None
 
@@ -228,6 +228,6 @@ async def test_the_watermark_is_the_lowest_of_the_partitions_that_have_one() -> 
 async def test_who_begins_inside_the_log_without_a_commit_says_so() -> None:
     bench = Bench()
     bench.service.started("logs", 0, 40, had_commit=False)
-    await bench.take(event(0), event(2_600), event(4_600))
+    await bench.apply(event(0), event(2_600), event(4_600))
     partial = {record.through_ms - START: record.partial for record in bench.topic.panes(0)}
     assert {-2_000: True, 0: True, 1_000: False, 2_000: False, 3_000: False} == partial

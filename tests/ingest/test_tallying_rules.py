@@ -11,7 +11,7 @@ from detector.kafka.publisher import partition_of
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.admin import Author
 from detector.rules.live_rules import RuleSource
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.pane_records import PaneRecord, decode_pane_record
 from detector.tables.tally import TallyLimits
 from tests.builders import SHORT, START, Message, event, rule
@@ -59,10 +59,10 @@ def service_of(
     *,
     listener: Callable[[Notice], None] = lambda _: None,
     exact_contributors: int = 50_000,
-    book: RuleBook | None = None,
+    book: RuleSet | None = None,
 ) -> TallyService[int]:
     settings = TallySettings(
-        rules=book or RuleBook(),
+        rules=book or RuleSet(),
         mapping=FieldMapping(),
         limits=DecodeLimits(),
         times=SHORT,
@@ -80,7 +80,7 @@ async def read(service: TallyService[int], log: list[Message], start: int) -> in
     service.started("logs", 0, start, had_commit=True)
     for offset in range(start, len(log), 7):
         end = min(offset + 7, len(log))
-        await service.take("logs", 0, log[offset:end], end, end)
+        await service.apply("logs", 0, log[offset:end], end, end)
         committed = max([committed, *service.release("logs", 0)])
     return committed
 
@@ -131,7 +131,7 @@ async def test_nothing_is_counted_before_the_rules_are_known() -> None:
     service = service_of(topic, rules)
     service.started("logs", 0, 0, had_commit=True)
     world.seconds = 2.0
-    taking = asyncio.create_task(service.take("logs", 0, [event(0), event(5_000)], 2, 2))
+    taking = asyncio.create_task(service.apply("logs", 0, [event(0), event(5_000)], 2, 2))
     for _ in range(5):
         await asyncio.sleep(0)
     assert not taking.done()
@@ -150,7 +150,7 @@ async def test_a_partition_that_left_while_it_waited_is_not_counted() -> None:
     service = service_of(topic, rules)
     service.started("logs", 0, 0, had_commit=True)
     world.seconds = 2.0
-    taking = asyncio.create_task(service.take("logs", 0, [event(0), event(5_000)], 2, 2))
+    taking = asyncio.create_task(service.apply("logs", 0, [event(0), event(5_000)], 2, 2))
     await asyncio.sleep(0)
     service.revoked("logs", 0)
     rules.proven(world.clock())
@@ -161,7 +161,7 @@ async def test_a_partition_that_left_while_it_waited_is_not_counted() -> None:
 async def test_a_rule_that_floods_is_bounded_and_told_and_so_is_its_end() -> None:
     notices: list[Notice] = []
     topic = Topic()
-    book = RuleBook((rule("by-caller", keys=[("Caller",)]),))
+    book = RuleSet((rule("by-caller", keys=[("Caller",)]),))
     service = service_of(topic, book=book, listener=notices.append, exact_contributors=5)
     log = [event(at * 50, Caller=f"c{at}") for at in range(100)]
     log += [event(5_000 + at * 50, Caller="c") for at in range(60)]
@@ -176,7 +176,7 @@ async def test_a_rule_that_floods_is_bounded_and_told_and_so_is_its_end() -> Non
 
 async def test_a_flood_ends_with_its_partition() -> None:
     notices: list[Notice] = []
-    book = RuleBook((rule("by-caller", keys=[("Caller",)]),))
+    book = RuleSet((rule("by-caller", keys=[("Caller",)]),))
     service = service_of(Topic(), book=book, listener=notices.append, exact_contributors=5)
     await read(service, [event(at * 50, Caller=f"c{at}") for at in range(120)], 0)
     service.revoked("logs", 0)

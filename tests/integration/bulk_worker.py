@@ -16,7 +16,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from detector.kafka.bulk_transport import Batch, BulkConfig, bulk_topic, install
+from detector.kafka.bulk_transport import BulkConfig, FetchedBatch, bulk_topic, install
 
 DEFAULTS: dict[str, Any] = {
     "instance": None,
@@ -108,7 +108,7 @@ class Worker:
         """Tell of each batch and acknowledge it ``hold_acks`` batches later."""
         stream = stream.noack()
         async for event in stream.events():
-            batch: Batch = event.value
+            batch: FetchedBatch = event.value
             self.tell(batch)
             batch.messages = []
             await asyncio.sleep(self.settings["seconds_per_batch"])
@@ -117,7 +117,7 @@ class Worker:
             while len(waiting) > self.settings["hold_acks"]:
                 await stream.ack(waiting.popleft())
 
-    def tell(self, batch: Batch) -> None:
+    def tell(self, batch: FetchedBatch) -> None:
         """Say what is in the batch."""
         self.first_at = self.first_at or time.monotonic()
         self.records += len(batch.messages)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from detector.actuation.acceptance import Acceptance
+from detector.actuation.admission import Admission
 from detector.actuation.service import ActuationService, AlreadyAcceptedError
 from detector.core.vocabulary import Mode, OutcomeState
 from detector.decisions.actions import Outcome
@@ -151,7 +151,7 @@ async def test_an_acceptance_that_stands_second_in_the_journal_begins_nothing(
         producer.send_and_wait = rival
         assert await journal.read() == []
         service = ActuationService(
-            acceptance=Acceptance(budget=BucketLimits(4.0, 0.0)),
+            acceptance=Admission(budget=BucketLimits(4.0, 0.0)),
             executor=stage.executor,
             journal=journal,
             control=lambda: OFF,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detector.core import notices
-from detector.core.vocabulary import ActionKind, AlarmState, DeadLetterReason, Refusal, Verdict
+from detector.core.vocabulary import ActionKind, AlarmState, DeadLetterReason, Decision, Refusal
 from detector.telemetry.metrics import Metrics
 from tests.support.watchers import TOPIC, Site, site_in, until
 
@@ -33,7 +33,7 @@ def feed(metrics: Metrics) -> None:
         notices.WindowEvaluated(3, 0.004, complete=True, delay_seconds=6.0),
         notices.AlarmMoved("zone", "a1", "fleet:checkout", AlarmState.ALARM, 6.5, "az1 is worse"),
         notices.ActionDecided(
-            ActionKind.SHIFT_AWAY, Verdict.REFUSED, Refusal.KILL_SWITCH, "x", "the switch is on"
+            ActionKind.SHIFT_AWAY, Decision.REFUSED, Refusal.KILL_SWITCH, "x", "the switch is on"
         ),
         notices.BudgetLevel("fleet", 1.5, 2.0),
         notices.KillSwitchRead(engaged=True, known=True),

@@ -69,7 +69,7 @@ class Evaluation:
     def revoked(self, partition: int) -> None:
         self.owned.discard(partition)
 
-    async def take(self, partition: int, raw: bytes, token: Any, now: float) -> None:
+    async def apply(self, partition: int, raw: bytes, token: Any, now: float) -> None:
         assert raw is not None
         assert now > 0.0
         if self.error is not None:

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from detector.kafka.reading_order import ReadingOrder, Step
+from detector.kafka.reading_order import ReadingOrder, ReadStep
 
 HERE, THERE = ("tallies", 0), ("tallies", 1)
-TAKE, SKIP, GO_BACK = Step.TAKE, Step.SKIP, Step.GO_BACK
+TAKE, SKIP, GO_BACK = ReadStep.TAKE, ReadStep.SKIP, ReadStep.GO_BACK
 
 
 def begun(offset: int = 5) -> ReadingOrder:
@@ -31,28 +31,28 @@ def begun(offset: int = 5) -> ReadingOrder:
         ([7, 7, 9, 8], [GO_BACK, TAKE, GO_BACK, TAKE]),
     ],
 )
-def test_records_are_taken_in_order(offsets: list[int], steps: list[Step]) -> None:
+def test_records_are_taken_in_order(offsets: list[int], steps: list[ReadStep]) -> None:
     order = begun()
-    assert steps == [order.see(HERE, offset) for offset in offsets]
+    assert steps == [order.step_for(HERE, offset) for offset in offsets]
 
 
 def test_nothing_is_taken_of_a_partition_that_was_not_begun_or_has_ended() -> None:
     order = begun()
-    assert SKIP is order.see(THERE, 5)
+    assert SKIP is order.step_for(THERE, 5)
     order.end(HERE)
     order.end(THERE)
-    assert SKIP is order.see(HERE, 5)
+    assert SKIP is order.step_for(HERE, 5)
     with pytest.raises(KeyError):
         order.expected(HERE)
 
 
 def test_a_new_beginning_forgets_the_old_one() -> None:
     order = begun()
-    assert GO_BACK is order.see(HERE, 9)
+    assert GO_BACK is order.step_for(HERE, 9)
     order.begin(HERE, 3)
     assert 3 == order.expected(HERE)
-    assert SKIP is order.see(HERE, 2)
-    assert TAKE is order.see(HERE, 3)
+    assert SKIP is order.step_for(HERE, 2)
+    assert TAKE is order.step_for(HERE, 3)
 
 
 def test_a_reader_that_loses_what_it_fetched_still_takes_every_record_once(seed: int) -> None:
@@ -75,7 +75,7 @@ def test_a_reader_that_loses_what_it_fetched_still_takes_every_record_once(seed:
             if offset > highest and chance.random() < 0.1:
                 continue
             highest = max(highest, offset)
-            step = order.see(HERE, offset)
+            step = order.step_for(HERE, offset)
             if step is TAKE:
                 taken.append(offset)
             elif step is GO_BACK:

@@ -5,7 +5,7 @@ import pytest
 from detector.core.vocabulary import DeadLetterReason, Envelope, TimeSource
 from detector.logs.decode import Decoder
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.rules import ContributorRule, RuleSet
 from tests.builders import START, rule
 
 CLF = rule(keys=[("ip",)], groups=["web*"], lines={"ip": 1, "status": 3})
@@ -14,7 +14,7 @@ LINE = b'192.0.2.1 [14/Nov/2023:22:13:20 +0000] 503 "GET /"'
 
 def decoder(*rules: ContributorRule, events: int = 10) -> Decoder:
     limits = DecodeLimits(events_per_record=events)
-    return Decoder(FieldMapping(), limits, RuleBook(rules))
+    return Decoder(FieldMapping(), limits, RuleSet(rules))
 
 
 def test_a_line_is_an_event_without_host_or_zone_and_with_its_own_time() -> None:

@@ -13,7 +13,7 @@ from detector.logs.decode import Decoder
 from detector.logs.events import Decoded, LogEvent, Unreadable
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
 from detector.logs.values import ValueFault
-from detector.rules.rules import Aggregate, ContributorRule, RuleBook
+from detector.rules.rules import Aggregate, ContributorRule, RuleSet
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "emf"
 TIME = 1_790_000_000_123
@@ -23,7 +23,7 @@ PLACE = {"InstanceId": "i-1", "AZ-ID": "use1-az1", "availabilityZone": "us-east-
 
 
 def decoder(
-    limits: DecodeLimits | None = None, rules: RuleBook | None = None, **mapping: Any
+    limits: DecodeLimits | None = None, rules: RuleSet | None = None, **mapping: Any
 ) -> Decoder:
     return Decoder(FieldMapping(**mapping), limits or DecodeLimits(), rules)
 
@@ -278,7 +278,7 @@ def test_a_plain_log_may_be_known_by_a_field_of_a_rule(document: dict[str, Any])
         ContributorRule("b", "1", ("*",), (("host",),), (), Aggregate.SUM, ("bytes",)),
     ]
     assert decode(document).unreadable is not None
-    assert decode(document, decoder(rules=RuleBook(tuple(rules)))).unreadable is None
+    assert decode(document, decoder(rules=RuleSet(tuple(rules)))).unreadable is None
 
 
 SMALL = DecodeLimits(record_bytes=40, events_per_record=2)

@@ -9,7 +9,7 @@ import pytest
 from detector.core.vocabulary import DeadLetterReason, Envelope
 from detector.logs.events import Unreadable
 from detector.logs.fields import DecodeLimits
-from detector.logs.unwrap import Document, Opened, Opener, Strength
+from detector.logs.unwrap import Document, Strength, Unwrapped, Unwrapper
 
 EMF: dict[str, Any] = {"_aws": {"Timestamp": 1}, "n": 1}
 V0: dict[str, Any] = {"CloudWatchMetrics": [], "n": 2}
@@ -24,16 +24,16 @@ def weigh(document: Mapping[str, Any]) -> Strength:
     return Strength.NAMED if "host" in document else Strength.NOTHING
 
 
-OPENER = Opener(DecodeLimits(), weigh)
+OPENER = Unwrapper(DecodeLimits(), weigh)
 
 
-def opened(value: Any) -> Opened | Unreadable:
+def opened(value: Any) -> Unwrapped | Unreadable:
     return OPENER.open_text(value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
 def found(value: Any) -> tuple[Envelope, list[dict[str, Any]], Strength]:
     read = opened(value)
-    assert isinstance(read, Opened), read
+    assert isinstance(read, Unwrapped), read
     return read.envelope, [dict(document.root) for document in read.documents], read.strength
 
 
@@ -205,9 +205,9 @@ def test_three_wrappings_are_opened(value: Any) -> None:
 )
 def test_more_events_than_the_limit_are_refused_and_as_many_are_read(value: Any) -> None:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    within = Opener(DecodeLimits(events_per_record=4), weigh).open_text(raw)
-    beyond = Opener(DecodeLimits(events_per_record=3), weigh).open_text(raw)
-    assert isinstance(within, Opened)
+    within = Unwrapper(DecodeLimits(events_per_record=4), weigh).open_text(raw)
+    beyond = Unwrapper(DecodeLimits(events_per_record=3), weigh).open_text(raw)
+    assert isinstance(within, Unwrapped)
     assert [Document(EMF, Envelope.EMF)] * 4 == within.documents
     assert isinstance(beyond, Unreadable)
     assert beyond.reason is DeadLetterReason.TOO_MANY_EVENTS

@@ -16,7 +16,7 @@ from detector.logs.decode import Decoder
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.match import match
 from detector.rules.parser import LENIENT, STRICT, RuleLimits, parse_rule, read_rule
-from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.rules import ContributorRule, RuleSet
 
 FLOW = "2 1234 eni-9 10.0.0.1 10.0.0.2 20641 443 6 20 4249 1418530010 1418530070 REJECT OK"
 INIT = "INIT_START Runtime Version: python:3.13.v14\tRuntime Version ARN: arn:aws:lambda::runtime:7"
@@ -37,7 +37,7 @@ def lines_rule(
 
 
 def counted(rule: ContributorRule, line: str) -> tuple[tuple[str, ...], float] | None:
-    decoder = Decoder(FieldMapping(), DecodeLimits(), RuleBook((rule,)))
+    decoder = Decoder(FieldMapping(), DecodeLimits(), RuleSet((rule,)))
     [event] = decoder.decode(line.encode(), topic="/flow/logs", record_ms=1_700_000_000_000).events
     added = match(event, rule)
     return None if added is None else (added.keys, added.value)
@@ -144,7 +144,7 @@ def test_a_missing_bracket_is_told_with_its_line_in_both_modes() -> None:
 def test_a_rule_whose_events_call_the_status_otherwise_counts_nothing() -> None:
     """Names are case-sensitive and literal; ``HttpResponseCode`` is not ``HttpStatusCode``."""
     rule = read_rule(ZONE, name="zone", limits=LENIENT).rule
-    decoder = Decoder(FieldMapping(), DecodeLimits(), RuleBook((rule,)))
+    decoder = Decoder(FieldMapping(), DecodeLimits(), RuleSet((rule,)))
     for name, expected in (("HttpResponseCode", None), ("HttpStatusCode", ("i-1",))):
         record = json.dumps({"InstanceId": "i-1", "AZ-ID": "use1-az2", name: 503}).encode()
         [event] = decoder.decode(record, topic="/flow", record_ms=1_700_000_000_000).events

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleRejection, RuleState
 from detector.rules.change_log import (
     MAX_RECORD_BYTES,
     RULE_SCHEMA,
@@ -86,7 +86,7 @@ def test_what_is_written_is_read_back(
     ],
 )
 def test_what_is_no_change_of_the_rule_of_its_key_is_unreadable(value: bytes) -> None:
-    assert decode_rule_change("a", value) is RuleObjection.UNREADABLE
+    assert decode_rule_change("a", value) is RuleRejection.UNREADABLE
 
 
 def test_tags_beyond_the_limits_of_cloudwatch_are_refused_with_what_was_found() -> None:
@@ -98,4 +98,4 @@ def test_tags_beyond_the_limits_of_cloudwatch_are_refused_with_what_was_found() 
         {"k": "v" * 257}
     )
     tagged = encode_rule_change(msgspec.structs.replace(CHANGE, tags={"": ""}))
-    assert decode_rule_change("a", tagged) is RuleObjection.INVALID_TAGS
+    assert decode_rule_change("a", tagged) is RuleRejection.INVALID_TAGS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detector.core.vocabulary import RuleObjection
+from detector.core.vocabulary import RuleRejection
 from detector.rules.errors import (
     RuleBounds,
     RuleTrouble,
@@ -11,7 +11,7 @@ from detector.rules.errors import (
     too_many_changes,
     unknown_rule,
 )
-from detector.rules.fold import Fate
+from detector.rules.log_reducer import ChangeResult
 
 BOUNDS = RuleBounds(most_rules=5)
 
@@ -19,19 +19,19 @@ BOUNDS = RuleBounds(most_rules=5)
 @pytest.mark.parametrize(
     ("objection", "trouble", "words"),
     [
-        (RuleObjection.TOO_MANY_RULES, RuleTrouble.TOO_MANY_RULES, "there are 5 rules already"),
-        (RuleObjection.CONFLICT, RuleTrouble.CONFLICT, "rule 'r' was changed by others"),
+        (RuleRejection.TOO_MANY_RULES, RuleTrouble.TOO_MANY_RULES, "there are 5 rules already"),
+        (RuleRejection.CONFLICT, RuleTrouble.CONFLICT, "rule 'r' was changed by others"),
         (
-            RuleObjection.TOO_MANY_CHANGES,
+            RuleRejection.TOO_MANY_CHANGES,
             RuleTrouble.PASSED_OVER,
             "readers pass the change of rule 'r' over: too_many_changes",
         ),
     ],
 )
 def test_what_readers_pass_over_is_told_in_words(
-    objection: RuleObjection, trouble: RuleTrouble, words: str
+    objection: RuleRejection, trouble: RuleTrouble, words: str
 ) -> None:
-    error = passed_over(Fate("r", "put", 1, objection=objection), BOUNDS)
+    error = passed_over(ChangeResult("r", "put", 1, objection=objection), BOUNDS)
     assert trouble is error.trouble
     assert str(error).startswith(words)
 

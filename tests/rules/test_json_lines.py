@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.rules.json_lines import JsonPath, places_of
+from detector.rules.json_lines import JsonPath, source_lines
 
 TEXT = """{
   "a": 1,
@@ -20,7 +20,7 @@ TEXT = """{
 
 
 def test_every_member_and_item_has_its_line() -> None:
-    places = places_of(TEXT)
+    places = source_lines(TEXT)
     assert {
         (): 1,
         ("a",): 8,
@@ -35,11 +35,11 @@ def test_every_member_and_item_has_its_line() -> None:
 
 
 def test_a_member_that_is_written_twice_is_told() -> None:
-    assert [("a",)] == places_of(TEXT).repeated
+    assert [("a",)] == source_lines(TEXT).repeated
 
 
 def test_a_text_may_be_a_single_value() -> None:
-    assert {(): 2} == places_of("\n3").line_by_path
+    assert {(): 2} == source_lines("\n3").line_by_path
 
 
 def paths_in(value: Any, path: JsonPath = ()) -> set[JsonPath]:
@@ -60,5 +60,5 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @given(json_values, st.sampled_from([None, 2]))
 def test_all_paths_of_any_text_are_found(value: Any, indent: int | None) -> None:
-    places = places_of(json.dumps(value, indent=indent))
+    places = source_lines(json.dumps(value, indent=indent))
     assert (paths_in(value), []) == (set(places.line_by_path), places.repeated)

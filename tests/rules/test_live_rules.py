@@ -3,11 +3,11 @@
 import asyncio
 
 from detector.core.notices import RuleChangeRead, RulesRead, TallyingHeld
-from detector.core.vocabulary import RuleObjection
+from detector.core.vocabulary import RuleRejection
 from detector.rules.admin import Author
 from detector.rules.change_log import rule_key
 from detector.rules.live_rules import FixedRules
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from tests.builders import rule
 from tests.support.rule_world import BEGUN, LEAD, PANE, RuleWorld, definition
 
@@ -15,7 +15,7 @@ TEST = Author("test")
 
 
 async def test_fixed_rules_never_wait_and_never_change() -> None:
-    book = RuleBook((rule(),))
+    book = RuleSet((rule(),))
     fixed = FixedRules(book)
     await fixed.settled()
     assert fixed.book_at(0) is fixed.book_at(2**50) is book
@@ -45,7 +45,7 @@ async def test_each_change_is_told_with_its_pane_or_the_reason_against_it() -> N
     world.append(rule_key("r", "odd"), b"?")
     told = [notice for notice in world.notices if isinstance(notice, RuleChangeRead)][-4::2]
     pane = -(-(round(BEGUN * 1000) + LEAD) // PANE) * PANE
-    assert [("r", "put", pane, None, 2), ("r", "", -(2**62), RuleObjection.UNREADABLE, 2)] == [
+    assert [("r", "put", pane, None, 2), ("r", "", -(2**62), RuleRejection.UNREADABLE, 2)] == [
         (each.name, each.kind, each.from_ms, each.objection, each.rules) for each in told
     ]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from detector.logs.field_paths import path_text
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from tests.builders import rule
 
 
@@ -39,5 +39,5 @@ def test_subject_and_key_labels_are_as_written() -> None:
 
 def test_a_book_lists_its_rules_in_its_order() -> None:
     first, second = rule("a"), rule("b")
-    assert [first, second] == list(RuleBook((first, second)))
-    assert [] == list(RuleBook())
+    assert [first, second] == list(RuleSet((first, second)))
+    assert [] == list(RuleSet())

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.errors import Fault, RuleError
-from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleRejection, RuleState
 from detector.rules.change_log import RULE_SCHEMA, rule_key
-from detector.rules.fold import (
+from detector.rules.log_reducer import (
     BEGINNING,
     FURTHEST_AHEAD_MS,
     RuleReader,
@@ -227,33 +227,33 @@ def test_more_stretches_than_are_remembered_are_built_again() -> None:
 @pytest.mark.parametrize(
     ("made", "objection"),
     [
-        (record("c", 9, 50_000, definition="bad"), RuleObjection.INVALID_RULE),
-        (record("a", 9, 50_000, replaces="7"), RuleObjection.CONFLICT),
+        (record("c", 9, 50_000, definition="bad"), RuleRejection.INVALID_RULE),
+        (record("a", 9, 50_000, replaces="7"), RuleRejection.CONFLICT),
         (
             record("c", 9, 50_000, effective_from=50_001 + AHEAD + FURTHEST_AHEAD_MS),
-            RuleObjection.TOO_FAR_AHEAD,
+            RuleRejection.TOO_FAR_AHEAD,
         ),
-        (Record(rule_key("c", "9"), b"?", 50_000), RuleObjection.UNREADABLE),
-        (record("e", 9, 50_000), RuleObjection.TOO_MANY_RULES),
-        (record("c", 9, 50_000, tags={"": ""}), RuleObjection.INVALID_TAGS),
+        (Record(rule_key("c", "9"), b"?", 50_000), RuleRejection.UNREADABLE),
+        (record("e", 9, 50_000), RuleRejection.TOO_MANY_RULES),
+        (record("c", 9, 50_000, tags={"": ""}), RuleRejection.INVALID_TAGS),
     ],
 )
 def test_a_change_that_is_passed_over_says_why_and_changes_nothing(
-    made: Record, objection: RuleObjection
+    made: Record, objection: RuleRejection
 ) -> None:
     timeline = feed(new_timeline(), record("a", 1, 10_000), record("d", 2, 10_000))
     entries = timeline.entries()
     fate = feed(timeline, made).fate(made.key)
     assert fate is not None
     assert objection == fate.objection
-    assert ("found bad" in fate.detail) is (objection is RuleObjection.INVALID_RULE)
+    assert ("found bad" in fate.detail) is (objection is RuleRejection.INVALID_RULE)
     assert entries == timeline.entries()
 
 
 def test_records_beyond_the_bound_are_passed_over() -> None:
     timeline = new_timeline(replace(TERMS, most_records=1))
     feed(timeline, record("a", 1, 10_000), record("a", 2, 20_000, definition="v2"))
-    assert [None, RuleObjection.TOO_MANY_CHANGES] == [each.objection for each in timeline.fates()]
+    assert [None, RuleRejection.TOO_MANY_CHANGES] == [each.objection for each in timeline.fates()]
     assert 2 == timeline.records
 
 
@@ -300,7 +300,7 @@ def test_a_deletion_stays_while_it_keeps_a_file_or_a_conflict_away() -> None:
         record("c", 4, 30_000, replaces="2"),
     ]
     timeline = feed(new_timeline(), *log)
-    assert RuleObjection.CONFLICT is timeline.fates()[-1].objection
+    assert RuleRejection.CONFLICT is timeline.fates()[-1].objection
     assert [log[1].key] == timeline.obsolete(25_000)
     assert [log[3].key, log[1].key, log[2].key] == timeline.obsolete(60_000)
 

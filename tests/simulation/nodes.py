@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from detector.actuation.acceptance import Acceptance
+from detector.actuation.admission import Admission
 from detector.actuation.service import ActuationService
 from detector.core.errors import ExecutorError
 from detector.core.vocabulary import Mode
@@ -27,7 +27,7 @@ from detector.ingest.tallying import TallyService, TallySettings
 from detector.kafka.publisher import partition_of
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.live_rules import FixedRules
-from detector.rules.rules import Filter, Operator, RuleBook
+from detector.rules.rules import Filter, Operator, RuleSet
 from detector.tables.tally import TallyLimits
 from detector.tables.windows import WindowTimes
 from tests.builders import Message, rule
@@ -54,7 +54,7 @@ TIMES = WindowTimes(
     idle_ms=1_000,
     patience_ms=2_500,
 )
-RULES = RuleBook(
+RULES = RuleSet(
     (
         rule("events-by-host"),
         rule(
@@ -191,7 +191,7 @@ class Worker:
                 Message(record.value, record.record_ms, begin + at, record.key, record.headers)
                 for at, record in enumerate(records)
             ]
-            await self.tally.take(topic, partition, messages, end, end)
+            await self.tally.apply(topic, partition, messages, end, end)
             self.consumed[place] += len(records)
             self.positions[place] = end
         if end == len(self._world.log(place)) and self._chance.random() < 0.7:
@@ -201,7 +201,7 @@ class Worker:
     async def _evaluate(self, place: Place, records: list[Any]) -> int | None:
         for record in records:
             self.positions[place] += 1
-            await self._evaluation.take(
+            await self._evaluation.apply(
                 place[1], record.value, self.positions[place], self._world.wall
             )
         await self._evaluation.advance(place[1], self._world.wall)
@@ -261,7 +261,7 @@ class Actuator:
         place = (TOPICS.outcomes, 0)
         journal = [msgspec.json.decode(r.value or b"", type=Outcome) for r in world.log(place)]
         self._service = ActuationService(
-            acceptance=Acceptance(journal, budget=LOCAL_BUCKET),
+            acceptance=Admission(journal, budget=LOCAL_BUCKET),
             executor=Provider(world, self.process, chance, watch),
             journal=Journal(world, self.process, msgspec.json.encode),
             control=world.control,

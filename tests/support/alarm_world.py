@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.cloudwatch.alarms.alarm_history import HistoryItem, decode_item
-from detector.cloudwatch.alarms.contributor_standings import (
+from detector.cloudwatch.alarms.contributor_states import (
     ContributorValue,
     ContributorWindow,
 )

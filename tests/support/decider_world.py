@@ -11,8 +11,8 @@ from detector.decisions.budgets import CapacityLimits
 from detector.decisions.decide import DecideConfig, Decider
 from detector.decisions.service import (
     STATE_KEY,
+    DeciderStateRecord,
     DecisionService,
-    StateRecord,
 )
 from detector.detection.alarms import AlarmChange
 from tests.support.deciding import OFF, at
@@ -51,5 +51,5 @@ class World:
             await service.apply(changes, offset=last, now=at(seconds), control=OFF)
             self.committed = last + 1
 
-    def state(self) -> StateRecord:
-        return msgspec.msgpack.decode(self.store.records[0, STATE_KEY], type=StateRecord)
+    def state(self) -> DeciderStateRecord:
+        return msgspec.msgpack.decode(self.store.records[0, STATE_KEY], type=DeciderStateRecord)

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from detector.core.vocabulary import Mode, Refusal, Verdict
+from detector.core.vocabulary import Decision, Mode, Refusal
 from detector.decisions.budgets import CapacityLimits
-from detector.decisions.decide import DecideConfig, Decider, Ruling
+from detector.decisions.decide import DecideConfig, Decider, DecisionResult
 
 WIDE = CapacityLimits(0.5)
 
@@ -18,7 +18,7 @@ def decider(**changed: Any) -> Decider:
     return made
 
 
-def verdicts(rulings: list[Ruling]) -> list[tuple[str, Verdict, Refusal | None]]:
+def verdicts(rulings: list[DecisionResult]) -> list[tuple[str, Decision, Refusal | None]]:
     return [
         (r.decision.target.host or r.decision.target.zone, r.decision.verdict, r.decision.refusal)
         for r in rulings

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from detector.actuation.acceptance import Head, outcome_of
+from detector.actuation.admission import Head, outcome_of
 from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import ActionKind, AlarmState, Mode, OutcomeState
 from detector.decisions.actions import ACTION_SCHEMA, Action, BudgetView, Outcome

@@ -9,7 +9,7 @@ import msgspec
 
 from detector.actuation.service import AlreadyAcceptedError
 from detector.core.vocabulary import OutcomeState
-from detector.decisions.actions import Action, Decision, Outcome
+from detector.decisions.actions import Action, DecisionRecord, Outcome
 
 
 class Crash(RuntimeError):  # noqa: N818 - it is what happens, not an error of ours
@@ -74,8 +74,8 @@ class MemoryTopics:
     def actions(self, topic: str) -> list[Action]:
         return [msgspec.json.decode(value, type=Action) for value in self.values(topic)]
 
-    def decisions(self, topic: str) -> list[Decision]:
-        return [msgspec.json.decode(value, type=Decision) for value in self.values(topic)]
+    def decisions(self, topic: str) -> list[DecisionRecord]:
+        return [msgspec.json.decode(value, type=DecisionRecord) for value in self.values(topic)]
 
 
 class MemoryJournal:

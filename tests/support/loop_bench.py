@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from detector.ingest.fast_path import compile_loop
-from detector.ingest.schema import learn_layout
+from detector.ingest.schema import learn_schema
 from detector.logs.decode import Decoder
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.match import match, match_document
-from detector.rules.rules import ContributorRule, RuleBook
+from detector.rules.rules import ContributorRule, RuleSet
 from detector.tables.open_pane import ZONE, OpenPane, blame_caller
 from detector.tables.pane_records import PaneRecord
 from detector.tables.tally import PartitionTally
@@ -38,10 +38,10 @@ class Bench:
         limits: DecodeLimits | None = None,
         times: WindowTimes = SHORT,
     ) -> None:
-        self.rules = RuleBook(tuple(rules))
+        self.rules = RuleSet(tuple(rules))
         mapping = mapping or FieldMapping()
         limits = limits or DecodeLimits()
-        layout = learn_layout(taught, mapping, self.rules)
+        layout = learn_schema(taught, mapping, self.rules)
         assert layout is not None
         self._decoder = Decoder(mapping, limits, self.rules)
         self._run = compile_loop(

@@ -11,8 +11,8 @@ from detector.core.steady_time import SteadyTime
 from detector.logs.fields import FieldMapping
 from detector.rules.admin import RuleAdmin
 from detector.rules.errors import RuleBounds
-from detector.rules.fold import TimelineTerms
-from detector.rules.live_rules import FollowedRules
+from detector.rules.live_rules import LiveRules
+from detector.rules.log_reducer import TimelineTerms
 from detector.rules.parser import LENIENT, parse_rule
 from detector.rules.timeline import RuleTimeline
 
@@ -51,16 +51,16 @@ class RuleWorld:
         self.is_silent = False
         self.log: list[tuple[bytes | None, bytes | None, int]] = []
         self.notices: list[Notice] = []
-        self._followers: list[FollowedRules] = []
+        self._followers: list[LiveRules] = []
         self._ids = itertools.count(1)
 
     def clock(self) -> SteadyTime:
         """Read both clocks."""
         return SteadyTime(BEGUN + self.seconds, self.seconds)
 
-    def follow(self, *, max_age_seconds: float = 1.0) -> FollowedRules:
+    def follow(self, *, max_age_seconds: float = 1.0) -> LiveRules:
         """Return a follower that has read everything."""
-        rules = FollowedRules(
+        rules = LiveRules(
             lambda: RuleTimeline(
                 self._files, self._terms, lambda n, text: parse_rule(text, name=n, limits=LENIENT)
             ),

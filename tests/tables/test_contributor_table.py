@@ -7,7 +7,7 @@ from datasketches import frequent_strings_sketch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.tables.contributor_table import Key, RuleTable, Sketch, sketch_item
+from detector.tables.contributor_table import ContributorTable, Key, Sketch, sketch_item
 
 
 def new_sketch() -> Sketch:
@@ -15,7 +15,7 @@ def new_sketch() -> Sketch:
     return sketch
 
 
-def fill(table: RuleTable, amounts: list[tuple[Key, float]], limit: int) -> None:
+def fill(table: ContributorTable, amounts: list[tuple[Key, float]], limit: int) -> None:
     for key, value in amounts:
         table.insert(key, value, limit=limit, new_sketch=new_sketch)
 
@@ -27,7 +27,7 @@ keys = st.sampled_from("abcdef") | st.tuples(st.sampled_from("xy"), st.sampled_f
 def test_early_keys_stay_exact_and_the_rest_is_counted_whole(
     amounts: list[tuple[Key, float]], limit: int
 ) -> None:
-    table = RuleTable()
+    table = ContributorTable()
     fill(table, amounts, limit)
     early = list(dict.fromkeys(key for key, _ in amounts))[:limit]
     totals = {k: sum(value for key, value in amounts if key == k) for k in early}
@@ -38,7 +38,7 @@ def test_early_keys_stay_exact_and_the_rest_is_counted_whole(
 
 
 def test_a_fraction_in_the_sketch_is_rounded_up() -> None:
-    table = RuleTable()
+    table = ContributorTable()
     fill(table, [("a", 1.0), ("b", 0.25), ("b", 2.0)], 1)
     assert table.sketch is not None
     read = frequent_strings_sketch.deserialize(table.sketch.serialize())
@@ -51,7 +51,7 @@ def test_a_sketch_item_is_the_json_of_all_keys(key: Key) -> None:
 
 
 def test_observations_keep_their_number_and_extremes() -> None:
-    table = RuleTable()
+    table = ContributorTable()
     table.observe(3.0, 1.0, 9.0)
     table.observe(1.0, 4.0, 4.0)
     assert (4.0, 1.0, 9.0) == (table.samples, table.minimum, table.maximum)

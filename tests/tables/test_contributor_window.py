@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from datasketches import frequent_strings_sketch
 
-from detector.tables.contributor_window import RuleTable, shown_version
+from detector.tables.contributor_window import VersionTable, shown_version
 from detector.tables.pane_encoding import rule_pane
 from detector.tables.reports import RuleWindow, WindowMeta
 from detector.tables.windows import Window
@@ -15,11 +15,11 @@ ORDER = ("logs", 0, 0)
 Contributors = dict[tuple[str, ...], float]
 
 
-def rule_table(most: int = 100) -> RuleTable:
-    return RuleTable("r", "v1", 6, most)
+def rule_table(most: int = 100) -> VersionTable:
+    return VersionTable("r", "v1", 6, most)
 
 
-def window_of(table: RuleTable) -> RuleWindow:
+def window_of(table: VersionTable) -> RuleWindow:
     return table.window(META, ("$.caller",))
 
 
@@ -113,7 +113,7 @@ def test_a_sketch_that_never_purged_is_exact() -> None:
 
 def test_while_two_versions_are_in_the_window_the_newer_is_shown_as_partial() -> None:
     """Version old has pane 0, version new pane 1; the window holds two panes."""
-    old, new = RuleTable("r", "old", 2, 9), RuleTable("r", "new", 2, 9)
+    old, new = VersionTable("r", "old", 2, 9), VersionTable("r", "new", 2, 9)
     shown = []
     for pane in range(3):
         table = old if pane == 0 else new

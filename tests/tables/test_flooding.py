@@ -6,7 +6,7 @@ ONE, OTHER = ("logs", 0), ("logs", 1)
 
 
 def see(watch: FloodWatch, source: tuple[str, int], *rules: str) -> list[tuple[str, str, bool]]:
-    return list(watch.see(source, dict.fromkeys(rules, "v1")))
+    return list(watch.count_panes(source, dict.fromkeys(rules, "v1")))
 
 
 def test_three_panes_in_a_row_are_a_flood_and_one_that_fits_ends_it() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detector.tables.contributor_window import RuleTable
+from detector.tables.contributor_window import VersionTable
 from detector.tables.host_window import CALLER_HOSTS, FleetTable
 from detector.tables.pane_encoding import fleet_panes, rule_pane
 from detector.tables.reports import WindowMeta, ZoneRef
@@ -103,7 +103,7 @@ def test_top_callers_are_worked_out_for_the_hosts_with_most_excess_only() -> Non
 
 def test_a_table_is_idle_when_neither_window_nor_open_panes_hold_anything() -> None:
     fleet = FleetTable("checkout", 1)
-    rule = RuleTable("r", "v1", 1, 9)
+    rule = VersionTable("r", "v1", 1, 9)
     assert (True, True) == (fleet.is_idle, rule.is_idle)
     cells: Cells = {("checkout", "az1", "h"): [1.0, 0.0, 0.0, 0.0, 1.0, "az1", ""]}
     fleet.stage(0, ORDER, fleet_panes(cells, {})[0])

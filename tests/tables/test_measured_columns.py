@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.rules.rules import Percentiles, Ratio
-from detector.tables.contributor_table import RuleTable
+from detector.tables.contributor_table import ContributorTable
 from detector.tables.ddsketch import LAST_BUCKET, bucket_of
 from detector.tables.measured_columns import (
     check_measured,
@@ -34,8 +34,8 @@ RATIO = Ratio((), None, 5.0)
 AT = Percentiles(("Latency",), (99.0, 50.0), 3.0, 2)
 
 
-def ratio_table() -> RuleTable:
-    table = RuleTable()
+def ratio_table() -> ContributorTable:
+    table = ContributorTable()
     table.add_ratio("b", 2.0, 1.0, limit=2)
     table.add_ratio("a", 4.0, 0.0, limit=2)
     table.add_ratio("c", 8.0, 8.0, limit=2)
@@ -43,8 +43,8 @@ def ratio_table() -> RuleTable:
     return table
 
 
-def sketched_table() -> RuleTable:
-    table = RuleTable()
+def sketched_table() -> ContributorTable:
+    table = ContributorTable()
     table.add_observation("b", 10.0, 2)
     table.add_observations("a", 5.0, ((1.0, 2.0), (100.0, 3.0)), 2)
     table.add_observation("b", 10.0, 2)
@@ -82,7 +82,7 @@ def test_columns_are_in_the_order_of_keys() -> None:
 
 
 def test_keys_of_several_values_are_ordered_as_tuples() -> None:
-    table = RuleTable()
+    table = ContributorTable()
     table.add_ratio(("b", "a"), 1.0, 1.0, 9)
     table.add_ratio(("a", "b"), 1.0, 2.0, 9)
     assert [2.0, 1.0] == np.frombuffer(measured_pane(RATIO, table).numerators, "<f8").tolist()
@@ -137,7 +137,7 @@ def test_malformed_columns_are_refused(changed: dict[str, object], message: str)
 
 
 def measured_record(rows: int) -> PaneRecord:
-    ratio, sketched = RuleTable(), RuleTable()
+    ratio, sketched = ContributorTable(), ContributorTable()
     for row in range(rows):
         ratio.add_ratio(f"k{row:03}", 2.0, float(row), rows)
         sketched.add_observations(f"k{row:03}", 3.0, ((float(row), 1.0), (1e3, 2.0)), rows)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from detector.rules.rules import Percentiles, Ratio
-from detector.tables.contributor_table import RuleTable as OpenTable
-from detector.tables.contributor_window import RuleTable
+from detector.tables.contributor_table import ContributorTable as OpenTable
+from detector.tables.contributor_window import VersionTable
 from detector.tables.ddsketch import RELATIVE_ERROR
 from detector.tables.measured_columns import measured_pane
 from detector.tables.pane_encoding import rule_pane
@@ -35,7 +35,7 @@ def packed(measure: Ratio | Percentiles, table: OpenTable) -> RulePane:
     )
 
 
-def window_of(table: RuleTable) -> tuple[RuleWindow, WindowMeasure]:
+def window_of(table: VersionTable) -> tuple[RuleWindow, WindowMeasure]:
     window = table.window(META, ("$.host",))
     assert window.measure is not None
     return window, window.measure
@@ -43,7 +43,7 @@ def window_of(table: RuleTable) -> tuple[RuleWindow, WindowMeasure]:
 
 def test_ratios_are_those_of_a_recount(seed: int) -> None:
     chance = random.Random(seed)
-    table = RuleTable("r", "v", 3, 100)
+    table = VersionTable("r", "v", 3, 100)
     below: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
     over: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
     for pane in range(PANES):
@@ -82,7 +82,7 @@ def test_too_small_a_denominator_is_counted_and_never_divided_by() -> None:
     opened.add_ratio("busy", 10.0, 1.0, 9)
     opened.add_ratio("quiet", 9.0, 9.0, 9)
     opened.add_ratio("none", 0.0, 5.0, 9)
-    table = RuleTable("r", "v", 3, 100)
+    table = VersionTable("r", "v", 3, 100)
     table.stage(0, ("logs", 0, 0), packed(RATIO, opened))
     table.close(0)
     window, measure = window_of(table)
@@ -96,7 +96,7 @@ def test_too_small_a_denominator_is_counted_and_never_divided_by() -> None:
 def test_when_nobody_is_ranked_the_window_says_so() -> None:
     opened = OpenTable()
     opened.add_ratio("quiet", 1.0, 1.0, 9)
-    table = RuleTable("r", "v", 3, 100)
+    table = VersionTable("r", "v", 3, 100)
     table.stage(0, ("logs", 0, 0), packed(RATIO, opened))
     table.close(0)
     report = report_rule(window_of(table)[0], 10)
@@ -107,8 +107,8 @@ def test_when_nobody_is_ranked_the_window_says_so() -> None:
     assert 1 == report.measure.below_minimum
 
 
-def sketched(drawn: dict[str, list[float]], most: int = 100) -> RuleTable:
-    table = RuleTable("r", "v", 3, most)
+def sketched(drawn: dict[str, list[float]], most: int = 100) -> VersionTable:
+    table = VersionTable("r", "v", 3, most)
     for source in range(SOURCES):
         opened = OpenTable()
         for host, values in drawn.items():
@@ -158,14 +158,14 @@ def test_a_pane_that_only_counts_what_it_could_not_hold_names_nobody() -> None:
     opened = OpenTable()
     opened.add_observations("h", 7.0, (), 2_000)
     opened.observe(7, 1, 9)
-    table = RuleTable("r", "v", 3, 100)
+    table = VersionTable("r", "v", 3, 100)
     table.stage(0, ("logs", 0, 0), packed(AT, opened))
     table.close(0)
     window, measure = window_of(table)
     assert ((), 7.0, 7.0) == (window.keys, measure.unheld, window.samples)
 
 
-def reported(table: RuleTable) -> Report:
+def reported(table: VersionTable) -> Report:
     return report_rule(window_of(table)[0], 10)
 
 
@@ -173,7 +173,7 @@ def test_a_report_says_what_its_values_were_made_of() -> None:
     opened = OpenTable()
     for host, below, over in (("a", 20.0, 5.0), ("b", 40.0, 30.0), ("c", 1.0, 1.0)):
         opened.add_ratio(host, below, over, 9)
-    table = RuleTable("r", "v", 3, 100)
+    table = VersionTable("r", "v", 3, 100)
     table.stage(0, ("logs", 0, 0), packed(RATIO, opened))
     table.close(0)
     report = reported(table)
@@ -203,7 +203,7 @@ def test_a_plain_pane_of_the_same_version_does_no_harm() -> None:
     opened = OpenTable()
     opened.add_ratio("a", 20.0, 5.0, 9)
     plain = rule_pane("r", "v", {("a",): 20.0}, samples=20, minimum=1, maximum=1)
-    table = RuleTable("r", "v", 3, 100)
+    table = VersionTable("r", "v", 3, 100)
     table.stage(0, ("logs", 0, 0), packed(RATIO, opened))
     table.stage(0, ("logs", 1, 0), plain)
     table.close(0)

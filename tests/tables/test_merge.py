@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.vocabulary import ClosedBy
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.host_window import Slide
 from detector.tables.merge import Merge
 from detector.tables.pane_chunks import split_record
@@ -411,7 +411,7 @@ def test_a_subject_that_falls_silent_is_shown_empty_once_while_others_go_on() ->
 def test_rules_carry_the_labels_that_the_rule_book_gives_their_keys() -> None:
     tallied = record_of([Event(pane=0, faults=1)], pane=0)
     known = replace(rule(keys=[("host",)]), version=tallied.rules[0].version)
-    (slide,) = feed(Merge(TIMES, 50_000, lambda _: RuleBook((known,))), [tallied])
+    (slide,) = feed(Merge(TIMES, 50_000, lambda _: RuleSet((known,))), [tallied])
     assert ("$.host",) == slide.rules[0].key_labels
     assert slide.rules[0].meta.trustworthy
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.tables.contributor_window import RuleTable
+from detector.tables.contributor_window import VersionTable
 from detector.tables.merge import Merge
 from detector.tables.pane_encoding import rule_pane
 from detector.tables.ranking import report_fleet, report_rule
@@ -138,7 +138,7 @@ def test_the_newest_pane_holds_only_the_rows_that_it_had() -> None:
 
 
 def test_a_rule_window_that_holds_no_pane_yet_has_an_empty_newest_pane() -> None:
-    table = RuleTable("r", "v1", 6, 10)
+    table = VersionTable("r", "v1", 6, 10)
     newest = table.window(meta_of(), ()).newest
     assert newest is not None
     assert ((), 0.0, 0) == (newest.keys, newest.samples, newest.unique)

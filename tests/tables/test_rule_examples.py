@@ -8,7 +8,7 @@ import pytest
 from detector.core.errors import RuleError
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rules import ContributorRule, Filter, Operator, Percentiles, Ratio
-from detector.tables.rule_examples import Outcome, read_examples, try_example, try_fault
+from detector.tables.rule_examples import ExampleResult, read_examples, try_example, try_fault
 from tests.builders import rule
 
 FAULTY = Filter(("Faults",), Operator.GREATER_THAN, 0.0)
@@ -21,7 +21,7 @@ RECORDS = [
 ]
 
 
-def outcome(written: ContributorRule, records: list[Any], **expect: Any) -> Outcome:
+def outcome(written: ContributorRule, records: list[Any], **expect: Any) -> ExampleResult:
     text = json.dumps({"Tests": [{"Name": "it", "Records": records, "Expect": expect}]})
     [example] = read_examples(text).tests
     return try_example(example, written, FieldMapping(), DecodeLimits())
@@ -35,7 +35,7 @@ def test_an_example_that_gives_what_it_must_has_no_differences() -> None:
     found = outcome(
         SUM, RECORDS, Contributors=contributors(("b", 5), ("a", 1)), Sum=6, Refused=["bad_json"]
     )
-    assert Outcome("it", ()) == found
+    assert ExampleResult("it", ()) == found
 
 
 def test_every_difference_is_told() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detector.core.vocabulary import ClosedBy
 from detector.rules.contribution import Contribution
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.pane_records import PaneRecord
 from detector.tables.tally import NEVER, PartitionTally, TallyLimits
 from detector.tables.windows import WindowTimes
@@ -211,7 +211,7 @@ def test_an_event_id_counts_once_per_pane_within_the_bound() -> None:
 
 
 def test_every_part_hears_of_every_pane_and_holds_its_own_subjects() -> None:
-    tally = new_tally(RuleBook((SUMS,)))
+    tally = new_tally(RuleSet((SUMS,)))
     add(tally, 0, contributions=[(0, Contribution(("h1",), 1.0, 1.0, 1.0, 1.0))])
     add(tally, 0, service="cart")
     add(tally, 1_500)

@@ -7,24 +7,24 @@ from hypothesis import strategies as st
 
 from detector.ingest.intake import LESSONS, MAX_BOOKS, Intake
 from detector.logs.fields import DecodeLimits, FieldMapping
-from detector.rules.rules import Filter, Operator, RuleBook
+from detector.rules.rules import Filter, Operator, RuleSet
 from detector.tables.pane_records import PaneRecord
 from detector.tables.tally import PartitionTally, TallyLimits
 from tests.builders import SHORT, START, TOPIC, Message, drained, event, finished, rule
 
 PANE = SHORT.pane_ms
-OLD = RuleBook((rule("by-caller", keys=[("Caller",)]), rule("same")))
-NEW = RuleBook(
+OLD = RuleSet((rule("by-caller", keys=[("Caller",)]), rule("same")))
+NEW = RuleSet(
     (
         rule("by-zone", keys=[("AZ-ID",)]),
         rule("faults", filters=[Filter(("Faults",), Operator.GREATER_THAN, 0.0)]),
         rule("same"),
     )
 )
-Books = Callable[[int], RuleBook]
+Books = Callable[[int], RuleSet]
 
 
-def changing(*books: RuleBook) -> Books:
+def changing(*books: RuleSet) -> Books:
     """Return one book per pane from START on, the first before and the last behind."""
     return lambda pane: books[min(max((pane - START) // PANE, 0), len(books) - 1)]
 
@@ -52,7 +52,7 @@ def rules_of(records: Sequence[PaneRecord]) -> dict[int, list[str]]:
 def test_each_pane_is_counted_under_its_own_rules() -> None:
     rules_at = changing(OLD, NEW)
     tally = tally_of(rules_at)
-    intake_of(rules_at).take([event(0, Faults=1), event(PANE, Faults=1)], tally)
+    intake_of(rules_at).read([event(0, Faults=1), event(PANE, Faults=1)], tally)
     told = rules_of(finished(tally))
     assert {0: ["by-caller", "same"], 1: ["by-zone", "faults", "same"]} == told
 
@@ -61,12 +61,12 @@ def test_an_open_pane_keeps_its_rules_whatever_becomes_known_later() -> None:
     known = [OLD]
     tally = tally_of(lambda _: known[-1])
     intake = intake_of(lambda _: known[-1])
-    intake.take([event(0)], tally)
+    intake.read([event(0)], tally)
     known.append(NEW)
     assert tally.book_of(START) is OLD
     assert tally.book_of(START + PANE) is NEW
     assert [OLD, NEW] == tally.books()
-    intake.take([event(1), event(PANE)], tally)
+    intake.read([event(1), event(PANE)], tally)
     told = rules_of(finished(tally))
     assert {0: ["by-caller", "same"], 1: ["by-zone", "same"]} == told
 
@@ -81,26 +81,26 @@ def test_the_books_to_come_are_known_before_the_first_event() -> None:
         min_size=1,
         max_size=40,
     ),
-    st.lists(st.sampled_from((OLD, NEW, RuleBook())), min_size=5, max_size=5),
+    st.lists(st.sampled_from((OLD, NEW, RuleSet())), min_size=5, max_size=5),
     st.data(),
 )
 def test_loops_of_several_books_tell_what_the_reference_tells(
-    drawn: list[tuple[int, int, int]], books: list[RuleBook], data: st.DataObject
+    drawn: list[tuple[int, int, int]], books: list[RuleSet], data: st.DataObject
 ) -> None:
     """The loops were taught before the rules changed, and events come out of order over changes."""
     rules_at = changing(*books)
     events = [event(after, InstanceId=f"h{host}", Faults=faults) for after, host, faults in drawn]
     taught = intake_of(rules_at)
-    taught.take([event(0)] * LESSONS, tally_of(rules_at))
+    taught.read([event(0)] * LESSONS, tally_of(rules_at))
     typed, reference = tally_of(rules_at), tally_of(rules_at)
     told: list[PaneRecord] = []
     while events:
         count = data.draw(st.integers(1, len(events)))
         batch, events = events[:count], events[count:]
-        taught.take(batch, typed)
+        taught.read(batch, typed)
         for each in batch:
             # One intake for each event never learns.
-            intake_of(rules_at).take([each], reference)
+            intake_of(rules_at).read([each], reference)
         told += drained(typed)
     assert typed.losses == reference.losses
     assert told + finished(typed) == drained(reference) + finished(reference)
@@ -109,22 +109,22 @@ def test_loops_of_several_books_tell_what_the_reference_tells(
 def test_what_taught_the_old_loops_teaches_those_of_the_next_book_at_once() -> None:
     rules_at = changing(OLD, OLD, NEW)
     intake, tally = intake_of(rules_at), tally_of(rules_at)
-    intake.take([event(0)] * LESSONS, tally)
-    intake.take([event(PANE)], tally)
+    intake.read([event(0)] * LESSONS, tally)
+    intake.read([event(PANE)], tally)
     assert {id(OLD)} == {id(loop.book) for loop in intake._loops}
-    intake.take([event(PANE)], tally)
+    intake.read([event(PANE)], tally)
     assert {id(OLD), id(NEW)} == {id(loop.book) for loop in intake._loops}, "before its first event"
-    intake.take([event(2 * PANE)], tally)
+    intake.read([event(2 * PANE)], tally)
     assert rules_of(finished(tally))[2] == ["by-zone", "same"]
 
 
 def test_loops_and_decoders_of_books_that_are_over_are_forgotten() -> None:
-    books = [RuleBook((rule(f"r{number}"),)) for number in range(3 * MAX_BOOKS)]
+    books = [RuleSet((rule(f"r{number}"),)) for number in range(3 * MAX_BOOKS)]
     rules_at = changing(*books)
     intake, tally = intake_of(rules_at), tally_of(rules_at)
-    intake.take([event(0)] * LESSONS, tally)
+    intake.read([event(0)] * LESSONS, tally)
     for pane in range(len(books)):
-        intake.take([event(pane * PANE)] * 2, tally)
+        intake.read([event(pane * PANE)] * 2, tally)
         tally.advance(START + pane * PANE)
     assert len({id(loop.book) for loop in intake._loops}) <= MAX_BOOKS
     assert len(intake._decoders) <= MAX_BOOKS
@@ -134,9 +134,9 @@ def test_loops_and_decoders_of_books_that_are_over_are_forgotten() -> None:
 
 def test_a_bare_document_is_an_event_where_the_rules_of_its_time_read_it() -> None:
     odd = rule("odd", keys=[("odd",)])
-    rules_at = changing(RuleBook(), RuleBook((odd,)))
+    rules_at = changing(RuleSet(), RuleSet((odd,)))
     tally, intake = tally_of(rules_at), intake_of(rules_at)
-    dead = intake.take(
+    dead = intake.read(
         [Message(b'{"odd":"x"}', START), Message(b'{"odd":"x"}', START + PANE)], tally
     )
     assert 1 == len(dead.dead)

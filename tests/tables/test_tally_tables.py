@@ -7,7 +7,7 @@ import numpy as np
 from datasketches import frequent_items_error_type, frequent_strings_sketch
 
 from detector.rules.contribution import Contribution
-from detector.rules.rules import RuleBook
+from detector.rules.rules import RuleSet
 from detector.tables.open_pane import CALLERS_PER_HOST
 from detector.tables.pane_records import PaneRecord
 from detector.tables.tally import PartitionTally, TallyLimits
@@ -64,7 +64,7 @@ def contribution(*keys: str, value: float = 1.0) -> tuple[tuple[int, Contributio
 def test_contributors_beyond_the_limit_go_to_a_sketch_that_keeps_its_bound() -> None:
     """Of 3 exact keys each stays exact for the pane; 400 others share a sketch of 64 counters."""
     limits = TallyLimits(exact_contributors=3, sketch_lg_size=6)
-    tally = new_tally(RuleBook((SUMS,)), limits=limits)
+    tally = new_tally(RuleSet((SUMS,)), limits=limits)
     truth: dict[str, int] = {}
     for number in range(3_000):
         key = f"k{number % 7 if number % 2 else number % 403}"
@@ -85,7 +85,7 @@ def test_contributors_beyond_the_limit_go_to_a_sketch_that_keeps_its_bound() -> 
 
 
 def test_counting_rules_have_one_sample_of_one_per_event() -> None:
-    tally = new_tally(RuleBook((rule("b", keys=[("a",), ("b",)]), rule("a"))))
+    tally = new_tally(RuleSet((rule("b", keys=[("a",), ("b",)]), rule("a"))))
     add(tally, 0, contributions=contribution("x", "y"))
     add(tally, 0, contributions=contribution("x", "y"))
     record = first_pane(tally)

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from detector.rules.rules import ContributorRule, RuleBook
-from detector.tables.contributor_window import RuleTable
+from detector.rules.rules import ContributorRule, RuleSet
+from detector.tables.contributor_window import VersionTable
 from detector.tables.pane_encoding import rule_pane
 from detector.tables.reports import WindowMeta
-from detector.tables.window_versions import ShownRules
+from detector.tables.window_versions import WindowVersions
 from detector.tables.windows import Window, WindowTimes
 from tests.builders import rule
 
@@ -24,15 +24,15 @@ def version(number: str) -> ContributorRule:
     return replace(rule("r", keys=[(f"key{number}",)]), version=number)
 
 
-def books(line: str) -> dict[int, RuleBook]:
+def books(line: str) -> dict[int, RuleSet]:
     """Return the book of each pane: a digit is the version in force, ``-`` is none."""
-    made = {name: RuleBook((version(name),)) for name in set(line) - {"-"}}
-    return {at * 1_000: made.get(name, RuleBook()) for at, name in enumerate(line)}
+    made = {name: RuleSet((version(name),)) for name in set(line) - {"-"}}
+    return {at * 1_000: made.get(name, RuleSet()) for at, name in enumerate(line)}
 
 
-def tables(line: str) -> list[RuleTable]:
+def tables(line: str) -> list[VersionTable]:
     """Return tables as they are when the last pane of ``line`` has closed."""
-    found = {name: RuleTable("r", name, PANES, 10) for name in sorted(set(line) - {"."})}
+    found = {name: VersionTable("r", name, PANES, 10) for name in sorted(set(line) - {"."})}
     for at, name in enumerate(line):
         if name != ".":
             pane = rule_pane("r", name, {("k",): 1.0}, samples=1, minimum=1, maximum=1)
@@ -45,7 +45,7 @@ def tables(line: str) -> list[RuleTable]:
 def shown(in_force: str, heard: str) -> str:
     """Say which version the window at the end shows, how many events, ``p`` for partial."""
     book_by_pane = books(in_force)
-    chooser = ShownRules(lambda pane: book_by_pane.get(pane, book_by_pane[0]), TIMES, 10)
+    chooser = WindowVersions(lambda pane: book_by_pane.get(pane, book_by_pane[0]), TIMES, 10)
     last = (len(heard) - 1) * 1_000
     meta = WindowMeta(Window.ending_with(last, TIMES), True, False, (), 0)
     found = chooser.choose(tables(heard), meta)
@@ -84,7 +84,7 @@ def test_a_window_shows_the_version_that_is_in_force_at_its_end(
 
 
 def test_books_are_looked_up_by_name_once_and_not_remembered_for_ever() -> None:
-    fresh = ShownRules(lambda _: RuleBook((version("1"),)), TIMES, 10)
+    fresh = WindowVersions(lambda _: RuleSet((version("1"),)), TIMES, 10)
     meta = WindowMeta(Window.ending_with(9_000, TIMES), True, False, (), 0)
     for _ in range(3):
         assert 1 == len(fresh.choose(tables("111"), meta))

@@ -15,10 +15,10 @@ from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
     DeadLetterReason,
+    Decision,
     Loss,
     OutcomeState,
     Refusal,
-    Verdict,
 )
 from detector.kafka.bulk_transport.consumer import BulkConsumer
 from detector.telemetry.logs import LogListener, configure_logging
@@ -128,8 +128,8 @@ def test_moves_decisions_and_outcomes_are_logged(stream: io.StringIO) -> None:
     listener(moved(AlarmState.PENDING))
     listener(moved(AlarmState.ALARM))
     kind = ActionKind.REPLACE_HOST
-    listener(notices.ActionDecided(kind, Verdict.GRANTED, None, "a1", "yes"))
-    listener(notices.ActionDecided(kind, Verdict.REFUSED, Refusal.COOL_DOWN, "a2", "no"))
+    listener(notices.ActionDecided(kind, Decision.GRANTED, None, "a1", "yes"))
+    listener(notices.ActionDecided(kind, Decision.REFUSED, Refusal.COOL_DOWN, "a2", "no"))
     listener(notices.OutcomeRecorded(kind, OutcomeState.SUCCEEDED, "a1", "", 0.5))
     listener(notices.OutcomeRecorded(kind, OutcomeState.FAILED, "a1", "timeout", 0.5))
     expected = [

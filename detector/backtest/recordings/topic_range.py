@@ -68,7 +68,7 @@ class TopicRecording:
         """Yield the records of the range."""
         consumer = Consumer(self._client)
         try:
-            reading = _Reading(consumer, self.topic, self.partitions, self._span, self._timeout)
+            reading = _RangeRead(consumer, self.topic, self.partitions, self._span, self._timeout)
             chunk: list[RecordedMessage] = []
             for message in reading.records():
                 chunk.append(message)
@@ -82,7 +82,7 @@ class TopicRecording:
             consumer.close()
 
 
-class _Reading:
+class _RangeRead:
     """One pass over all partitions."""
 
     def __init__(

@@ -19,14 +19,14 @@ import msgspec
 
 from detector.cloudwatch.alarms.alarm_model import Alarm, AlarmKind, kind_of
 from detector.cloudwatch.alarms.alarm_state import (
-    AlarmStanding,
-    ContributorStanding,
+    ContributorState,
+    MetricAlarmState,
     cut,
 )
-from detector.cloudwatch.alarms.contributor_standings import attributes_of
+from detector.cloudwatch.alarms.contributor_states import attributes_of
 from detector.cloudwatch.alarms.evaluation_times import DAY_MS
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.reasons import aws_time, encoded
-from detector.cloudwatch.alarms.verdicts import StateValue
 from detector.core.safe_text import escape_controls
 
 KEPT_MS: Final = 14 * DAY_MS
@@ -102,7 +102,7 @@ def configuration_item(
 
 
 def state_item(
-    alarm: Alarm, before: AlarmStanding, after: AlarmStanding, at_ms: int
+    alarm: Alarm, before: MetricAlarmState, after: MetricAlarmState, at_ms: int
 ) -> HistoryItem:
     """Tell that an alarm moved from one state to another."""
     # The last of these always fits: a reason has no control characters to be spelt out.
@@ -129,7 +129,12 @@ def state_item(
 
 
 def action_items(
-    alarm: Alarm, standing: AlarmStanding, state: StateValue, *, told: "Told", at_ms: int
+    alarm: Alarm,
+    standing: MetricAlarmState,
+    state: StateValue,
+    *,
+    told: "NotificationContext",
+    at_ms: int,
 ) -> Iterator[HistoryItem]:
     """Tell every action of entering ``state``; none where actions are disabled."""
     yield from _actions(alarm, state, standing.reason, told, at_ms, None, {})
@@ -137,8 +142,8 @@ def action_items(
 
 def contributor_items(
     alarm: Alarm,
-    standing: AlarmStanding,
-    contributor: ContributorStanding,
+    standing: MetricAlarmState,
+    contributor: ContributorState,
     before: StateValue,
     at_ms: int,
 ) -> Iterator[HistoryItem]:
@@ -163,10 +168,10 @@ def contributor_items(
 
 def contributor_action_items(
     alarm: Alarm,
-    standing: AlarmStanding,
-    contributor: ContributorStanding,
+    standing: MetricAlarmState,
+    contributor: ContributorState,
     *,
-    told: "Told",
+    told: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
     """Tell every action of a contributor's entering its state."""
@@ -177,7 +182,7 @@ def contributor_action_items(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NotificationContext:
     """How actions are told: muted by which mute rule, if any, and with which tags."""
 
     muted_by: str = ""
@@ -188,7 +193,7 @@ def _actions(
     alarm: Alarm,
     state: StateValue,
     reason: str,
-    told: Told,
+    told: NotificationContext,
     at_ms: int,
     contributor: str | None,
     attributes: dict[str, str],
@@ -225,7 +230,7 @@ def _actions(
         )
 
 
-def _state_of(standing: AlarmStanding, characters: int, *, numbers: bool) -> dict[str, Any]:
+def _state_of(standing: MetricAlarmState, characters: int, *, numbers: bool) -> dict[str, Any]:
     reason = cut(standing.reason, characters)
     found: dict[str, Any] = {"stateValue": standing.state, "stateReason": reason}
     if standing.reason_data and numbers:

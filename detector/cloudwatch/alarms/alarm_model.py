@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from detector.cloudwatch.alarms.composite_rule import CompositeRule
 from detector.cloudwatch.alarms.evaluation_times import EvaluationTimes
-from detector.cloudwatch.alarms.verdicts import Comparison, MissingData, StateValue
+from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData, StateValue
 from detector.cloudwatch.metrics.program import Program
 from detector.cloudwatch.metrics.series import Metric
 from detector.detection.state_machine import Persistence
@@ -89,7 +89,7 @@ class MetricAlarm:
     times: EvaluationTimes
     persistence: Persistence
     missing: MissingData
-    comparison: Comparison
+    comparison: ComparisonOperator
     threshold: float
     statistic: str
     warm_up: WarmUp | None = None
@@ -114,7 +114,7 @@ class ContributorAlarm:
     actions: Actions
     rule: str
     measure: Measure
-    comparison: Comparison
+    comparison: ComparisonOperator
     threshold: float
     pending_ms: int
     recovery_ms: int

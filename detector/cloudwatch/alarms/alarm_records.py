@@ -23,7 +23,7 @@ import msgspec
 
 from detector.cloudwatch.alarms.alarm_history import HistoryItem
 from detector.cloudwatch.alarms.alarm_model import AlarmKind
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState
 
 SCHEMA: Final = 1
 ALARM: Final = "alarm/"
@@ -48,11 +48,11 @@ class AlarmRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StateRecord:
+class MetricAlarmStateRecord:
     """How an alarm stands, and the items that its newest change stands for."""
 
     incarnation: str
-    standing: AlarmStanding
+    standing: MetricAlarmState
     outbox: tuple[HistoryItem, ...] = ()
     schema: int = SCHEMA
 
@@ -75,8 +75,8 @@ class ThroughRecord:
     schema: int = SCHEMA
 
 
-Record = AlarmRecord | StateRecord | MuteRecord | ThroughRecord
-Kind = TypeVar("Kind", AlarmRecord, StateRecord, MuteRecord, ThroughRecord)
+Record = AlarmRecord | MetricAlarmStateRecord | MuteRecord | ThroughRecord
+Kind = TypeVar("Kind", AlarmRecord, MetricAlarmStateRecord, MuteRecord, ThroughRecord)
 
 
 def encode_record(record: Record) -> bytes:

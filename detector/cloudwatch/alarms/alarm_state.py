@@ -11,8 +11,8 @@ from detector.cloudwatch.alarms.alarm_model import (
     CompositeAlarm,
     ContributorAlarm,
 )
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.suppression import Suppression
-from detector.cloudwatch.alarms.verdicts import StateValue
 
 REASON_CHARACTERS: Final = 1_023
 REASON_DATA_CHARACTERS: Final = 4_000
@@ -22,7 +22,7 @@ EVALUATION_ERROR: Final = "EVALUATION_ERROR"
 
 
 @dataclass(frozen=True, slots=True)
-class ContributorStanding:
+class ContributorState:
     """One contributor of an alarm; ``None`` where it does not breach, or is not calm, now.
 
     ``muted``: the actions of its state wait for the end of a mute rule.
@@ -39,7 +39,7 @@ class ContributorStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmStanding:
+class MetricAlarmState:
     """One alarm; times are epoch milliseconds.
 
     ``warm``: its warm-up is over. ``muted``: the state whose actions wait for the end of a mute
@@ -56,12 +56,12 @@ class AlarmStanding:
     muted: StateValue | None = None
     suppression: Suppression | None = None
     labels: tuple[str, ...] = ()
-    contributors: tuple[ContributorStanding, ...] = ()
+    contributors: tuple[ContributorState, ...] = ()
     overflow: int = 0
 
     def moved(
         self, state: StateValue, reason: str, reason_data: str, at_ms: int
-    ) -> "AlarmStanding":
+    ) -> "MetricAlarmState":
         """Return the standing in ``state``, with its reason cut to what the API may carry."""
         return replace(
             self,
@@ -78,7 +78,7 @@ def cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-def first_standing(alarm: Alarm, at_ms: int) -> AlarmStanding:
+def first_standing(alarm: Alarm, at_ms: int) -> MetricAlarmState:
     """Return the standing of an alarm that was just created.
 
     INSUFFICIENT_DATA; OK for an alarm per contributor, unless it warms up.
@@ -88,4 +88,4 @@ def first_standing(alarm: Alarm, at_ms: int) -> AlarmStanding:
     suppression = None
     if isinstance(alarm, CompositeAlarm) and alarm.suppressor is not None:
         suppression = Suppression(acted=state)
-    return AlarmStanding(state, NOT_EVALUATED, at_ms, at_ms, suppression=suppression)
+    return MetricAlarmState(state, NOT_EVALUATED, at_ms, at_ms, suppression=suppression)

@@ -7,7 +7,7 @@ compaction changes nothing. What cannot be read is counted and left out; it stop
 import msgspec
 
 from detector.cloudwatch.alarms.alarm_graph import AlarmGraph
-from detector.cloudwatch.alarms.alarm_history import HistoryItem, Told
+from detector.cloudwatch.alarms.alarm_history import HistoryItem, NotificationContext
 from detector.cloudwatch.alarms.alarm_model import (
     Alarm,
     AlarmKind,
@@ -19,16 +19,16 @@ from detector.cloudwatch.alarms.alarm_records import (
     STATE,
     THROUGH,
     AlarmRecord,
+    MetricAlarmStateRecord,
     MuteRecord,
-    StateRecord,
     ThroughRecord,
     decode_record,
 )
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding, first_standing
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_standing
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.mute_rules import MuteRule, read_mute_rule
 from detector.cloudwatch.alarms.notifications import has_waiting_actions
 from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm
-from detector.cloudwatch.alarms.verdicts import StateValue
 from detector.core.errors import DetectorError
 
 
@@ -41,15 +41,15 @@ class Entry:
         self.name = alarm.name
         self.record = record
         self.alarm = alarm
-        self.standing: AlarmStanding = first_standing(alarm, record.created_ms)
+        self.standing: MetricAlarmState = first_standing(alarm, record.created_ms)
         self.told: tuple[HistoryItem, ...] = ()
 
 
-class MetricAlarmBook:
+class MetricAlarmStore:
     """Alarms and mute rules by name."""
 
     def __init__(self) -> None:
-        self._states: dict[str, StateRecord] = {}
+        self._states: dict[str, MetricAlarmStateRecord] = {}
         self._muting: dict[str, set[str]] = {}
         self.entries: dict[str, Entry] = {}
         self.deleted: dict[str, AlarmRecord] = {}
@@ -60,7 +60,7 @@ class MetricAlarmBook:
         self.unreadable = 0
         self.changes = 0
 
-    def hear(self, key: str, raw: bytes | None) -> None:
+    def apply(self, key: str, raw: bytes | None) -> None:
         """Apply one record; ``None`` is a tombstone."""
         for start, apply in (
             (ALARM, self._hear_alarm),
@@ -86,7 +86,7 @@ class MetricAlarmBook:
         found = [entry for entry in self.entries.values() if entry.record.kind is kind]
         return sorted(found, key=lambda entry: entry.name)
 
-    def told(self, entry: Entry, at_ms: int) -> Told:
+    def told(self, entry: Entry, at_ms: int) -> NotificationContext:
         """Return how an alarm's actions are told at an instant: muted by whom, and its tags."""
         muting = sorted(
             name
@@ -94,7 +94,7 @@ class MetricAlarmBook:
             if self.mutes[name][1].is_active(at_ms)
         )
         tags = entry.alarm.actions.tags_told(entry.record.tags)
-        return Told(muting[0] if muting else "", tags)
+        return NotificationContext(muting[0] if muting else "", tags)
 
     def _hear_alarm(self, name: str, raw: bytes | None) -> None:
         self.changes += 1
@@ -127,12 +127,12 @@ class MetricAlarmBook:
         self._states.pop(name, None)
         if raw is None:
             return
-        record = self._states[name] = decode_record(raw, StateRecord)
+        record = self._states[name] = decode_record(raw, MetricAlarmStateRecord)
         entry = self.entries.get(name)
         if entry is not None:
             self._stand(entry, record)
 
-    def _stand(self, entry: Entry, record: StateRecord) -> None:
+    def _stand(self, entry: Entry, record: MetricAlarmStateRecord) -> None:
         if record.incarnation != entry.record.incarnation:
             return
         entry.standing = record.standing

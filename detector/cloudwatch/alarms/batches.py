@@ -12,14 +12,14 @@ from detector.cloudwatch.alarms.alarm_model import (
     ExpressionWatch,
     MetricAlarm,
 )
-from detector.cloudwatch.alarms.alarm_store import Entry, MetricAlarmBook
+from detector.cloudwatch.alarms.alarm_store import Entry, MetricAlarmStore
 from detector.cloudwatch.alarms.evaluation_times import EvaluationTimes
-from detector.cloudwatch.alarms.verdicts import Comparison, MissingData
+from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData
 from detector.cloudwatch.metrics.program import Program
 from detector.cloudwatch.metrics.series import Metric
 from detector.detection.state_machine import Persistence
 
-Key = tuple[EvaluationTimes, Persistence, MissingData, Comparison]
+Key = tuple[EvaluationTimes, Persistence, MissingData, ComparisonOperator]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class Groups:
     by_contributor: list[tuple[Entry, ContributorAlarm]] = field(default_factory=list)
 
     @staticmethod
-    def of(book: MetricAlarmBook) -> "Groups":
+    def of(book: MetricAlarmStore) -> "Groups":
         """Group the alarms of a book."""
         gathered: dict[Key, list[tuple[Entry, MetricAlarm]]] = defaultdict(list)
         by_contributor = []

@@ -26,8 +26,8 @@ from lark import Lark, Token, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 from lark.visitors import Transformer_NonRecursive
 
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.validation import refuse, shown
-from detector.cloudwatch.alarms.verdicts import StateValue
 
 RULE_CHARACTERS: Final = 10_240
 CHILDREN: Final = 100

@@ -17,8 +17,8 @@ from math import isfinite
 from typing import Final
 
 from detector.cloudwatch.alarms.alarm_model import Measure
-from detector.cloudwatch.alarms.validation import Complaints, shown
-from detector.cloudwatch.alarms.verdicts import Comparison
+from detector.cloudwatch.alarms.m_of_n import ComparisonOperator
+from detector.cloudwatch.alarms.validation import ValidationErrors, shown
 
 LONGEST_SECONDS: Final = 86_400
 SENTENCE_CHARACTERS: Final = 10_000
@@ -28,7 +28,7 @@ _SENTENCE: Final = re.compile(
     r"\{\s*rule\s*=\s*(?:\"([^\"\\]{1,128})\"|'([^'\\]{1,128})')\s*,?\s*\}\s*"
     r"(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*"
 )
-_COMPARISONS: Final = {comparison.sign: comparison for comparison in Comparison}
+_COMPARISONS: Final = {comparison.sign: comparison for comparison in ComparisonOperator}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Criteria:
 
     rule: str
     measure: Measure
-    comparison: Comparison
+    comparison: ComparisonOperator
     threshold: float
     pending_seconds: int
     recovery_seconds: int
 
 
-def read_criteria(complaints: Complaints) -> Criteria:
+def read_criteria(complaints: ValidationErrors) -> Criteria:
     """Read ``EvaluationCriteria``, a structure with exactly the member ``PromQLCriteria``."""
     found = complaints.structure("EvaluationCriteria") or {}
     criteria = found.get("PromQLCriteria")
@@ -53,7 +53,7 @@ def read_criteria(complaints: Complaints) -> Criteria:
             "expected exactly PromQLCriteria"
         )
         criteria = {}
-    inner = Complaints(criteria)
+    inner = ValidationErrors(criteria)
     sentence = inner.text("Query", low=1, high=SENTENCE_CHARACTERS, required=True)
     pending = inner.whole("PendingPeriod", low=0, high=LONGEST_SECONDS, default=0)
     recovery = inner.whole("RecoveryPeriod", low=0, high=LONGEST_SECONDS, default=0)
@@ -65,7 +65,7 @@ def read_criteria(complaints: Complaints) -> Criteria:
             "EvaluationCriteria.PromQLCriteria.Query is "
             f"{shown(sentence)}, expected a sentence such as {EXAMPLE}"
         )
-        return Criteria("", Measure.VALUE, Comparison.GREATER, 0.0, pending, recovery)
+        return Criteria("", Measure.VALUE, ComparisonOperator.GREATER, 0.0, pending, recovery)
     return Criteria(
         match[2] or match[3],
         Measure(match[1]),

@@ -23,24 +23,24 @@ from detector.cloudwatch.alarms.alarm_model import (
     MetricAlarm,
     MetricWatch,
 )
-from detector.cloudwatch.alarms.alarm_records import StateRecord
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding
-from detector.cloudwatch.alarms.alarm_store import Entry, MetricAlarmBook
+from detector.cloudwatch.alarms.alarm_records import MetricAlarmStateRecord
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState
+from detector.cloudwatch.alarms.alarm_store import Entry, MetricAlarmStore
 from detector.cloudwatch.alarms.batches import Group, Groups
-from detector.cloudwatch.alarms.contributor_standings import (
+from detector.cloudwatch.alarms.contributor_states import (
     IN_ALARM,
     ContributorWindow,
     contributor_alarm_after,
 )
 from detector.cloudwatch.alarms.evaluations import composite_alarm_after, metric_alarm_after
+from detector.cloudwatch.alarms.m_of_n import CODE_BY_STATE, KEEP, StateValue, judge_rows
 from detector.cloudwatch.alarms.notifications import acted
-from detector.cloudwatch.alarms.reasons import Reading
+from detector.cloudwatch.alarms.reasons import EvaluatedRange
 from detector.cloudwatch.alarms.recent_datapoints import RowSource
-from detector.cloudwatch.alarms.verdicts import CODE_BY_STATE, KEEP, StateValue, judge_rows
-from detector.cloudwatch.metrics.plan import Evaluation
+from detector.cloudwatch.metrics.plan import DatapointRange
 
 Values = NDArray[np.float64]
-Moved = dict[str, AlarmStanding]
+Moved = dict[str, MetricAlarmState]
 
 
 class ContributorSource(Protocol):
@@ -52,22 +52,22 @@ class ContributorSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RoundSettings:
+class EvaluationSettings:
     """What every round needs to know; ``arn_prefix`` is the ARN of an alarm without its name."""
 
     arn_prefix: str = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
     contributors_in_alarm: int = IN_ALARM
 
 
-class AlarmRounds:
+class AlarmEvaluator:
     """Evaluates the alarms of ``book``; changes nothing, returns the records to be written."""
 
     def __init__(
         self,
-        book: MetricAlarmBook,
+        book: MetricAlarmStore,
         metrics: RowSource,
         contributors: ContributorSource,
-        settings: RoundSettings,
+        settings: EvaluationSettings,
     ) -> None:
         self._book = book
         self._metrics = metrics
@@ -81,7 +81,9 @@ class AlarmRounds:
         """Hear that instants before ``until_ms`` were left out: no period lasts across them."""
         self._known_since_ms = until_ms
 
-    def evaluate(self, at_ms: int, *, composites: Iterable[str] = ()) -> dict[str, StateRecord]:
+    def evaluate(
+        self, at_ms: int, *, composites: Iterable[str] = ()
+    ) -> dict[str, MetricAlarmStateRecord]:
         """Evaluate what is due at ``at_ms``, and ``composites`` whatever moved below them."""
         if self._changes != self._book.changes:
             self._groups = Groups.of(self._book)
@@ -96,11 +98,11 @@ class AlarmRounds:
 
     def settle(
         self, moved: Moved, at_ms: int, *, composites: Iterable[str] = ()
-    ) -> dict[str, StateRecord]:
+    ) -> dict[str, MetricAlarmStateRecord]:
         """Return the records of alarms that ``moved``, of those above them and of what waited."""
         book = self._book
         after: Moved = dict(moved)
-        records: dict[str, StateRecord] = {}
+        records: dict[str, MetricAlarmStateRecord] = {}
         for name in moved:
             self._tell(book.entries[name], after, records, at_ms)
         start = [name for name in moved if moved[name].state is not book.state_of(name)]
@@ -117,7 +119,7 @@ class AlarmRounds:
         return records
 
     def _tell(
-        self, entry: Entry, after: Moved, records: dict[str, StateRecord], at_ms: int
+        self, entry: Entry, after: Moved, records: dict[str, MetricAlarmStateRecord], at_ms: int
     ) -> None:
         alarm = entry.alarm
         suppressing = False
@@ -134,7 +136,7 @@ class AlarmRounds:
         after[entry.name] = standing
         if standing != entry.standing or items:
             incarnation = entry.record.incarnation
-            records[entry.name] = StateRecord(incarnation, standing, tuple(items))
+            records[entry.name] = MetricAlarmStateRecord(incarnation, standing, tuple(items))
 
     def _state(self, name: str, after: Moved) -> StateValue | None:
         standing = after.get(name)
@@ -142,7 +144,7 @@ class AlarmRounds:
 
     def _composed(
         self, entry: Entry, alarm: CompositeAlarm, after: Moved, at_ms: int
-    ) -> AlarmStanding:
+    ) -> MetricAlarmState:
         since_ms = {
             name: (after.get(name) or self._book.entries[name].standing).transitioned_ms
             for name in alarm.rule.children
@@ -159,7 +161,7 @@ class AlarmRounds:
 
     def _followed(
         self, entry: Entry, alarm: ContributorAlarm, at_ms: int
-    ) -> Iterator[tuple[str, AlarmStanding]]:
+    ) -> Iterator[tuple[str, MetricAlarmState]]:
         unbroken = at_ms - alarm.step_ms >= self._known_since_ms
         standing = contributor_alarm_after(
             alarm,
@@ -172,7 +174,7 @@ class AlarmRounds:
         if standing != entry.standing:
             yield entry.name, standing
 
-    def _judged(self, group: Group, at_ms: int) -> Iterator[tuple[str, AlarmStanding]]:
+    def _judged(self, group: Group, at_ms: int) -> Iterator[tuple[str, MetricAlarmState]]:
         """Yield the alarms of a group whose state changes, and those that need a look alone."""
         times, persistence, missing, comparison = group.key
         boundaries = times.boundaries(at_ms)
@@ -188,7 +190,7 @@ class AlarmRounds:
             standing = metric_alarm_after(
                 alarm,
                 entry.standing,
-                Reading(boundaries, row, few_samples=self._few_samples(alarm, boundaries)),
+                EvaluatedRange(boundaries, row, few_samples=self._few_samples(alarm, boundaries)),
                 created_ms=entry.record.created_ms,
                 at_ms=at_ms,
             )
@@ -220,7 +222,7 @@ class AlarmRounds:
             return rows
         source = self._metrics.read
         read = {metric: source(metric, start, end, period) for metric in group.used}
-        evaluation = Evaluation(read, start_ms=start, end_ms=end, period_ms=period)
+        evaluation = DatapointRange(read, start_ms=start, end_ms=end, period_ms=period)
         for place, program, returned in group.programs:
             values = evaluation.run(program.steps)
             value = values[program.result_by_id[returned].step]

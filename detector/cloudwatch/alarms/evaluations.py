@@ -7,21 +7,26 @@ where nothing changes the very same standing comes back.
 from dataclasses import replace
 
 from detector.cloudwatch.alarms.alarm_model import CompositeAlarm, MetricAlarm, WarmUp
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState
 from detector.cloudwatch.alarms.composite_rule import States
+from detector.cloudwatch.alarms.m_of_n import StateValue, judge
 from detector.cloudwatch.alarms.reasons import (
-    Reading,
+    EvaluatedRange,
     composite_reason,
     composite_reason_data,
     metric_reason,
     metric_reason_data,
 )
-from detector.cloudwatch.alarms.verdicts import StateValue, judge
 
 
 def metric_alarm_after(
-    alarm: MetricAlarm, standing: AlarmStanding, reading: Reading, *, created_ms: int, at_ms: int
-) -> AlarmStanding:
+    alarm: MetricAlarm,
+    standing: MetricAlarmState,
+    reading: EvaluatedRange,
+    *,
+    created_ms: int,
+    at_ms: int,
+) -> MetricAlarmState:
     """Return the standing after one evaluation."""
     if alarm.warm_up is not None and not standing.warm:
         complete = None not in reading.values[-alarm.persistence.seen :]
@@ -45,8 +50,8 @@ def is_warm(warm_up: WarmUp, *, complete: bool, created_ms: int, at_ms: int) -> 
 
 
 def still_warming(
-    warm_up: WarmUp, standing: AlarmStanding, *, created_ms: int, at_ms: int
-) -> AlarmStanding:
+    warm_up: WarmUp, standing: MetricAlarmState, *, created_ms: int, at_ms: int
+) -> MetricAlarmState:
     """Return the standing of an alarm that warms up: INSUFFICIENT_DATA, whatever it was set to."""
     if standing.state is StateValue.INSUFFICIENT_DATA:
         return standing
@@ -57,13 +62,13 @@ def still_warming(
 
 def composite_alarm_after(
     alarm: CompositeAlarm,
-    standing: AlarmStanding,
+    standing: MetricAlarmState,
     states: States,
     *,
     since_ms: dict[str, int],
     arn_prefix: str,
     at_ms: int,
-) -> AlarmStanding:
+) -> MetricAlarmState:
     """Return the standing after the alarms below may have moved.
 
     ``since_ms``: since when each of them is in its state.

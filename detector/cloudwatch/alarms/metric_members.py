@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from detector.cloudwatch.alarms.alarm_model import ExpressionWatch, MetricWatch
-from detector.cloudwatch.alarms.validation import Complaints, shown
+from detector.cloudwatch.alarms.validation import ValidationErrors, shown
 from detector.cloudwatch.metrics.errors import MetricMathError
-from detector.cloudwatch.metrics.plan import Kind
+from detector.cloudwatch.metrics.plan import ValueKind
 from detector.cloudwatch.metrics.program import Program, compile_queries
 from detector.cloudwatch.metrics.queries import Query
 from detector.cloudwatch.metrics.series import FleetMetric
@@ -25,7 +25,7 @@ _EXTENDED: Final = re.compile(
 )
 
 
-def read_metric(complaints: Complaints) -> MetricWatch:
+def read_metric(complaints: ValidationErrors) -> MetricWatch:
     """Read ``MetricName``, ``Namespace``, ``Dimensions`` and the statistic."""
     name = complaints.text("MetricName", low=1, high=255)
     namespace = complaints.text("Namespace", low=1, high=255, required=True)
@@ -39,7 +39,7 @@ def read_metric(complaints: Complaints) -> MetricWatch:
     return MetricWatch(metric, FleetMetric(namespace, name, dimensions, "SampleCount"), low_samples)
 
 
-def read_dimensions(complaints: Complaints) -> tuple[tuple[str, str], ...]:
+def read_dimensions(complaints: ValidationErrors) -> tuple[tuple[str, str], ...]:
     """Read ``Dimensions``, sorted by name, every name once."""
     found: dict[str, str] = {}
     for place, item in enumerate(complaints.items("Dimensions", high=DIMENSIONS)):
@@ -65,7 +65,7 @@ def low_sample_bound(percentile: float) -> float:
     return 10 / rest if rest > 0 else float("inf")
 
 
-def _read_statistic(complaints: Complaints) -> tuple[str, float]:
+def _read_statistic(complaints: ValidationErrors) -> tuple[str, float]:
     plain, extended = complaints.has("Statistic"), complaints.has("ExtendedStatistic")
     if plain == extended:
         found = "both" if plain else "neither"
@@ -89,7 +89,7 @@ def _read_statistic(complaints: Complaints) -> tuple[str, float]:
     return statistic, low_sample_bound(float(percentile[1]))
 
 
-def read_entries(complaints: Complaints) -> tuple[ExpressionWatch, int]:
+def read_entries(complaints: ValidationErrors) -> tuple[ExpressionWatch, int]:
     """Read ``Metrics``; return what is watched and the one period, in seconds, that all share."""
     entries = [
         entry if isinstance(entry, Mapping) else {}
@@ -118,14 +118,14 @@ def read_entries(complaints: Complaints) -> tuple[ExpressionWatch, int]:
 
 
 def _compiled(
-    complaints: Complaints, entries: list[Mapping[str, Any]], returned: str
+    complaints: ValidationErrors, entries: list[Mapping[str, Any]], returned: str
 ) -> ExpressionWatch:
     program = Program((), (), {}, {}, 0)
     if complaints.said:
         return ExpressionWatch(program, returned)
     try:
         program = compile_queries([_member(entry, returned) for entry in entries])
-        if program.result_by_id[returned].kind is not Kind.SERIES:
+        if program.result_by_id[returned].kind is not ValueKind.SERIES:
             complaints.say(f"{returned} gives several series, expected one that an alarm can watch")
     except MetricMathError as error:
         complaints.say(f"Metrics: {error}")
@@ -157,7 +157,7 @@ def _member(entry: Mapping[str, Any], returned: str) -> Query:
     )
 
 
-def _read_entry(complaints: Complaints, where: str, entry: Mapping[str, Any]) -> set[int]:
+def _read_entry(complaints: ValidationErrors, where: str, entry: Mapping[str, Any]) -> set[int]:
     stat, expression = entry.get("MetricStat"), entry.get("Expression")
     if (stat is None) == (expression is None):
         found = "neither" if stat is None else "both"
@@ -174,7 +174,7 @@ def _read_entry(complaints: Complaints, where: str, entry: Mapping[str, Any]) ->
     return {period} if isinstance(period, int) else set()
 
 
-def _check_sorts(complaints: Complaints, entries: list[Mapping[str, Any]]) -> None:
+def _check_sorts(complaints: ValidationErrors, entries: list[Mapping[str, Any]]) -> None:
     for member in ("MetricStat", "Expression"):
         count = sum(member in entry for entry in entries)
         if count > ENTRIES_OF_A_SORT:
@@ -183,7 +183,7 @@ def _check_sorts(complaints: Complaints, entries: list[Mapping[str, Any]]) -> No
             )
 
 
-def _returned(complaints: Complaints, entries: list[Mapping[str, Any]]) -> str:
+def _returned(complaints: ValidationErrors, entries: list[Mapping[str, Any]]) -> str:
     returned = [str(entry.get("Id")) for entry in entries if entry.get("ReturnData", True)]
     if len(returned) != 1:
         complaints.say(

@@ -23,7 +23,7 @@ from detector.cloudwatch.alarms.requests import (
     NAME_CHARACTERS,
     read_name,
 )
-from detector.cloudwatch.alarms.validation import Complaints, shown
+from detector.cloudwatch.alarms.validation import ValidationErrors, shown
 
 TARGETS: Final = 100
 EXPRESSION_CHARACTERS: Final = 256
@@ -107,11 +107,11 @@ class MuteRule:
 
 def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:
     """Read PutAlarmMuteRule's members; ``AlarmRefusedError`` with every fault in one message."""
-    complaints = Complaints(members)
+    complaints = ValidationErrors(members)
     name = read_name(complaints, "Name")
     complaints.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
     rule = complaints.structure("Rule") or {}
-    schedule = Complaints(rule.get("Schedule") or {})
+    schedule = ValidationErrors(rule.get("Schedule") or {})
     zone = _read_zone(schedule)
     cron, at_ms = _read_expression(schedule, zone)
     duration_ms = _read_duration(schedule)
@@ -137,7 +137,7 @@ def duration_ms_of(text: str) -> int:
     return sum(int(amount or 0) * seconds for amount, seconds in parts) * 1000
 
 
-def _read_zone(schedule: Complaints) -> tzinfo:
+def _read_zone(schedule: ValidationErrors) -> tzinfo:
     text = schedule.text("Timezone", low=1, high=50) or "UTC"
     try:
         return zone_of(text)
@@ -146,7 +146,7 @@ def _read_zone(schedule: Complaints) -> tzinfo:
         return UTC
 
 
-def _read_expression(schedule: Complaints, zone: tzinfo) -> tuple[str, int | None]:
+def _read_expression(schedule: ValidationErrors, zone: tzinfo) -> tuple[str, int | None]:
     text = schedule.text("Expression", low=1, high=EXPRESSION_CHARACTERS, required=True)
     once = _AT.fullmatch(text)
     if once is not None:
@@ -187,7 +187,7 @@ def _cron_trouble(text: str) -> str:
     return ""
 
 
-def _read_duration(schedule: Complaints) -> int:
+def _read_duration(schedule: ValidationErrors) -> int:
     text = schedule.text("Duration", low=1, high=50, required=True)
     try:
         found = duration_ms_of(text)
@@ -199,9 +199,9 @@ def _read_duration(schedule: Complaints) -> int:
     return found
 
 
-def _read_targets(complaints: Complaints) -> frozenset[str]:
+def _read_targets(complaints: ValidationErrors) -> frozenset[str]:
     targets = complaints.structure("MuteTargets") or {}
-    inner = Complaints(targets)
+    inner = ValidationErrors(targets)
     names = [
         inner.checked_text(name, f"AlarmNames[{place}]", low=1, high=NAME_CHARACTERS)
         for place, name in enumerate(inner.items("AlarmNames", high=TARGETS))

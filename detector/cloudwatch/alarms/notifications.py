@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from detector.cloudwatch.alarms.alarm_history import (
     HistoryItem,
-    Told,
+    NotificationContext,
     action_items,
     contributor_action_items,
     contributor_items,
@@ -18,14 +18,14 @@ from detector.cloudwatch.alarms.alarm_history import (
 )
 from detector.cloudwatch.alarms.alarm_model import Alarm, CompositeAlarm
 from detector.cloudwatch.alarms.alarm_state import (
-    AlarmStanding,
-    ContributorStanding,
+    ContributorState,
+    MetricAlarmState,
 )
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.suppression import Hold, Suppression, suppression_after
-from detector.cloudwatch.alarms.verdicts import StateValue
 
 
-def has_waiting_actions(standing: AlarmStanding) -> bool:
+def has_waiting_actions(standing: MetricAlarmState) -> bool:
     """Say whether time alone may bring actions: held ones, or a hold that ends by the clock."""
     hold = standing.suppression.hold if standing.suppression else Hold.FREE
     return (
@@ -37,13 +37,13 @@ def has_waiting_actions(standing: AlarmStanding) -> bool:
 
 def acted(
     alarm: Alarm,
-    before: AlarmStanding,
-    after: AlarmStanding,
+    before: MetricAlarmState,
+    after: MetricAlarmState,
     *,
-    told: Told,
+    told: NotificationContext,
     suppressor_in_alarm: bool = False,
     at_ms: int,
-) -> tuple[AlarmStanding, list[HistoryItem]]:
+) -> tuple[MetricAlarmState, list[HistoryItem]]:
     """Return the standing with what is held now, and everything that is told of this instant."""
     items = []
     if before.state is not after.state:
@@ -59,11 +59,11 @@ def acted(
 
 def _suppressed(
     alarm: Alarm,
-    before: AlarmStanding,
-    after: AlarmStanding,
+    before: MetricAlarmState,
+    after: MetricAlarmState,
     suppressor_in_alarm: bool,
     at_ms: int,
-) -> tuple[AlarmStanding, list[StateValue]]:
+) -> tuple[MetricAlarmState, list[StateValue]]:
     changed = before.state is not after.state
     if not isinstance(alarm, CompositeAlarm) or alarm.suppressor is None:
         if after.suppression is not None:
@@ -82,12 +82,12 @@ def _suppressed(
 
 def _muted(
     alarm: Alarm,
-    after: AlarmStanding,
+    after: MetricAlarmState,
     acts: list[StateValue],
-    told: Told,
+    told: NotificationContext,
     items: list[HistoryItem],
     at_ms: int,
-) -> tuple[AlarmStanding, list[HistoryItem]]:
+) -> tuple[MetricAlarmState, list[HistoryItem]]:
     if not acts and after.muted is not None and not told.muted_by:
         # The mute rule is over: what it held is told now, if it is still so.
         acts = [after.muted] if after.muted is after.state else []
@@ -100,13 +100,17 @@ def _muted(
 
 
 def _contributors(
-    alarm: Alarm, before: AlarmStanding, after: AlarmStanding, told: Told, at_ms: int
-) -> tuple[AlarmStanding, list[HistoryItem]]:
+    alarm: Alarm,
+    before: MetricAlarmState,
+    after: MetricAlarmState,
+    told: NotificationContext,
+    at_ms: int,
+) -> tuple[MetricAlarmState, list[HistoryItem]]:
     if not after.contributors:
         return after, []
     states = {each.id: each.state for each in before.contributors}
     items: list[HistoryItem] = []
-    kept: list[ContributorStanding] = []
+    kept: list[ContributorState] = []
     for each in after.contributors:
         was = states.get(each.id, StateValue.OK)
         moved = each.state is not was

@@ -15,7 +15,7 @@ import msgspec
 from detector.cloudwatch.alarms.alarm_model import CompositeAlarm, MetricAlarm
 from detector.cloudwatch.alarms.alarm_state import REASON_DATA_CHARACTERS
 from detector.cloudwatch.alarms.composite_rule import States
-from detector.cloudwatch.alarms.verdicts import MissingData, StateValue
+from detector.cloudwatch.alarms.m_of_n import MissingData, StateValue
 from detector.detection.explanations import plain_name
 
 TOLD_DATAPOINTS: Final = 5
@@ -24,7 +24,7 @@ _BYTES_OF_A_DATAPOINT: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EvaluatedRange:
     """What was read for one evaluation: where periods begin and end, and their values.
 
     ``boundaries`` are one more than ``values``; ``None`` where a period has no datapoint.
@@ -51,7 +51,7 @@ def aws_time(at_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}+0000"
 
 
-def metric_reason(alarm: MetricAlarm, reading: Reading, state: StateValue) -> str:
+def metric_reason(alarm: MetricAlarm, reading: EvaluatedRange, state: StateValue) -> str:
     """Say which datapoints led to ``state``, and how many are needed."""
     required, seen = alarm.persistence.required, alarm.persistence.seen
     points = reading.datapoints(seen)
@@ -75,7 +75,7 @@ def metric_reason(alarm: MetricAlarm, reading: Reading, state: StateValue) -> st
     return words
 
 
-def metric_reason_data(alarm: MetricAlarm, reading: Reading, at_ms: int) -> str:
+def metric_reason_data(alarm: MetricAlarm, reading: EvaluatedRange, at_ms: int) -> str:
     """Return the numbers behind the reason as JSON."""
     points = reading.datapoints(alarm.persistence.seen)
     while True:

@@ -91,7 +91,7 @@ class RecentMetrics:
         }
         self._window_ms = window_ms
 
-    def take(self, window: ClosedWindow) -> None:
+    def add(self, window: ClosedWindow) -> None:
         """Hold the values of a window that became whole; windows of a partition come in order."""
         part = self._parts.get(window.partition)
         if part is None:

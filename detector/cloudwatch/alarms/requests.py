@@ -35,9 +35,9 @@ from detector.cloudwatch.alarms.evaluation_times import (
     step_of,
     zone_of,
 )
+from detector.cloudwatch.alarms.m_of_n import EXTRA_PERIODS, ComparisonOperator, MissingData
 from detector.cloudwatch.alarms.metric_members import read_entries, read_metric
-from detector.cloudwatch.alarms.validation import AlarmRefusedError, Complaints, shown
-from detector.cloudwatch.alarms.verdicts import EXTRA_PERIODS, Comparison, MissingData
+from detector.cloudwatch.alarms.validation import AlarmRefusedError, ValidationErrors, shown
 from detector.detection.state_machine import Persistence
 
 LONGEST_SECONDS: Final = 86_400
@@ -50,7 +50,7 @@ def read_composite_alarm(members: Mapping[str, Any]) -> CompositeAlarm:
 
     Whether the alarms that it names exist is for the alarm graph to say.
     """
-    complaints = Complaints(members)
+    complaints = ValidationErrors(members)
     name = read_name(complaints)
     actions = read_actions(complaints, composite=True)
     suppressor = _read_suppressor(complaints)
@@ -60,7 +60,7 @@ def read_composite_alarm(members: Mapping[str, Any]) -> CompositeAlarm:
     return CompositeAlarm(name, actions, rule, suppressor)
 
 
-def _read_rule(complaints: Complaints, text: str) -> CompositeRule:
+def _read_rule(complaints: ValidationErrors, text: str) -> CompositeRule:
     try:
         return parse_composite_rule(text)
     except AlarmRefusedError as error:
@@ -69,7 +69,7 @@ def _read_rule(complaints: Complaints, text: str) -> CompositeRule:
         return CompositeRule(text, (), ())
 
 
-def _read_suppressor(complaints: Complaints) -> Suppressor | None:
+def _read_suppressor(complaints: ValidationErrors) -> Suppressor | None:
     if not complaints.has("ActionsSuppressor"):
         complaints.refuse_members(_PERIODS, "without ActionsSuppressor")
         return None
@@ -89,12 +89,12 @@ ACTION_LISTS: Final = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _METRIC_ONLY_ACTIONS: Final = ("arn:aws:automate:", "arn:aws:swf:", "arn:aws:autoscaling:")
 
 
-def read_name(complaints: Complaints, member: str = "AlarmName") -> str:
+def read_name(complaints: ValidationErrors, member: str = "AlarmName") -> str:
     """Read the name of an alarm or mute rule."""
     return complaints.text(member, low=1, high=NAME_CHARACTERS, required=True)
 
 
-def read_actions(complaints: Complaints, *, composite: bool) -> Actions:
+def read_actions(complaints: ValidationErrors, *, composite: bool) -> Actions:
     """Read the three lists of actions, whether they are enabled, and which tags go with them."""
     complaints.text("AlarmDescription", low=0, high=DESCRIPTION_CHARACTERS)
     ok, alarm, insufficient = (
@@ -105,7 +105,7 @@ def read_actions(complaints: Complaints, *, composite: bool) -> Actions:
     return Actions(enabled, ok, alarm, insufficient, included, excluded)
 
 
-def _read_list(complaints: Complaints, name: str, *, composite: bool) -> Iterable[str]:
+def _read_list(complaints: ValidationErrors, name: str, *, composite: bool) -> Iterable[str]:
     for place, value in enumerate(complaints.items(name, high=ACTIONS)):
         where = f"{name}[{place}]"
         text = complaints.checked_text(value, where, low=1, high=ACTION_CHARACTERS)
@@ -120,7 +120,7 @@ def _read_list(complaints: Complaints, name: str, *, composite: bool) -> Iterabl
 
 
 def _read_propagation(
-    complaints: Complaints,
+    complaints: ValidationErrors,
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     configuration = complaints.structure("ActionConfiguration") or {}
     propagation = configuration.get("AlarmTagsPropagation")
@@ -136,7 +136,7 @@ def _read_propagation(
     return (included if propagation.get("Enabled") else None), excluded
 
 
-def read_tags(complaints: Complaints) -> dict[str, str]:
+def read_tags(complaints: ValidationErrors) -> dict[str, str]:
     """Read ``Tags``: at most 50, every key once."""
     tags: dict[str, str] = {}
     for place, item in enumerate(complaints.items("Tags", high=TAGS)):
@@ -170,7 +170,7 @@ _WARM_UP_MINUTES: Final = 2_880
 
 def read_metric_alarm(members: Mapping[str, Any]) -> MetricAlarm | ContributorAlarm:
     """Return the alarm; ``AlarmRefusedError`` with every fault in one message."""
-    complaints = Complaints(members)
+    complaints = ValidationErrors(members)
     given = [name for name in ("MetricName", "Metrics", "EvaluationCriteria") if members.get(name)]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
@@ -187,7 +187,7 @@ def read_metric_alarm(members: Mapping[str, Any]) -> MetricAlarm | ContributorAl
     return alarm
 
 
-def _contributor_alarm(complaints: Complaints) -> ContributorAlarm:
+def _contributor_alarm(complaints: ValidationErrors) -> ContributorAlarm:
     complaints.refuse_members((*SINGLE_MEMBERS, *STATIC_MEMBERS), "beside EvaluationCriteria")
     interval = complaints.whole("EvaluationInterval", low=10, high=3_600)
     check_period(complaints, "EvaluationInterval", interval)
@@ -207,7 +207,7 @@ def _contributor_alarm(complaints: Complaints) -> ContributorAlarm:
 
 
 def _static_alarm(
-    complaints: Complaints, members: Mapping[str, Any], *, single: bool
+    complaints: ValidationErrors, members: Mapping[str, Any], *, single: bool
 ) -> MetricAlarm:
     name, actions = read_name(complaints), read_actions(complaints, composite=False)
     complaints.refuse_members(("EvaluationInterval",), "without EvaluationCriteria")
@@ -241,13 +241,13 @@ def _static_alarm(
     )
 
 
-def check_period(complaints: Complaints, name: str, seconds: int) -> None:
+def check_period(complaints: ValidationErrors, name: str, seconds: int) -> None:
     """Complain of a period that CloudWatch does not know."""
     if seconds not in SHORT_PERIODS and seconds % 60:
         complaints.say(f"{name} is {seconds}, expected 10, 20, 30 or a multiple of 60 seconds")
 
 
-def _persistence(complaints: Complaints, period: int) -> Persistence:
+def _persistence(complaints: ValidationErrors, period: int) -> Persistence:
     seen = complaints.whole("EvaluationPeriods", low=1, high=MOST_PERIODS)
     required = complaints.whole("DatapointsToAlarm", low=1, high=MOST_PERIODS, default=seen)
     longest = (DAY_MS if period * 1000 < HOUR_MS else WEEK_MS) // 1000
@@ -263,18 +263,18 @@ def _persistence(complaints: Complaints, period: int) -> Persistence:
     return Persistence(min(required, seen), seen)
 
 
-def _comparison(complaints: Complaints, members: Mapping[str, Any]) -> Comparison:
+def _comparison(complaints: ValidationErrors, members: Mapping[str, Any]) -> ComparisonOperator:
     operator = str(members.get("ComparisonOperator"))
     if "Lower" in operator or "Upper" in operator or complaints.has("ThresholdMetricId"):
         complaints.say(
             "found an anomaly detection band (ThresholdMetricId or a band operator), "
             "expected a Threshold: bands are not supported"
         )
-        return Comparison.GREATER
-    return Comparison(complaints.choice("ComparisonOperator", Comparison))
+        return ComparisonOperator.GREATER
+    return ComparisonOperator(complaints.choice("ComparisonOperator", ComparisonOperator))
 
 
-def _threshold(complaints: Complaints, members: Mapping[str, Any]) -> float:
+def _threshold(complaints: ValidationErrors, members: Mapping[str, Any]) -> float:
     value = members.get("Threshold")
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return float(value)
@@ -283,7 +283,7 @@ def _threshold(complaints: Complaints, members: Mapping[str, Any]) -> float:
     return 0.0
 
 
-def _zone(complaints: Complaints, period: int) -> tzinfo | None:
+def _zone(complaints: ValidationErrors, period: int) -> tzinfo | None:
     window = complaints.structure("EvaluationWindow")
     if window is None:
         return None
@@ -309,7 +309,7 @@ def _zone(complaints: Complaints, period: int) -> tzinfo | None:
     return None
 
 
-def _warm_up(complaints: Complaints) -> WarmUp | None:
+def _warm_up(complaints: ValidationErrors) -> WarmUp | None:
     found = complaints.structure("WarmUpConfiguration")
     if found is None:
         return None

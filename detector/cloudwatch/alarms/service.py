@@ -33,12 +33,16 @@ from detector.cloudwatch.alarms.alarm_records import (
     ALARM,
     STATE,
     THROUGH,
-    StateRecord,
+    MetricAlarmStateRecord,
     ThroughRecord,
     encode_record,
 )
-from detector.cloudwatch.alarms.alarm_store import MetricAlarmBook
-from detector.cloudwatch.alarms.evaluation import AlarmRounds, ContributorSource, RoundSettings
+from detector.cloudwatch.alarms.alarm_store import MetricAlarmStore
+from detector.cloudwatch.alarms.evaluation import (
+    AlarmEvaluator,
+    ContributorSource,
+    EvaluationSettings,
+)
 from detector.cloudwatch.alarms.evaluation_times import MINUTE_MS, SHORT_STEP_MS
 from detector.cloudwatch.alarms.recent_datapoints import RowSource
 from detector.core.cloud_events import cloud_event_headers
@@ -74,7 +78,7 @@ class RecordLog(Protocol):
 class MetricAlarmSettings:
     """Limits of the service; times in milliseconds."""
 
-    rounds: RoundSettings = field(default_factory=RoundSettings)
+    rounds: EvaluationSettings = field(default_factory=EvaluationSettings)
     alarms: int = 20_000
     mute_rules: int = 1_000
     history_items: int = 50_000
@@ -94,21 +98,21 @@ class MetricAlarms:
         settings: MetricAlarmSettings,
     ) -> None:
         self.settings = settings
-        self.book = MetricAlarmBook()
+        self.book = MetricAlarmStore()
         self.history = AlarmHistory(settings.history_items)
         self.lock = asyncio.Lock()
         self.unreadable_items = 0
         self.skipped_instants = 0
         self._alarm_log = alarms
         self._history_log = history
-        self._rounds = AlarmRounds(self.book, metrics, contributors, settings.rounds)
+        self._rounds = AlarmEvaluator(self.book, metrics, contributors, settings.rounds)
         self._settled_ms: int | None = None
         self._unsure = False
 
     async def start(self, now: float) -> None:
         """Read both topics and publish what a crash left unpublished; ``now`` in epoch seconds."""
         await self._history_log.start(self._hear_item)
-        await self._alarm_log.start(self.book.hear)
+        await self._alarm_log.start(self.book.apply)
         self.history.forget(int(now * 1000))
         await self._recover()
 
@@ -207,7 +211,7 @@ class MetricAlarms:
         """Return those of an outbox that the history topic does not have."""
         return tuple(item for item in items if item.id not in self.history)
 
-    async def _write(self, records: Mapping[str, StateRecord]) -> None:
+    async def _write(self, records: Mapping[str, MetricAlarmStateRecord]) -> None:
         # What another process left unpublished of an alarm must not go with its record.
         whole = [
             (

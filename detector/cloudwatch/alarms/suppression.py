@@ -28,7 +28,7 @@ from enum import StrEnum
 from typing import Final
 
 from detector.cloudwatch.alarms.alarm_model import Suppressor
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.m_of_n import StateValue
 
 
 class Hold(StrEnum):
@@ -40,7 +40,7 @@ class Hold(StrEnum):
     EXTENDED = "ExtensionPeriod"
 
 
-class Signal(StrEnum):
+class SuppressionInput(StrEnum):
     """What an instant brings."""
 
     EXPIRED = "expired"
@@ -49,35 +49,35 @@ class Signal(StrEnum):
     QUIET = "quiet"
 
 
-TRANSITIONS: Final[dict[Hold, dict[Signal, Hold]]] = {
+TRANSITIONS: Final[dict[Hold, dict[SuppressionInput, Hold]]] = {
     Hold.FREE: {
-        Signal.SUPPRESSOR: Hold.SUPPRESSED,
-        Signal.CHANGED: Hold.WAITING,
-        Signal.QUIET: Hold.FREE,
+        SuppressionInput.SUPPRESSOR: Hold.SUPPRESSED,
+        SuppressionInput.CHANGED: Hold.WAITING,
+        SuppressionInput.QUIET: Hold.FREE,
     },
     Hold.WAITING: {
-        Signal.EXPIRED: Hold.FREE,
-        Signal.SUPPRESSOR: Hold.SUPPRESSED,
-        Signal.CHANGED: Hold.WAITING,
-        Signal.QUIET: Hold.WAITING,
+        SuppressionInput.EXPIRED: Hold.FREE,
+        SuppressionInput.SUPPRESSOR: Hold.SUPPRESSED,
+        SuppressionInput.CHANGED: Hold.WAITING,
+        SuppressionInput.QUIET: Hold.WAITING,
     },
     Hold.SUPPRESSED: {
-        Signal.SUPPRESSOR: Hold.SUPPRESSED,
-        Signal.CHANGED: Hold.EXTENDED,
-        Signal.QUIET: Hold.EXTENDED,
+        SuppressionInput.SUPPRESSOR: Hold.SUPPRESSED,
+        SuppressionInput.CHANGED: Hold.EXTENDED,
+        SuppressionInput.QUIET: Hold.EXTENDED,
     },
     Hold.EXTENDED: {
-        Signal.EXPIRED: Hold.FREE,
-        Signal.SUPPRESSOR: Hold.SUPPRESSED,
-        Signal.CHANGED: Hold.EXTENDED,
-        Signal.QUIET: Hold.EXTENDED,
+        SuppressionInput.EXPIRED: Hold.FREE,
+        SuppressionInput.SUPPRESSOR: Hold.SUPPRESSED,
+        SuppressionInput.CHANGED: Hold.EXTENDED,
+        SuppressionInput.QUIET: Hold.EXTENDED,
     },
 }
 SETS_DEADLINE: Final = {
-    (Hold.FREE, Signal.CHANGED),
-    (Hold.WAITING, Signal.CHANGED),
-    (Hold.SUPPRESSED, Signal.CHANGED),
-    (Hold.SUPPRESSED, Signal.QUIET),
+    (Hold.FREE, SuppressionInput.CHANGED),
+    (Hold.WAITING, SuppressionInput.CHANGED),
+    (Hold.SUPPRESSED, SuppressionInput.CHANGED),
+    (Hold.SUPPRESSED, SuppressionInput.QUIET),
 }
 
 
@@ -111,9 +111,9 @@ def suppression_after(
     acts: list[StateValue] = []
     held = _expired(suppression, before, at_ms, acts)
     changed = before is not after
-    signal = Signal.CHANGED if changed else Signal.QUIET
+    signal = SuppressionInput.CHANGED if changed else SuppressionInput.QUIET
     if suppressor_in_alarm:
-        signal = Signal.SUPPRESSOR
+        signal = SuppressionInput.SUPPRESSOR
     held = _moved(held, signal, suppressor, at_ms)
     return _expired(held, after, at_ms, acts), acts
 
@@ -125,11 +125,13 @@ def _expired(
         return held
     if state is not held.acted:
         acts.append(state)
-    free = TRANSITIONS[held.hold][Signal.EXPIRED]
+    free = TRANSITIONS[held.hold][SuppressionInput.EXPIRED]
     return Suppression(acted=state, hold=free, since_ms=at_ms)
 
 
-def _moved(held: Suppression, signal: Signal, suppressor: Suppressor, at_ms: int) -> Suppression:
+def _moved(
+    held: Suppression, signal: SuppressionInput, suppressor: Suppressor, at_ms: int
+) -> Suppression:
     hold = TRANSITIONS[held.hold][signal]
     since_ms = held.since_ms if hold is held.hold else at_ms
     if (held.hold, signal) in SETS_DEADLINE:

@@ -25,7 +25,7 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
-class Complaints:
+class ValidationErrors:
     """Collects what is wrong; ``settle`` raises all of it as one refusal.
 
     Every reading method returns a usable value also when it complained, so that one look finds

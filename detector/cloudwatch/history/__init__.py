@@ -7,7 +7,7 @@ lost or cannot be used is set aside and filled anew.
 
 from detector.cloudwatch.history.batch import Applied, Fetched, StoreConfig
 from detector.cloudwatch.history.database import StoreError, StoreInUseError
-from detector.cloudwatch.history.follower import FollowerSettings, ReportFollower, load_range
+from detector.cloudwatch.history.follower import HistorySettings, ReportReader, load_range
 from detector.cloudwatch.history.ranges import HistoryReader, read_range
 from detector.cloudwatch.history.series import ReportMetrics
 from detector.cloudwatch.history.store import ReportStore
@@ -15,10 +15,10 @@ from detector.cloudwatch.history.store import ReportStore
 __all__ = [
     "Applied",
     "Fetched",
-    "FollowerSettings",
     "HistoryReader",
-    "ReportFollower",
+    "HistorySettings",
     "ReportMetrics",
+    "ReportReader",
     "ReportStore",
     "StoreConfig",
     "StoreError",

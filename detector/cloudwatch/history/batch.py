@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.cloudwatch.history.rows import read_report, row_of
-from detector.core.vocabulary import ReportFate
+from detector.core.vocabulary import ReportResult
 from detector.tables.reports import PaneReport, Report
 
 HOUR_MS: Final = 3_600_000
-Place = tuple[int, int]
+StoredKey = tuple[int, int]
 """Number of a subject and the end of a window."""
 
 
@@ -64,7 +64,7 @@ class Applied:
     Every new report comes with its partition.
     """
 
-    fates: Counter[ReportFate]
+    fates: Counter[ReportResult]
     reports: tuple[tuple[int, Report], ...]
 
 
@@ -79,7 +79,7 @@ class Subject:
 
 
 @dataclass(slots=True)
-class Batch:
+class ReportBatch:
     """Everything that one transaction is about to change."""
 
     config: StoreConfig
@@ -88,13 +88,13 @@ class Batch:
     now_ms: int
     added: int = 0
     subjects: dict[str, Subject] = field(default_factory=dict)
-    fates: Counter[ReportFate] = field(default_factory=Counter)
+    fates: Counter[ReportResult] = field(default_factory=Counter)
     reports: list[tuple[int, Report]] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
-    seen: set[Place] = field(default_factory=set)
+    seen: set[StoredKey] = field(default_factory=set)
 
     def judge(
-        self, records: Sequence[Fetched], find: Callable[[Sequence[Place]], set[Place]]
+        self, records: Sequence[Fetched], find: Callable[[Sequence[StoredKey]], set[StoredKey]]
     ) -> None:
         """Take ``records`` in; ``find`` returns which of some windows are in the history."""
         read = [(each.part, read_report(each.value)) for each in records]
@@ -109,25 +109,25 @@ class Batch:
         self.seen = find(old) if old else set()
         self.fates = Counter(self._take(part, report) for part, report in read)
 
-    def _take(self, part: int, report: Report | None) -> ReportFate:
+    def _take(self, part: int, report: Report | None) -> ReportResult:
         if report is None:
-            return ReportFate.UNREADABLE
+            return ReportResult.UNREADABLE
         pane = report.pane
         if pane is None or not self._is_ours(report, pane):
-            return ReportFate.OTHER_WINDOWS
+            return ReportResult.OTHER_WINDOWS
         if report.window_end <= self.now_ms - self.config.retention_ms:
-            return ReportFate.EXPIRED
+            return ReportResult.EXPIRED
         if report.window_end > self.now_ms + HOUR_MS:
-            return ReportFate.FUTURE
+            return ReportResult.FUTURE
         subject = self.subjects.get(report.subject) or self.known.get(report.subject)
         if subject is None:
             if len(self.known) + self.added >= self.config.most_subjects:
-                return ReportFate.TOO_MANY_SUBJECTS
+                return ReportResult.TOO_MANY_SUBJECTS
             subject = Subject(self.next_number + self.added, part, report.key_labels, 0)
             self.added += 1
         place = (subject.number, report.window_end)
         if place in self.seen:
-            return ReportFate.DUPLICATE
+            return ReportResult.DUPLICATE
         self.seen.add(place)
         self.subjects[report.subject] = replace(
             subject,
@@ -137,7 +137,7 @@ class Batch:
         )
         self.rows.append(row_of(subject.number, report, pane, self.config.contributors))
         self.reports.append((part, report))
-        return ReportFate.STORED
+        return ReportResult.STORED
 
     def _is_ours(self, report: Report, pane: PaneReport) -> bool:
         config = self.config

@@ -42,7 +42,7 @@ class StoreInUseError(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedDatabase:
     """An open database; ``set_aside`` says why the file that was there is not used, if so."""
 
     connection: duckdb.DuckDBPyConnection
@@ -56,7 +56,7 @@ def open_database(
     memory_mebibytes: int,
     threads: int,
     read_only: bool = False,
-) -> Opened:
+) -> OpenedDatabase:
     """Open or make the file at ``path``, or a database in memory.
 
     ``about`` is what the file must have been made for. ``StoreInUseError`` when another process
@@ -73,7 +73,7 @@ def open_database(
         "preserve_insertion_order": False,
     }
     try:
-        return Opened(_connect(path, about, limits, read_only=read_only))
+        return OpenedDatabase(_connect(path, about, limits, read_only=read_only))
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise StoreInUseError(f"{path} is held by another process") from error
@@ -84,7 +84,7 @@ def open_database(
         raise StoreError(f"{path} cannot be used: {why}")
     try:
         _set_aside(path)
-        return Opened(_connect(path, about, limits, read_only=False), set_aside=why)
+        return OpenedDatabase(_connect(path, about, limits, read_only=False), set_aside=why)
     except (duckdb.Error, OSError) as error:
         raise StoreError(f"{path} cannot be made: {error}") from error
 

@@ -31,7 +31,7 @@ _TRIM_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class FollowerSettings:
+class HistorySettings:
     """How the topic is read: aiokafka's ``client`` arguments.
 
     Windows that ended before ``tell_from_ms`` (epoch milliseconds) are kept and not told.
@@ -42,7 +42,7 @@ class FollowerSettings:
     tell_from_ms: int = 0
 
 
-class ReportFollower:
+class ReportReader:
     """Reads in a task of its own between ``start`` and ``stop``.
 
     ``now`` gives epoch seconds. ``on_window`` is called in the event loop with every window that
@@ -52,7 +52,7 @@ class ReportFollower:
     def __init__(
         self,
         store: ReportStore,
-        settings: FollowerSettings,
+        settings: HistorySettings,
         *,
         now: Callable[[], float],
         notify: NoticeListener,
@@ -131,7 +131,7 @@ class ReportFollower:
         for fate, count in applied.fates.items():
             self._notify(ReportsKept(fate, count))
         for part, report in applied.reports:
-            for window in self._gatherer.take(part, report):
+            for window in self._gatherer.add(part, report):
                 if window.end_ms > self._settings.tell_from_ms:
                     self._on_window(window)
 
@@ -143,7 +143,7 @@ class ReportFollower:
 
 
 async def load_range(
-    store: ReportStore, settings: FollowerSettings, *, key: bytes, start_ms: int, now: float
+    store: ReportStore, settings: HistorySettings, *, key: bytes, start_ms: int, now: float
 ) -> None:
     """Fill ``store`` with the reports of one subject since ``start_ms``, straight from the topic.
 
@@ -165,7 +165,7 @@ async def load_range(
 
 
 @asynccontextmanager
-async def _consumer(settings: FollowerSettings) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(settings: HistorySettings) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         settings.topic,
         group_id=None,

@@ -16,10 +16,10 @@ import duckdb
 from detector.cloudwatch.history.batch import (
     HOUR_MS,
     Applied,
-    Batch,
     Fetched,
-    Place,
+    ReportBatch,
     StoreConfig,
+    StoredKey,
     Subject,
 )
 from detector.cloudwatch.history.database import StoreError, open_database
@@ -102,7 +102,7 @@ class ReportStore:
         """Take records in, in order; ``StoreError`` when nothing of them could be kept."""
         offsets = {each.part: each.offset + 1 for each in records}
         with self._lock:
-            batch = Batch(self.config, self._subjects, self._next_number, now_ms)
+            batch = ReportBatch(self.config, self._subjects, self._next_number, now_ms)
             try:
                 batch.judge(records, self._held)
                 self._write(batch, offsets)
@@ -176,7 +176,7 @@ class ReportStore:
         ).fetchall()
         return {part: end_ms for part, end_ms, count, expected in found if 0 < expected <= count}
 
-    def _held(self, places: Sequence[Place]) -> set[Place]:
+    def _held(self, places: Sequence[StoredKey]) -> set[StoredKey]:
         numbers, ends = zip(*places, strict=True)
         found = self._connection.execute(
             "SELECT subject, window_end FROM reports WHERE window_end BETWEEN $1 AND $2 "
@@ -185,7 +185,7 @@ class ReportStore:
         ).fetchall()
         return set(found)
 
-    def _write(self, batch: Batch, offsets: Mapping[int, int]) -> None:
+    def _write(self, batch: ReportBatch, offsets: Mapping[int, int]) -> None:
         changed = {
             name: subject
             for name, subject in batch.subjects.items()

@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.cloudwatch.metrics import functions
 from detector.cloudwatch.metrics.axis import Axis, Lane, Lanes, Value, Values
-from detector.cloudwatch.metrics.plan import Kind, Run
+from detector.cloudwatch.metrics.plan import Run, ValueKind
 
 POINTWISE = frozenset({"ABS", "CEIL", "FLOOR", "LOG", "LOG10"})
 CHANGES = frozenset({"DIFF", "DIFF_TIME", "RATE"})
@@ -49,28 +49,29 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Arguments that each function takes, in the guide's abbreviations."""
 
-RETURNS: Mapping[str, tuple[Kind, Kind]] = {
-    **dict.fromkeys(sorted(POINTWISE | CHANGES), (Kind.SERIES, Kind.ARRAY)),
-    **dict.fromkeys(("RUNNING_SUM", "FILL"), (Kind.SERIES, Kind.ARRAY)),
-    **dict.fromkeys(sorted(STATISTICS), (Kind.SCALAR, Kind.SERIES)),
-    **dict.fromkeys((*sorted(CALENDAR), "FIRST", "LAST", "IF", "TIME_SERIES"), (Kind.SERIES,) * 2),
-    **dict.fromkeys(("REMOVE_EMPTY", "SLICE", "SORT"), (Kind.ARRAY,) * 2),
-    "METRIC_COUNT": (Kind.SCALAR,) * 2,
+RETURNS: Mapping[str, tuple[ValueKind, ValueKind]] = {
+    **dict.fromkeys(sorted(POINTWISE | CHANGES), (ValueKind.SERIES, ValueKind.ARRAY)),
+    **dict.fromkeys(("RUNNING_SUM", "FILL"), (ValueKind.SERIES, ValueKind.ARRAY)),
+    **dict.fromkeys(sorted(STATISTICS), (ValueKind.SCALAR, ValueKind.SERIES)),
+    **dict.fromkeys(sorted(CALENDAR), (ValueKind.SERIES,) * 2),
+    **dict.fromkeys(("FIRST", "LAST", "IF", "TIME_SERIES"), (ValueKind.SERIES,) * 2),
+    **dict.fromkeys(("REMOVE_EMPTY", "SLICE", "SORT"), (ValueKind.ARRAY,) * 2),
+    "METRIC_COUNT": (ValueKind.SCALAR,) * 2,
 }  # fmt: skip
 """What comes out: where the first argument is no array, and where it is one."""
 
 Change = Callable[[Axis, Values], Values]
 
 
-def run_of(name: str, kinds: Sequence[Kind], words: Sequence[str]) -> Run:
+def run_of(name: str, kinds: Sequence[ValueKind], words: Sequence[str]) -> Run:
     """Return what ``name`` does with arguments of ``kinds``; ``words`` stand among them bare."""
-    array = kinds[0] is Kind.ARRAY
+    array = kinds[0] is ValueKind.ARRAY
     if name in STATISTICS:
         return partial(_across if array else _along, name)
     if name in CALENDAR:
         return partial(_calendar, name)
     if name == "IF":
-        return partial(_if, kinds[0] is Kind.SERIES and kinds[1] is Kind.SERIES)
+        return partial(_if, kinds[0] is ValueKind.SERIES and kinds[1] is ValueKind.SERIES)
     if name == "FILL" and not words:
         return _each_filled if array else _filled
     if name == "SORT":

@@ -60,7 +60,7 @@ class SlideGatherer:
         """Tell no window that ends at or before ``through_ms``: a former life did."""
         self._by_partition[partition] = _Gathering(told_ms=through_ms)
 
-    def take(self, partition: int, report: Report) -> Iterator[ClosedWindow]:
+    def add(self, partition: int, report: Report) -> Iterator[ClosedWindow]:
         """Take the first copy of a report in; yield the windows that are whole by it, in order."""
         gathering = self._by_partition.setdefault(partition, _Gathering())
         if report.window_end <= gathering.told_ms or report.window_end < gathering.end_ms:

@@ -13,7 +13,7 @@ import numpy as np
 from detector.cloudwatch.metrics import calls, missing
 from detector.cloudwatch.metrics.axis import Axis, Lane, Lanes, Value, Values
 from detector.cloudwatch.metrics.calls import FORMS, RETURNS, run_of
-from detector.cloudwatch.metrics.plan import Kind, PlanBuilder, Run
+from detector.cloudwatch.metrics.plan import PlanBuilder, Run, ValueKind
 from detector.cloudwatch.metrics.series import InsightRuleMetric, Metric, RuleMetric
 from detector.cloudwatch.metrics.syntax import Node, NodeKind
 from detector.detection.explanations import plain_name
@@ -30,7 +30,7 @@ class Compiled(NamedTuple):
     """A part of an expression: its step, its type, and the label that it has of its own."""
 
     step: int
-    kind: Kind
+    kind: ValueKind
     label: str = ""
 
 
@@ -73,7 +73,7 @@ class ExpressionCompiler:
             case NodeKind.ARRAY:
                 return self._array(node)
             case NodeKind.RULE_METRIC:
-                return Compiled(self._builder.read(rule_metric(node)), Kind.SERIES)
+                return Compiled(self._builder.read(rule_metric(node)), ValueKind.SERIES)
             case _:
                 return self._call(node)
 
@@ -86,8 +86,8 @@ class ExpressionCompiler:
     def _constant(self, number: float) -> Compiled:
         value = np.array([number])
         value.flags.writeable = False
-        step = self._builder.add(f"number {number!r}", Kind.SCALAR, lambda *_: value, ())
-        return Compiled(step, Kind.SCALAR)
+        step = self._builder.add(f"number {number!r}", ValueKind.SCALAR, lambda *_: value, ())
+        return Compiled(step, ValueKind.SCALAR)
 
     def _identifier(self, name: str) -> Compiled:
         self.used.add(name)
@@ -95,31 +95,35 @@ class ExpressionCompiler:
 
     def _negative(self, node: Node) -> Compiled:
         (value,) = (self._done[id(child)] for child in node.children)
-        run = _each_negative if value.kind is Kind.ARRAY else _negative
+        run = _each_negative if value.kind is ValueKind.ARRAY else _negative
         return self._add("negative", value.kind, run, [value], width=self._width(value))
 
     def _binary(self, node: Node) -> Compiled:
         left, right = (self._done[id(child)] for child in node.children)
         operator = _SPELT.get(node.text, node.text)
         kinds = {left.kind, right.kind}
-        if Kind.ARRAY in kinds and (operator not in _ARITHMETIC or kinds == {Kind.ARRAY}):
+        if ValueKind.ARRAY in kinds and (operator not in _ARITHMETIC or kinds == {ValueKind.ARRAY}):
             expected = "S or TS on both sides"
             if operator in _ARITHMETIC:
                 expected = "TS[] on one side at most"
             raise node.fault(f'"{left.kind} {node.text} {right.kind}"', expected)
-        series = kinds <= {Kind.SERIES, Kind.ARRAY}
+        series = kinds <= {ValueKind.SERIES, ValueKind.ARRAY}
         combine = partial(missing.between_series if series else missing.with_scalar, operator)
-        if Kind.ARRAY in kinds:
-            many, each = (left, _each_left) if left.kind is Kind.ARRAY else (right, _each_right)
+        if ValueKind.ARRAY in kinds:
+            many, each = (
+                (left, _each_left) if left.kind is ValueKind.ARRAY else (right, _each_right)
+            )
             operation, width = f"{operator} {left.kind} {right.kind}", self._width(many)
-            return self._add(operation, Kind.ARRAY, partial(each, combine), [left, right], width)
-        kind = Kind.SERIES if Kind.SERIES in kinds else Kind.SCALAR
+            return self._add(
+                operation, ValueKind.ARRAY, partial(each, combine), [left, right], width
+            )
+        kind = ValueKind.SERIES if ValueKind.SERIES in kinds else ValueKind.SCALAR
         operation = f"{operator} {left.kind} {right.kind}"
         return self._add(operation, kind, partial(_combined, combine), [left, right])
 
     def _array(self, node: Node) -> Compiled:
         items = [self._done[id(child)] for child in node.children]
-        if any(item.kind is Kind.SCALAR for item in items):
+        if any(item.kind is ValueKind.SCALAR for item in items):
             found = ", ".join(item.kind for item in items)
             raise node.fault(f"[{plain_name(found)}]", "only TS and TS[] in an array")
         return self._gathered(node, items)
@@ -129,7 +133,7 @@ class ExpressionCompiler:
         if width > MAX_SERIES:
             raise node.fault(f"an array of {width} series", f"at most {MAX_SERIES}")
         labels = tuple(item.label for item in items)
-        return self._add(f"array {labels}", Kind.ARRAY, partial(_gather, labels), items, width)
+        return self._add(f"array {labels}", ValueKind.ARRAY, partial(_gather, labels), items, width)
 
     def _call(self, node: Node) -> Compiled:
         name = node.text
@@ -152,9 +156,9 @@ class ExpressionCompiler:
         arguments = [self._done[id(part)] for part in node.children if _is_value(part)]
         name, first = node.text, arguments[0]
         words = [child.text for child in node.children if not _is_value(child)]
-        kind = RETURNS[name][first.kind is Kind.ARRAY]
+        kind = RETURNS[name][first.kind is ValueKind.ARRAY]
         kinds = [argument.kind for argument in arguments]
-        width = self._width(first) if kind is Kind.ARRAY else 1
+        width = self._width(first) if kind is ValueKind.ARRAY else 1
         operation = f"{name} {kinds} {words}"
         return self._add(operation, kind, run_of(name, kinds, words), arguments, width)
 
@@ -182,7 +186,12 @@ class ExpressionCompiler:
         return self._builder.steps[part.step].width
 
     def _add(
-        self, operation: str, kind: Kind, run: Run, arguments: Sequence[Compiled], width: int = 1
+        self,
+        operation: str,
+        kind: ValueKind,
+        run: Run,
+        arguments: Sequence[Compiled],
+        width: int = 1,
     ) -> Compiled:
         places = [argument.step for argument in arguments]
         step = self._builder.add(operation, kind, run, places, width=width)

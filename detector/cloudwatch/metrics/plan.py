@@ -19,7 +19,7 @@ Run = Callable[[Axis, Sequence[Value]], Value]
 _KEY_BYTES = 16
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """The types of metric math, under the guide's abbreviations."""
 
     SCALAR = "S"
@@ -28,14 +28,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class PlanStep:
     """One computation: ``run`` over the values of the steps ``arguments``, or a metric to read.
 
     ``width`` is how many series it makes at most.
     """
 
     key: bytes
-    kind: Kind
+    kind: ValueKind
     run: Run | None
     arguments: tuple[int, ...]
     width: int = 1
@@ -46,17 +46,19 @@ class PlanBuilder:
     """Gathers the steps of one program; the same step is taken once."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[PlanStep] = []
         self._place_by_key: dict[bytes, int] = {}
 
     def read(self, metric: Metric) -> int:
         """Add the reading of a metric; return its place."""
-        return self._add(Step(_key(repr(metric), ()), Kind.SERIES, None, (), metric=metric))
+        return self._add(
+            PlanStep(_key(repr(metric), ()), ValueKind.SERIES, None, (), metric=metric)
+        )
 
     def add(
         self,
         operation: str,
-        kind: Kind,
+        kind: ValueKind,
         run: Run,
         arguments: Sequence[int],
         *,
@@ -65,16 +67,16 @@ class PlanBuilder:
         """Add a computation; ``operation`` names all that decides what ``run`` does."""
         keys = tuple(self.steps[place].key for place in arguments)
         key = _key(operation, keys)
-        return self._add(Step(key, kind, run, tuple(arguments), width=width))
+        return self._add(PlanStep(key, kind, run, tuple(arguments), width=width))
 
-    def _add(self, step: Step) -> int:
+    def _add(self, step: PlanStep) -> int:
         place = self._place_by_key.setdefault(step.key, len(self.steps))
         if place == len(self.steps):
             self.steps.append(step)
         return place
 
 
-class Evaluation:
+class DatapointRange:
     """One range of time and the datapoints in it, for any number of programs.
 
     A metric that is not in ``series_by_metric`` has no datapoints. ``start_ms`` and ``end_ms``
@@ -94,7 +96,7 @@ class Evaluation:
         self._series_by_metric = series_by_metric
         self._known: dict[bytes, Value] = {}
 
-    def run(self, steps: Sequence[Step]) -> list[Value]:
+    def run(self, steps: Sequence[PlanStep]) -> list[Value]:
         """Return the value of every step of a plan; what an earlier plan had is not done again."""
         known, values = self._known, list[Value]()
         with np.errstate(all="ignore"):
@@ -105,7 +107,7 @@ class Evaluation:
                 values.append(value)
         return values
 
-    def _done(self, step: Step, values: Sequence[Value]) -> Value:
+    def _done(self, step: PlanStep, values: Sequence[Value]) -> Value:
         if step.run is not None:
             return step.run(self.axis, [values[place] for place in step.arguments])
         series = self._series_by_metric.get(step.metric) if step.metric is not None else None

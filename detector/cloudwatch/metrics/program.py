@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from detector.cloudwatch.metrics.axis import Value
 from detector.cloudwatch.metrics.compiling import Compiled, ExpressionCompiler, Names
 from detector.cloudwatch.metrics.errors import MetricMathError
-from detector.cloudwatch.metrics.plan import Evaluation, Kind, PlanBuilder, Step
+from detector.cloudwatch.metrics.plan import DatapointRange, PlanBuilder, PlanStep, ValueKind
 from detector.cloudwatch.metrics.queries import CheckedQueries, Query, check_queries
 from detector.cloudwatch.metrics.series import Metric, Series
 
@@ -45,7 +45,7 @@ class Program:
     """
 
     queries: tuple[Query, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     result_by_id: Mapping[str, Compiled]
     period_by_id: Mapping[str, int]
     series_computed: int
@@ -68,12 +68,12 @@ class Program:
         Periods begin at ``start_ms`` and every ``period_ms`` after it, before ``end_ms``. A metric
         that is left out has no datapoints.
         """
-        evaluation = Evaluation(
+        evaluation = DatapointRange(
             series_by_metric, start_ms=start_ms, end_ms=end_ms, period_ms=period_ms
         )
         return self.results(evaluation)
 
-    def results(self, evaluation: Evaluation) -> dict[str, Result]:
+    def results(self, evaluation: DatapointRange) -> dict[str, Result]:
         """Do the same in a shared evaluation: equal steps of other programs are not done again."""
         values = evaluation.run(self.steps)
         period_ms = evaluation.axis.period_ms
@@ -93,7 +93,7 @@ def compile_queries(queries: Sequence[Query]) -> Program:
     for query in queries:
         if query.metric is not None and query.period_seconds is not None:
             step = builder.read(query.metric)
-            names.by_id[query.id] = Compiled(step, Kind.SERIES, query.label or query.id)
+            names.by_id[query.id] = Compiled(step, ValueKind.SERIES, query.label or query.id)
             names.period_by_metric_id[query.id] = query.period_seconds
             period_by_id[query.id] = query.period_seconds
     for query in checked.ordered:
@@ -121,7 +121,7 @@ def _compiled(compiler: ExpressionCompiler, query: Query, checked: CheckedQuerie
         result = compiler.compile(checked.nodes_by_id[query.id])
     except MetricMathError as error:
         raise error.of_query(query.id) from None
-    if query.return_data and result.kind is Kind.SCALAR:
+    if query.return_data and result.kind is ValueKind.SCALAR:
         expected = "TS or TS[]: put it into TIME_SERIES(...), or return no data of it"
         raise MetricMathError("S as the result", expected, query_id=query.id)
     return result
@@ -139,7 +139,7 @@ def _period(query: Query, used: set[int], of_request: set[int]) -> int:
     return next(iter(periods))
 
 
-def _result(evaluation: Evaluation, value: Value) -> Result:
+def _result(evaluation: DatapointRange, value: Value) -> Result:
     axis = evaluation.axis
     if isinstance(value, tuple):
         return tuple(LabelledSeries(lane.label, axis.series(lane.values)) for lane in value)

@@ -14,15 +14,15 @@ from detector.cloudwatch.alarms.alarm_history import configuration_item
 from detector.cloudwatch.alarms.alarm_model import Alarm, AlarmKind, CompositeAlarm
 from detector.cloudwatch.alarms.alarm_records import ALARM, AlarmRecord, encode_record
 from detector.cloudwatch.alarms.alarm_store import Entry
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm, read_tags
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
 from detector.cloudwatch.alarms.validation import (
     LIMIT_EXCEEDED,
-    Complaints,
+    ValidationErrors,
     refuse,
     shown,
 )
-from detector.cloudwatch.alarms.verdicts import StateValue
 from detector.cloudwatch.operations.contract import Members
 
 NOT_FOUND = "ResourceNotFound"
@@ -56,7 +56,7 @@ class AlarmCommands:
 
     async def set_alarm_state(self, members: Members) -> Members:
         """Put an alarm into a state until its next evaluation says otherwise."""
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         name = complaints.text("AlarmName", low=1, high=255, required=True)
         state = StateValue(complaints.choice("StateValue", StateValue))
         reason = complaints.text("StateReason", low=0, high=1_023)
@@ -87,7 +87,7 @@ class AlarmCommands:
 
     async def delete_alarms(self, members: Members) -> Members:
         """Delete up to 100 alarms, at most one of them composite."""
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         names = [str(name) for name in complaints.items("AlarmNames", high=DELETED_AT_ONCE)]
         complaints.settle()
         async with self._alarms.lock:
@@ -119,7 +119,7 @@ class AlarmCommands:
                     f"{self._alarms.settings.alarms}: delete some",
                     LIMIT_EXCEEDED,
                 )
-            complaints = Complaints(members)
+            complaints = ValidationErrors(members)
             tags = read_tags(complaints)
             complaints.settle()
             item = configuration_item(alarm.name, kind, "created", plain, now_ms)
@@ -146,7 +146,7 @@ class AlarmCommands:
         await self._alarms.write([log_record], record.outbox)
 
     async def _set_actions(self, members: Members, *, enabled: bool) -> Members:
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         names = [str(name) for name in complaints.items("AlarmNames", high=100)]
         complaints.settle()
         async with self._alarms.lock:

@@ -10,7 +10,7 @@ from detector.cloudwatch.alarms.requests import read_tags
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
 from detector.cloudwatch.alarms.validation import (
     LIMIT_EXCEEDED,
-    Complaints,
+    ValidationErrors,
     refuse,
     shown,
 )
@@ -56,7 +56,7 @@ class AlarmMutes:
                     "delete some",
                     LIMIT_EXCEEDED,
                 )
-            complaints = Complaints(members)
+            complaints = ValidationErrors(members)
             tags = read_tags(complaints) if found is None else found[0].tags
             complaints.settle()
             now_ms = self._now_ms()
@@ -76,7 +76,7 @@ class AlarmMutes:
 
     async def list_alarm_mute_rules(self, members: Members) -> Members:
         """Show mute rules by alarm and status, in pages by name."""
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         statuses = [str(each) for each in complaints.items("Statuses", high=len(MuteStatus))]
         for each in statuses:
             if each not in set(MuteStatus):

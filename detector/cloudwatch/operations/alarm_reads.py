@@ -8,10 +8,10 @@ from detector.cloudwatch.alarms.alarm_history import HistoryItem, ItemType
 from detector.cloudwatch.alarms.alarm_model import AlarmKind, CompositeAlarm
 from detector.cloudwatch.alarms.alarm_store import Entry
 from detector.cloudwatch.alarms.composite_rule import name_of
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.requests import ACTION_LISTS
 from detector.cloudwatch.alarms.service import MetricAlarms
-from detector.cloudwatch.alarms.validation import Complaints, refuse, shown
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.validation import ValidationErrors, refuse, shown
 from detector.cloudwatch.operations.alarm_pages import page
 from detector.cloudwatch.operations.alarm_views import (
     alarm_view,
@@ -43,7 +43,7 @@ class AlarmReads:
 
     async def describe_alarms(self, members: Members) -> Members:
         """Show alarms by name, prefix, type, state, action or family, in pages by name."""
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         family = [name for name in FAMILY if complaints.has(name)]
         if family:
             others = [name for name in FILTERS if name != family[0]]
@@ -85,7 +85,7 @@ class AlarmReads:
 
     async def describe_alarm_history(self, members: Members) -> Members:
         """Show what happened, newest first unless asked otherwise."""
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         name = complaints.text("AlarmName", low=1, high=255)
         kinds = self._kinds(complaints, default=tuple(AlarmKind) if name else (AlarmKind.METRIC,))
         item_type = ""
@@ -130,7 +130,7 @@ class AlarmReads:
         shown_all = [contributor_view(entry.standing, each) for each in contributors]
         return {"AlarmContributors": shown_all, **token}
 
-    def _kinds(self, complaints: Complaints, default: Sequence[AlarmKind]) -> set[str]:
+    def _kinds(self, complaints: ValidationErrors, default: Sequence[AlarmKind]) -> set[str]:
         asked = [str(each) for each in complaints.items("AlarmTypes", high=len(TYPES))]
         for each in asked:
             if each not in TYPES:

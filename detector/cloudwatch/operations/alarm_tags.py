@@ -12,7 +12,7 @@ from detector.cloudwatch.alarms.alarm_records import (
 )
 from detector.cloudwatch.alarms.requests import TAGS, read_tags
 from detector.cloudwatch.alarms.service import LogRecord, MetricAlarms
-from detector.cloudwatch.alarms.validation import Complaints, refuse, shown
+from detector.cloudwatch.alarms.validation import ValidationErrors, refuse, shown
 from detector.cloudwatch.operations.alarm_mutes import mute_arn_prefix
 from detector.cloudwatch.operations.contract import Members
 
@@ -34,7 +34,7 @@ class AlarmTags:
 
     async def tag_resource(self, members: Members) -> Members:
         """Add tags or replace their values."""
-        complaints = Complaints(members)
+        complaints = ValidationErrors(members)
         added = read_tags(complaints)
         if complaints.said:
             refuse("; ".join(complaints.said), INVALID)

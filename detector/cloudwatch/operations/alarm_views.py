@@ -6,9 +6,9 @@ from typing import Any
 
 from detector.cloudwatch.alarms.alarm_history import HistoryItem
 from detector.cloudwatch.alarms.alarm_model import AlarmKind, CompositeAlarm
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding, ContributorStanding
+from detector.cloudwatch.alarms.alarm_state import ContributorState, MetricAlarmState
 from detector.cloudwatch.alarms.alarm_store import Entry
-from detector.cloudwatch.alarms.contributor_standings import attributes_of
+from detector.cloudwatch.alarms.contributor_states import attributes_of
 from detector.cloudwatch.alarms.requests import ACTION_LISTS
 from detector.cloudwatch.alarms.suppression import suppression_words
 
@@ -73,7 +73,7 @@ def history_view(item: HistoryItem) -> dict[str, Any]:
     return shown
 
 
-def contributor_view(standing: AlarmStanding, contributor: ContributorStanding) -> dict[str, Any]:
+def contributor_view(standing: MetricAlarmState, contributor: ContributorState) -> dict[str, Any]:
     """Return one contributor of an alarm."""
     return {
         "ContributorAttributes": attributes_of(standing, contributor),
@@ -83,7 +83,7 @@ def contributor_view(standing: AlarmStanding, contributor: ContributorStanding) 
     }
 
 
-def _suppression_view(alarm: CompositeAlarm, standing: AlarmStanding) -> Mapping[str, Any]:
+def _suppression_view(alarm: CompositeAlarm, standing: MetricAlarmState) -> Mapping[str, Any]:
     if alarm.suppressor is None or standing.suppression is None:
         return {}
     words = suppression_words(standing.suppression, alarm.suppressor)

@@ -20,7 +20,7 @@ from detector.core.errors import RuleError
 from detector.core.vocabulary import RuleState
 from detector.rules.admin import Author, RuleAdmin
 from detector.rules.errors import RuleChangeError, RuleTrouble
-from detector.rules.fold import RuleEntry
+from detector.rules.log_reducer import RuleEntry
 from detector.rules.managed import TEMPLATES, managed_name, service_of
 
 INVALID = "InvalidParameterValue"

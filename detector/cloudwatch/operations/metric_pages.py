@@ -25,7 +25,7 @@ class Position(NamedTuple):
     place: int
 
 
-class Page(NamedTuple):
+class DatapointPage(NamedTuple):
     """Some datapoints of each series, in scan order; ``more`` says in which series some follow."""
 
     parts: Sequence[Series]
@@ -33,7 +33,9 @@ class Page(NamedTuple):
     end: Position | None
 
 
-def cut(series: Sequence[Series], *, after: Position | None, limit: int, descending: bool) -> Page:
+def cut(
+    series: Sequence[Series], *, after: Position | None, limit: int, descending: bool
+) -> DatapointPage:
     """Return the next ``limit`` datapoints over all series: by time, then by the series' place."""
     sign = -1 if descending else 1
     times = np.concatenate([each.times for each in series]) if series else np.empty(0, np.int64)
@@ -50,7 +52,7 @@ def cut(series: Sequence[Series], *, after: Position | None, limit: int, descend
         parts.append(Series(times=each.times[chosen], values=each.values[chosen]))
     following = set(places[left].tolist())
     end = Position(int(times[taken[-1]]), int(places[taken[-1]])) if left.size else None
-    return Page(parts, [place in following for place in range(len(series))], end)
+    return DatapointPage(parts, [place in following for place in range(len(series))], end)
 
 
 def token_of(end: Position, request: str) -> str:

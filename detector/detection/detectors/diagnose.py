@@ -17,7 +17,7 @@ from detector.core.vocabulary import ActionKind, Culprit
 from detector.detection.detectors.fleet_guard import FLEET
 from detector.detection.explanations import plain_name
 from detector.detection.findings import Contributor, Finding
-from detector.detection.rollout import Switched
+from detector.detection.rollout import DetectorSlot
 from detector.detection.zone_test import ZoneGate
 
 Findings = Mapping[Contributor, Finding]
@@ -29,7 +29,7 @@ _CLEARED_BY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Votes:
+class FindingGroup:
     """Which contributors of one kind are named by which detectors, and the findings behind it."""
 
     detectors: Mapping[Contributor, tuple[str, ...]]
@@ -53,20 +53,20 @@ class Votes:
             excess_faults=sum(self.findings[key].evidence.excess_faults for key in ranked),
         )
 
-    def only(self, key: Contributor) -> "Votes":
+    def only(self, key: Contributor) -> "FindingGroup":
         """Return what there is about one contributor."""
-        return Votes({key: self.detectors[key]}, {key: self.findings[key]})
+        return FindingGroup({key: self.detectors[key]}, {key: self.findings[key]})
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
+class WindowDiagnosis:
     """The findings of all detectors that are on, in one window."""
 
     guard: Finding | None
-    zones: Votes
-    hosts: Votes
-    callers: Votes
-    doubted: Votes
+    zones: FindingGroup
+    hosts: FindingGroup
+    callers: FindingGroup
+    doubted: FindingGroup
 
     @property
     def whole(self) -> Diagnosis | None:
@@ -83,7 +83,7 @@ class Joint:
             return self.doubted.says(Culprit.UNKNOWN, _NOT_CONFIRMED)
         return None
 
-    def judged(self, detector: Switched[Any], findings: Findings) -> dict[Contributor, Finding]:
+    def judged(self, detector: DetectorSlot[Any], findings: Findings) -> dict[Contributor, Finding]:
         """Return the findings of one detector with their verdicts, and held back where due."""
         return {key: self._judge(detector.asks_for, key, each) for key, each in findings.items()}
 
@@ -154,7 +154,7 @@ _WITHOUT_IT: Final = "without this caller its hosts are like their peers"
 _NOT_CONFIRMED: Final = "something is wrong, and no test confirms whose fault it is"
 
 
-def joined(found: Iterable[tuple[Switched[Any], Findings]]) -> Joint:
+def diagnose(found: Iterable[tuple[DetectorSlot[Any], Findings]]) -> WindowDiagnosis:
     """Put the findings of all detectors that are on together."""
     guard: Finding | None = None
     zones: list[tuple[str, Contributor, Finding]] = []
@@ -174,10 +174,16 @@ def joined(found: Iterable[tuple[Switched[Any], Findings]]) -> Joint:
                 callers.append(vote)
             else:
                 doubted.append(vote)
-    return Joint(guard, _votes(zones), _votes(hosts), _votes(callers), _votes(doubted))
+    return WindowDiagnosis(
+        guard,
+        _group_findings(zones),
+        _group_findings(hosts),
+        _group_findings(callers),
+        _group_findings(doubted),
+    )
 
 
-def _votes(votes: Sequence[tuple[str, Contributor, Finding]]) -> Votes:
+def _group_findings(votes: Sequence[tuple[str, Contributor, Finding]]) -> FindingGroup:
     detectors: dict[Contributor, tuple[str, ...]] = {}
     findings: dict[Contributor, Finding] = {}
     for name, key, finding in votes:
@@ -185,7 +191,7 @@ def _votes(votes: Sequence[tuple[str, Contributor, Finding]]) -> Votes:
         known = findings.get(key)
         if known is None or finding.evidence.p_value < known.evidence.p_value:
             findings[key] = finding
-    return Votes(detectors, findings)
+    return FindingGroup(detectors, findings)
 
 
 def _of(finding: Finding, kind: Culprit, named: tuple[str, ...], because: str) -> Diagnosis:

@@ -95,7 +95,7 @@ class FleetGuard:
             usual.reasons, usual.frozen_until_ms = reasons, end_ms + constants.GUARD_REST_MS
         clean = ~view.accused
         hosts = np.bincount(window.zone_index, minlength=len(window.zones)).tolist()
-        usual.take(
+        usual.add(
             end_ms,
             float(window.faults[clean].sum()),
             float(window.requests[clean].sum()),

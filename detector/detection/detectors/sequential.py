@@ -104,8 +104,8 @@ def pane_evidence(view: FleetView, newest: FloatArray, rows: IntArray) -> FloatA
     served, failed = newest[0], np.minimum(newest[1], newest[0])
     before = compare(
         np.maximum(window.requests - served, 0.0), np.maximum(window.faults - failed, 0.0), clean
-    ).take(rows)
-    now = compare(served, failed, clean).take(rows)
+    ).rows(rows)
+    now = compare(served, failed, clean).rows(rows)
     usual = np.maximum(
         (before.peer_faults + 0.5) / (before.peer_requests + 1.0),
         (now.peer_faults + 0.5) / (now.peer_requests + 1.0),
@@ -147,7 +147,7 @@ def _blamed_caller(view: FleetView, row: int) -> str:
     if not view.callers_matter or window.caller_faults[row] <= 0.0:
         return ""
     rows = np.array([row])
-    own = compare(window.requests, window.faults, ~view.accused).take(rows)
+    own = compare(window.requests, window.faults, ~view.accused).rows(rows)
     rest = own.without(np.zeros(1), window.caller_faults[rows])
     tail = binomial_upper_tail(
         rest.faults + rest.peer_faults, rest.exposure(constants.SHARE_RHO), rest.faults

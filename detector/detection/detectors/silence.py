@@ -58,7 +58,7 @@ class Silence:
         """Find silent hosts, the busiest first, and the zone that they lie in."""
         silent = self._silent.setdefault(view.window.subject, SilentHosts())
         elsewhere = sum(len(each) for each in self._silent.values()) - len(silent)
-        silent.hear(view.window, constants.SILENT_REMEMBERED - elsewhere)
+        silent.add(view.window, constants.SILENT_REMEMBERED - elsewhere)
         if not len(silent) and not asked:
             return {}
         heard = len(view.window.hosts)

@@ -55,7 +55,7 @@ class SilentHosts:
         ranked = sorted(self._by_key, key=lambda key: (-self._by_key[key].rate, key))
         return ranked[:count]
 
-    def hear(self, window: FleetWindow, room: int) -> None:
+    def add(self, window: FleetWindow, room: int) -> None:
         """Forget who is heard again or long gone; note who fell silent, at most ``room`` in all."""
         end_ms = window.meta.window.end_ms
         oldest = end_ms - constants.SILENT_FORGET_MS

@@ -45,7 +45,7 @@ class UsualLevel:
         weight = self.weight if self.weight > 0.0 else 1.0
         return {zone: total / weight for zone, total in self.hosts_by_zone.items()}
 
-    def take(self, end_ms: int, faults: float, requests: float, hosts: Mapping[str, int]) -> None:
+    def add(self, end_ms: int, faults: float, requests: float, hosts: Mapping[str, int]) -> None:
         """Take one window in: faults and requests of its clean hosts, hosts heard by zone."""
         if self.weight == 0.0:
             self.since_ms = end_ms

@@ -15,7 +15,7 @@ Partition = tuple[str, int]
 """Topic and partition; equal to, and hashed like, Faust's ``TP``."""
 
 
-class Batch:
+class FetchedBatch:
     """Records of one partition in offset order: the value of one Faust event.
 
     ``first_offset`` and ``last_offset`` are both of a record inside; offsets between them may be
@@ -88,11 +88,11 @@ class Cutter:
             start = stop
         return events
 
-    def take(self) -> list[Batch]:
+    def drain(self) -> list[FetchedBatch]:
         """Return what was added, one batch per partition."""
         runs, self._runs, self.records = self._runs, {}, 0
         batches = []
         for key, messages in runs.items():
             topic, partition = key if self._only_topic is None else (self._only_topic, key)
-            batches.append(Batch(topic, partition, messages, self._generation))
+            batches.append(FetchedBatch(topic, partition, messages, self._generation))
         return batches

@@ -26,11 +26,11 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
-from detector.kafka.bulk_transport.batch import Batch, Partition
+from detector.kafka.bulk_transport.batch import FetchedBatch, Partition
 from detector.kafka.bulk_transport.client import properties
 from detector.kafka.bulk_transport.config import BulkConfig
 from detector.kafka.bulk_transport.hand_off import HandOff
-from detector.kafka.bulk_transport.places import EndOfLog, NothingRead, Reading
+from detector.kafka.bulk_transport.positions import EndOfLog, NothingRead, PartitionProgress
 from detector.kafka.bulk_transport.reader import BulkReader
 from detector.kafka.bulk_transport.starts import Start, ask_starts
 
@@ -235,7 +235,7 @@ class BulkConsumer(driver.Consumer):
     def ack(self, message: Message) -> bool:
         """Note an ack; one of an assignment that is over, or is ending, is ignored."""
         batch, app = cast("object", message.value), self.app
-        is_over = isinstance(batch, Batch) and batch.generation != self._assignment_count
+        is_over = isinstance(batch, FetchedBatch) and batch.generation != self._assignment_count
         is_over = is_over or message.generation_id != app.consumer_generation_id
         if is_over or not app.flow_control.is_active():
             message.acked = True
@@ -281,7 +281,7 @@ class BulkConsumer(driver.Consumer):
         if not self.crashed:
             await super().on_stop()
 
-    def readings(self) -> dict[TP, Reading]:
+    def readings(self) -> dict[TP, PartitionProgress]:
         """Return where reading stands, per assigned bulk partition."""
         found = self._reader.readings() if self._reader is not None else {}
         return {TP(*partition): reading for partition, reading in found.items()}

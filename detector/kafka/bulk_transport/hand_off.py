@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections import deque
 
-from detector.kafka.bulk_transport.batch import Batch
+from detector.kafka.bulk_transport.batch import FetchedBatch
 
 
 class HandOff:
@@ -24,13 +24,13 @@ class HandOff:
         self._depth = depth
         self._max_bytes = max_bytes
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Batch, int]] = deque()
+        self._waiting: deque[tuple[FetchedBatch, int]] = deque()
         self._bytes = 0
         self._generation = 0
         self._sleeping = False
         self._ready = asyncio.Event()
 
-    def put(self, batch: Batch, size: int) -> bool:
+    def put(self, batch: FetchedBatch, size: int) -> bool:
         """Pass on ``batch`` of ``size`` bytes, waiting while full; ``False`` if it is outdated."""
         with self._changed:
             while batch.generation == self._generation and self._is_full(size):
@@ -56,7 +56,7 @@ class HandOff:
             self._bytes = 0
             self._changed.notify_all()
 
-    async def get(self) -> Batch:
+    async def get(self) -> FetchedBatch:
         """Return the next batch, waiting for it."""
         while True:
             with self._changed:

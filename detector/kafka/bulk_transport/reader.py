@@ -23,10 +23,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from detector.kafka.bulk_transport.batch import Batch, Cutter, Partition, offset_of
+from detector.kafka.bulk_transport.batch import Cutter, FetchedBatch, Partition, offset_of
 from detector.kafka.bulk_transport.client import BulkReadError, is_hopeless
 from detector.kafka.bulk_transport.hand_off import HandOff
-from detector.kafka.bulk_transport.places import EndOfLog, Place, Reading
+from detector.kafka.bulk_transport.positions import EndOfLog, PartitionProgress, PartitionState
 
 POLL_SECONDS = 0.05
 """Most time that a record waits for others to come with it."""
@@ -76,7 +76,7 @@ class BulkReader:
         self._on_failure = on_failure
         self._wanted: tuple[int, dict[Partition, int]] = (0, {})
         self._followed = self._wanted
-        self._places: dict[Partition, Place] = {}
+        self._places: dict[Partition, PartitionState] = {}
         self._cutter = Cutter(None, 0)
         self._gone: set[Partition] = set()
         self._asking_from = 0.0
@@ -102,10 +102,10 @@ class BulkReader:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
-    def readings(self) -> dict[Partition, Reading]:
+    def readings(self) -> dict[Partition, PartitionProgress]:
         """Return where reading stands, per assigned partition; any thread."""
         return {
-            partition: Reading(
+            partition: PartitionProgress(
                 position=place.next_offset,
                 high_watermark=place.high_watermark,
                 records=place.records,
@@ -136,7 +136,7 @@ class BulkReader:
         self._followed = wanted
         starts = wanted[1]
         self._gone = set()
-        self._places = {partition: Place(at, at) for partition, at in starts.items()}
+        self._places = {partition: PartitionState(at, at) for partition, at in starts.items()}
         topics = {topic for topic, _ in starts}
         self._cutter = Cutter(topics.pop() if len(topics) == 1 else None, wanted[0])
         self._assign_client()
@@ -159,7 +159,7 @@ class BulkReader:
             if len(fetched) < self._chunk_records:
                 break
             wait = 0.0
-        batches = cutter.take()
+        batches = cutter.drain()
         sizes = [self._count(batch) for batch in batches]
         for event in events:
             self._on_event(event)
@@ -169,7 +169,7 @@ class BulkReader:
             if not self._hand_off.put(batch, size):
                 return
 
-    def _count(self, batch: Batch) -> int:
+    def _count(self, batch: FetchedBatch) -> int:
         place = self._places[batch.topic, batch.partition]
         if batch.first_offset < place.next_offset:
             raise BulkReadError(
@@ -199,7 +199,7 @@ class BulkReader:
         else:
             self._complain(error)
 
-    def _on_end_reached(self, place: Place, end: int) -> None:
+    def _on_end_reached(self, place: PartitionState, end: int) -> None:
         if end >= place.next_offset:
             place.read_to = end
             place.at_end = True
@@ -273,7 +273,7 @@ class BulkReader:
             if end >= 0 and visible_end <= place.read_to:
                 self._on_end(EndOfLog(self._followed[0], topic, partition, place.next_offset, now))
 
-    def _ask_ends(self, due: Mapping[Partition, Place]) -> dict[Partition, int]:
+    def _ask_ends(self, due: Mapping[Partition, PartitionState]) -> dict[Partition, int]:
         """Ask where the logs end, in one question; an end of -1 was not answered."""
         asked = [TopicPartition(*partition, _LATEST) for partition in due]
         try:

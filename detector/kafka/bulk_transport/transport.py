@@ -12,7 +12,7 @@ from yarl import URL
 
 from detector.kafka.bulk_transport.config import BulkConfig
 from detector.kafka.bulk_transport.consumer import BulkConsumer
-from detector.kafka.bulk_transport.places import Reading
+from detector.kafka.bulk_transport.positions import PartitionProgress
 
 CHANNEL_DEPTH = 2
 """Batches that wait in front of the agent: one to work on, one for when it is done."""
@@ -43,7 +43,7 @@ class BulkTransport(driver.Transport):
         if self._bulk is not None:
             await self._bulk.prepare_bulk()
 
-    def readings(self) -> dict[TP, Reading]:
+    def readings(self) -> dict[TP, PartitionProgress]:
         """Return position, end and counts since assignment, per assigned bulk partition."""
         return self._bulk.readings() if self._bulk is not None else {}
 

@@ -19,15 +19,15 @@ from detector.core.vocabulary import (
     AlarmState,
     ClosedBy,
     DeadLetterReason,
+    Decision,
     Envelope,
     HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
-    ReportFate,
-    RuleObjection,
+    ReportResult,
+    RuleRejection,
     TimeSource,
-    Verdict,
 )
 from detector.detection.detectors.roster import detector_names
 from detector.telemetry.metrics.families import Families, new_registry
@@ -73,7 +73,7 @@ class Metrics(Families):
             notices.RecordsDecoded: self._on_decoded,
             notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
-            notices.EventsUnplaced: lambda told: self._unplaced.inc(told.count),
+            notices.EventsWithoutHostOrZone: lambda told: self._unplaced.inc(told.count),
             notices.WatermarkMoved: lambda told: self._watermark.labels(
                 self._topic(told.topic)
             ).set(told.time_ms / 1000),
@@ -81,7 +81,7 @@ class Metrics(Families):
             notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
             notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
-            notices.ContributorsUnfollowed: lambda told: self._unfollowed.inc(told.count),
+            notices.ContributorsUntracked: lambda told: self._unfollowed.inc(told.count),
             notices.AlarmMoved: self._on_alarm,
             notices.ActionDecided: self._on_decision,
             notices.BudgetLevel: self._on_budget,
@@ -153,7 +153,7 @@ class Metrics(Families):
             outcome=["applied", "duplicate", "late", "unreadable"],
         )
         self._kept = self._counter(
-            "detector_history_reports", "Reports in the history.", fate=list(ReportFate)
+            "detector_history_reports", "Reports in the history.", fate=list(ReportResult)
         )
         self._troubles = self._counter(
             "detector_history_troubles", "Troubles of the history.", trouble=list(HistoryTrouble)
@@ -172,7 +172,7 @@ class Metrics(Families):
         self._rule_changes = self._counter(
             "detector_rule_changes",
             "Changes of rules by what became of them.",
-            result=[ACCEPTED, *RuleObjection],
+            result=[ACCEPTED, *RuleRejection],
         )
         self._flooding = self._gauge(
             "detector_rules_flooding", "Rules with more contributors than are counted exactly."
@@ -206,10 +206,10 @@ class Metrics(Families):
             registry=self.registry,
         )
         for kind in kinds:
-            for verdict in (Verdict.GRANTED, Verdict.OBSERVED):
+            for verdict in (Decision.GRANTED, Decision.OBSERVED):
                 self._decided.labels(kind, verdict, NO_REASON)
             for refusal in Refusal:
-                self._decided.labels(kind, Verdict.REFUSED, refusal)
+                self._decided.labels(kind, Decision.REFUSED, refusal)
         scopes = ["global", "fleet"]
         self._tokens = self._gauge("detector_action_budget_tokens", "Tokens left.", scope=scopes)
         self._capacity = self._gauge(

@@ -7,9 +7,9 @@ from detector.cloudwatch.alarms.alarm_model import (
     ContributorAlarm,
     MetricAlarm,
 )
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding, first_standing
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_standing
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm
-from detector.cloudwatch.alarms.verdicts import StateValue
 from tests.support import alarm_world
 
 
@@ -29,8 +29,8 @@ def composite_alarm(name: str = "c", rule: str = "TRUE", **changes: Any) -> Comp
     return read_composite_alarm({"AlarmName": name, "AlarmRule": rule, **changes})
 
 
-def standing(state: StateValue = StateValue.OK, reason: str = "because") -> AlarmStanding:
-    return AlarmStanding(state, reason, 0, 0)
+def standing(state: StateValue = StateValue.OK, reason: str = "because") -> MetricAlarmState:
+    return MetricAlarmState(state, reason, 0, 0)
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from detector.cloudwatch.alarms.alarm_history import (
     AlarmHistory,
     HistoryItem,
     ItemType,
-    Told,
+    NotificationContext,
     action_items,
     configuration_item,
     decode_item,
@@ -18,7 +18,7 @@ from detector.cloudwatch.alarms.alarm_history import (
     state_item,
 )
 from detector.cloudwatch.alarms.alarm_model import AlarmKind
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from tests.cloudwatch.alarms.builders import composite_alarm, metric_alarm, standing
 
 PAGE = "arn:aws:sns:us-east-1:1:page"
@@ -69,7 +69,7 @@ def test_an_action_says_whom_why_and_with_which_tags() -> None:
         metric_alarm(),
         standing(StateValue.ALARM, "bad"),
         StateValue.ALARM,
-        told=Told(tags={"team": "a"}),
+        told=NotificationContext(tags={"team": "a"}),
         at_ms=60_000,
     )
     assert told.summary == f"Action {PAGE} published"
@@ -86,7 +86,7 @@ def test_an_action_says_whom_why_and_with_which_tags() -> None:
 
 def test_an_action_that_is_muted_says_by_whom() -> None:
     [told] = action_items(
-        metric_alarm(), standing(), StateValue.OK, told=Told("night"), at_ms=60_000
+        metric_alarm(), standing(), StateValue.OK, told=NotificationContext("night"), at_ms=60_000
     )
     assert told.summary.endswith("calm muted by rule 'night'")
     assert json.loads(told.data)["mutedBy"] == "night"
@@ -94,13 +94,17 @@ def test_an_action_that_is_muted_says_by_whom() -> None:
 
 def test_tags_that_are_too_many_are_left_out() -> None:
     tags = {f"key-{number}": "v" * 256 for number in range(50)}
-    [told] = action_items(metric_alarm(), standing(), StateValue.OK, told=Told(tags=tags), at_ms=0)
+    [told] = action_items(
+        metric_alarm(), standing(), StateValue.OK, told=NotificationContext(tags=tags), at_ms=0
+    )
     assert "tags" not in json.loads(told.data)
 
 
 def test_disabled_actions_are_not_told() -> None:
     alarm = metric_alarm(ActionsEnabled=False)
-    assert not [*action_items(alarm, standing(), StateValue.OK, told=Told(), at_ms=0)]
+    assert not [
+        *action_items(alarm, standing(), StateValue.OK, told=NotificationContext(), at_ms=0)
+    ]
 
 
 def test_the_first_of_an_identity_is_kept_and_the_newest_of_a_number() -> None:

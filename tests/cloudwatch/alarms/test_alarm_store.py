@@ -3,20 +3,20 @@
 import itertools
 from dataclasses import replace
 
-from detector.cloudwatch.alarms.alarm_history import Told, configuration_item
+from detector.cloudwatch.alarms.alarm_history import NotificationContext, configuration_item
 from detector.cloudwatch.alarms.alarm_model import AlarmKind, kind_of
 from detector.cloudwatch.alarms.alarm_records import (
     AlarmRecord,
+    MetricAlarmStateRecord,
     MuteRecord,
     Record,
-    StateRecord,
     ThroughRecord,
     decode_record,
     encode_record,
 )
 from detector.cloudwatch.alarms.alarm_state import PARTIAL_DATA
-from detector.cloudwatch.alarms.alarm_store import MetricAlarmBook
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.alarm_store import MetricAlarmStore
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from tests.cloudwatch.alarms.builders import standing
 from tests.support.alarm_world import metric_alarm
 
@@ -42,20 +42,20 @@ def mute_record(*targets: str) -> MuteRecord:
     return MuteRecord(members, 0)
 
 
-def book(**records: Record | None) -> MetricAlarmBook:
-    made = MetricAlarmBook()
+def book(**records: Record | None) -> MetricAlarmStore:
+    made = MetricAlarmStore()
     for key, record in records.items():
         hear(made, key.replace("_", "/", 1), record)
     return made
 
 
-def hear(made: MetricAlarmBook, key: str, record: Record | None) -> None:
-    made.hear(key, None if record is None else encode_record(record))
+def hear(made: MetricAlarmStore, key: str, record: Record | None) -> None:
+    made.apply(key, None if record is None else encode_record(record))
 
 
 def test_records_come_back_as_they_were() -> None:
-    state = StateRecord("1", replace(standing(), evaluation_state=PARTIAL_DATA), (ITEM,))
-    assert decode_record(encode_record(state), StateRecord) == state
+    state = MetricAlarmStateRecord("1", replace(standing(), evaluation_state=PARTIAL_DATA), (ITEM,))
+    assert decode_record(encode_record(state), MetricAlarmStateRecord) == state
     assert decode_record(encode_record(alarm_record()), AlarmRecord) == alarm_record()
     assert decode_record(encode_record(mute_record("a")), MuteRecord) == mute_record("a")
     assert decode_record(encode_record(ThroughRecord(7)), ThroughRecord) == ThroughRecord(7)
@@ -64,7 +64,7 @@ def test_records_come_back_as_they_were() -> None:
 def test_an_alarm_stands_as_its_state_says_whatever_came_first() -> None:
     records: dict[str, Record] = {
         "alarm_a": alarm_record(),
-        "state_a": StateRecord("1", standing(StateValue.ALARM), (ITEM,)),
+        "state_a": MetricAlarmStateRecord("1", standing(StateValue.ALARM), (ITEM,)),
     }
     for order in itertools.permutations(records):
         made = book(**{key: records[key] for key in order})
@@ -75,16 +75,17 @@ def test_an_alarm_stands_as_its_state_says_whatever_came_first() -> None:
 
 def test_a_state_of_another_incarnation_does_not_count() -> None:
     made = book(
-        state_a=StateRecord("0", standing(StateValue.ALARM)), alarm_a=alarm_record(incarnation="1")
+        state_a=MetricAlarmStateRecord("0", standing(StateValue.ALARM)),
+        alarm_a=alarm_record(incarnation="1"),
     )
     assert made.state_of("a") is StateValue.INSUFFICIENT_DATA
-    hear(made, "state/a", StateRecord("0", standing(StateValue.ALARM)))
+    hear(made, "state/a", MetricAlarmStateRecord("0", standing(StateValue.ALARM)))
     assert made.state_of("a") is StateValue.INSUFFICIENT_DATA
 
 
 def test_tombstones_and_deletions_leave_nothing() -> None:
     made = book(alarm_a=alarm_record(), alarm_c=composite_record("c", "ALARM(a)"))
-    hear(made, "state/a", StateRecord("1", replace(standing(), muted=StateValue.OK)))
+    hear(made, "state/a", MetricAlarmStateRecord("1", replace(standing(), muted=StateValue.OK)))
     assert made.waiting == {"a"}
     hear(made, "alarm/a", replace(alarm_record(), deleted=True, outbox=(ITEM,)))
     assert (set(made.entries), set(made.deleted), made.waiting) == ({"c"}, {"a"}, set())
@@ -97,7 +98,7 @@ def test_tombstones_and_deletions_leave_nothing() -> None:
 def test_who_waits_for_time_to_pass_is_known() -> None:
     made = book(alarm_a=alarm_record())
     for muted, waiting in ((StateValue.OK, {"a"}), (None, set())):
-        hear(made, "state/a", StateRecord("1", replace(standing(), muted=muted)))
+        hear(made, "state/a", MetricAlarmStateRecord("1", replace(standing(), muted=muted)))
         assert waiting == made.waiting
 
 
@@ -113,20 +114,20 @@ def test_kinds_are_listed_by_name() -> None:
 
 def test_a_mute_rule_mutes_its_targets_until_it_is_gone_or_another() -> None:
     made = book(alarm_a=alarm_record(), alarm_b=alarm_record("b"), mute_m=mute_record("a"))
-    assert made.told(made.entries["a"], 0) == Told("m")
-    assert made.told(made.entries["b"], 0) == Told()
+    assert made.told(made.entries["a"], 0) == NotificationContext("m")
+    assert made.told(made.entries["b"], 0) == NotificationContext()
     hear(made, "mute/m", mute_record("b", "a"))
-    assert made.told(made.entries["b"], 0) == Told("m")
+    assert made.told(made.entries["b"], 0) == NotificationContext("m")
     hear(made, "mute/m", None)
-    assert made.told(made.entries["a"], 0) == Told()
+    assert made.told(made.entries["a"], 0) == NotificationContext()
     assert made.mutes == {}
 
 
 def test_an_alarm_may_be_muted_by_several_rules() -> None:
     made = book(alarm_a=alarm_record(), mute_m=mute_record("a"), mute_n=mute_record("a"))
-    assert made.told(made.entries["a"], 0) == Told("m")
+    assert made.told(made.entries["a"], 0) == NotificationContext("m")
     hear(made, "mute/m", None)
-    assert made.told(made.entries["a"], 0) == Told("n")
+    assert made.told(made.entries["a"], 0) == NotificationContext("n")
 
 
 def test_the_newest_instant_that_is_done_is_known() -> None:
@@ -146,5 +147,5 @@ def test_what_cannot_be_read_is_counted_and_leaves_the_rest() -> None:
         ("through", encode_record(ThroughRecord(7, schema=2))),
         ("other", b""),
     ):
-        made.hear(key, raw)
+        made.apply(key, raw)
     assert (made.unreadable, set(made.entries)) == (6, {"a"})

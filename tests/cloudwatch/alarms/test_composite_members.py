@@ -6,7 +6,7 @@ import pytest
 
 from detector.cloudwatch.alarms.alarm_model import Actions, Suppressor
 from detector.cloudwatch.alarms.requests import read_composite_alarm, read_tags
-from detector.cloudwatch.alarms.validation import AlarmRefusedError, Complaints
+from detector.cloudwatch.alarms.validation import AlarmRefusedError, ValidationErrors
 
 SNS = "arn:aws:sns:us-east-1:1:page"
 EC2 = "arn:aws:automate:us-east-1:ec2:stop"
@@ -101,6 +101,6 @@ def test_a_bad_composite_alarm_is_refused(changes: dict[str, Any], message: str)
     ],
 )
 def test_tags_have_bounds(tags: list[Any], said: tuple[str, ...]) -> None:
-    complaints = Complaints({"Tags": tags})
+    complaints = ValidationErrors({"Tags": tags})
     read_tags(complaints)
     assert said == complaints.said

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from detector.cloudwatch.alarms.composite_rule import name_of, parse_composite_rule
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.validation import AlarmRefusedError
-from detector.cloudwatch.alarms.verdicts import StateValue
 
 ARN = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:third alarm"
 STATES = {

@@ -11,17 +11,17 @@ from detector.cloudwatch.alarms.evaluations import (
     composite_alarm_after,
     metric_alarm_after,
 )
-from detector.cloudwatch.alarms.reasons import Reading, aws_time, metric_reason_data
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.m_of_n import StateValue
+from detector.cloudwatch.alarms.reasons import EvaluatedRange, aws_time, metric_reason_data
 from tests.cloudwatch.alarms.builders import composite_alarm, metric_alarm, standing
 
 NOW = 600_000
 MINUTE = 60_000
 
 
-def reading(*values: float | None, **changes: Any) -> Reading:
+def reading(*values: float | None, **changes: Any) -> EvaluatedRange:
     first = NOW - len(values) * MINUTE
-    return Reading([first + n * MINUTE for n in range(len(values) + 1)], values, **changes)
+    return EvaluatedRange([first + n * MINUTE for n in range(len(values) + 1)], values, **changes)
 
 
 @pytest.mark.parametrize(

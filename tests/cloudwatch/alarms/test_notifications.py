@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from detector.cloudwatch.alarms.alarm_history import Told
+from detector.cloudwatch.alarms.alarm_history import NotificationContext
 from detector.cloudwatch.alarms.alarm_model import Alarm
 from detector.cloudwatch.alarms.alarm_state import (
-    AlarmStanding,
-    ContributorStanding,
+    ContributorState,
+    MetricAlarmState,
     first_standing,
 )
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.notifications import acted, has_waiting_actions
 from detector.cloudwatch.alarms.suppression import Hold, Suppression
-from detector.cloudwatch.alarms.verdicts import StateValue
 from tests.cloudwatch.alarms.builders import (
     composite_alarm,
     contributor_alarm,
@@ -23,17 +23,23 @@ from tests.cloudwatch.alarms.builders import (
 )
 
 OK, ALARM = StateValue.OK, StateValue.ALARM
-MUTED = Told("night")
+MUTED = NotificationContext("night")
 
 
 def tell(
-    alarm: Alarm, before: AlarmStanding, after: AlarmStanding, told: Told | None = None, **more: Any
-) -> tuple[AlarmStanding, list[str]]:
-    result, items = acted(alarm, before, after, told=told or Told(), **{"at_ms": 0, **more})
+    alarm: Alarm,
+    before: MetricAlarmState,
+    after: MetricAlarmState,
+    told: NotificationContext | None = None,
+    **more: Any,
+) -> tuple[MetricAlarmState, list[str]]:
+    result, items = acted(
+        alarm, before, after, told=told or NotificationContext(), **{"at_ms": 0, **more}
+    )
     return result, [item.summary.replace("arn:aws:sns:us-east-1:1:", "") for item in items]
 
 
-def to(before: AlarmStanding, state: StateValue, at_ms: int = 0) -> AlarmStanding:
+def to(before: MetricAlarmState, state: StateValue, at_ms: int = 0) -> MetricAlarmState:
     return before.moved(state, "because", "", at_ms)
 
 
@@ -102,9 +108,9 @@ def test_a_suppressor_that_is_gone_holds_nothing() -> None:
     assert after.suppression is None
 
 
-def contributors(*states: StateValue, muted: bool = False) -> AlarmStanding:
+def contributors(*states: StateValue, muted: bool = False) -> MetricAlarmState:
     made = tuple(
-        ContributorStanding(f"id{place}", (f"h{place}",), state, "because", 0, muted=muted)
+        ContributorState(f"id{place}", (f"h{place}",), state, "because", 0, muted=muted)
         for place, state in enumerate(states)
     )
     summed_up = ALARM if ALARM in states else OK

@@ -59,8 +59,8 @@ def test_memory_says_what_the_history_says(seed: int) -> None:
     history, counting = ReportMetrics(store, lambda _: reports[-1].window_end), Counting()
     held = recent(counting)
     for report in reports:
-        for told in gatherer.take(0, report):
-            held.take(told)
+        for told in gatherer.add(0, report):
+            held.add(told)
     for metric in RuleMetric:
         of_rule = InsightRuleMetric("r", metric)
         for period in (PANE, WINDOW):
@@ -91,7 +91,7 @@ def test_many_series_at_once_are_the_series_one_by_one(seed: int) -> None:
                     if chance.random() < 0.7
                 }
                 end = START + number * PANE
-                held.take(ClosedWindow(partition, end - WINDOW, end, end - PANE, values, values))
+                held.add(ClosedWindow(partition, end - WINDOW, end, end - PANE, values, values))
     asked: list[Metric | None] = [None, *metrics, metrics[0]]
     for _ in range(60):
         period = chance.choice([PANE, WINDOW, 2 * WINDOW])
@@ -117,7 +117,7 @@ def test_what_is_not_held_whole_is_read_from_the_history(
 ) -> None:
     counting = Counting()
     held = recent(counting)
-    held.take(window(START, 1.0))
+    held.add(window(START, 1.0))
     held.read(metric, start, start + period, period)
     assert counting.asked == 1
 
@@ -126,7 +126,7 @@ def test_only_the_newest_are_held() -> None:
     counting = Counting()
     held = recent(counting, kept_ms=3 * PANE)
     for number in range(6):
-        held.take(window(START + number * PANE, float(number)))
+        held.add(window(START + number * PANE, float(number)))
     newest = START + 5 * PANE
     assert plain(held.read(SUM, newest - 3 * PANE, newest, PANE)) == {
         newest - 3 * PANE: 3.0,
@@ -141,15 +141,15 @@ def test_only_the_newest_are_held() -> None:
 def test_what_was_not_told_or_lacks_its_value_is_missing() -> None:
     held = recent(Counting(), kept_ms=3 * PANE)
     for number, value in ((0, 1.0), (1, 1.0), (2, 1.0), (3, None), (5, 2.0)):
-        held.take(window(START + number * PANE, value))
+        held.add(window(START + number * PANE, value))
     found = held.read(SUM, START + 2 * PANE, START + 6 * PANE, PANE)
     assert plain(found) == {START + 4 * PANE: 2.0}
 
 
 def test_a_window_that_comes_again_changes_nothing() -> None:
     held = recent(Counting())
-    held.take(window(START, 1.0))
-    held.take(window(START, 2.0))
+    held.add(window(START, 1.0))
+    held.add(window(START, 2.0))
     assert plain(held.read(SUM, START - PANE, START, PANE)) == {START - PANE: 1.0}
 
 
@@ -158,7 +158,7 @@ def test_the_number_of_metrics_is_bounded_and_grows_by_need() -> None:
     held = recent(counting, most_metrics=100)
     metrics = [InsightRuleMetric(f"r{number}", RuleMetric.SUM) for number in range(101)]
     for number, metric in enumerate(metrics):
-        held.take(window(START, float(number), partition=number, metric=metric))
+        held.add(window(START, float(number), partition=number, metric=metric))
     for number, metric in enumerate(metrics[:100]):
         assert plain(held.read(metric, START - PANE, START, PANE)) == {START - PANE: number}
     assert counting.asked == 0

@@ -15,9 +15,9 @@ from detector.cloudwatch.alarms.alarm_model import (
     WarmUp,
 )
 from detector.cloudwatch.alarms.evaluation_times import EvaluationTimes
+from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData
 from detector.cloudwatch.alarms.requests import read_metric_alarm
 from detector.cloudwatch.alarms.validation import AlarmRefusedError
-from detector.cloudwatch.alarms.verdicts import Comparison, MissingData
 from detector.cloudwatch.metrics.series import FleetMetric, InsightRuleMetric, RuleMetric
 from detector.detection.state_machine import Persistence
 from tests.support.alarm_world import contributor_alarm, fleet_metric, metric_alarm
@@ -76,7 +76,7 @@ def test_an_alarm_on_a_metric() -> None:
         times=EvaluationTimes(60_000, 7),
         persistence=Persistence(3, 5),
         missing=MissingData.NOT_BREACHING,
-        comparison=Comparison.GREATER,
+        comparison=ComparisonOperator.GREATER,
         threshold=5.0,
         statistic="Sum",
         warm_up=WarmUp(300_000),
@@ -162,7 +162,7 @@ def test_an_alarm_per_contributor() -> None:
         actions=Actions(alarm=("arn:aws:sns:us-east-1:1:page",)),
         rule="a",
         measure=Measure.VALUE,
-        comparison=Comparison.LESS_OR_EQUAL,
+        comparison=ComparisonOperator.LESS_OR_EQUAL,
         threshold=-25.0,
         pending_ms=60_000,
         recovery_ms=120_000,

@@ -432,7 +432,7 @@ async def test_two_processes_end_in_the_order_of_the_log_and_tell_once() -> None
         for service in (first, second):
             # Each hears what the other wrote, as from a topic that both follow.
             for key, value in world.alarm_topic.records:
-                service.book.hear(key, value)
+                service.book.apply(key, value)
             await service.on_window(end_ms, end_ms / 1000)
     items, standings, _ = await story(None)
     assert items == sorted(world.history_topic.items(), key=lambda item: item.id)

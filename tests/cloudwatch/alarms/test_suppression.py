@@ -5,16 +5,16 @@ import random
 import pytest
 
 from detector.cloudwatch.alarms.alarm_model import Suppressor
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.suppression import (
     SETS_DEADLINE,
     TRANSITIONS,
     Hold,
-    Signal,
     Suppression,
+    SuppressionInput,
     suppression_after,
     suppression_words,
 )
-from detector.cloudwatch.alarms.verdicts import StateValue
 
 OK, ALARM = StateValue.OK, StateValue.ALARM
 BY = Suppressor("deploy-runs", wait_ms=3_000, extension_ms=2_000)
@@ -29,16 +29,21 @@ def drawing() -> str:
     lines = [f"{'':12}" + "".join(f"{signal.value.upper():{w}}" for signal, w in WIDTHS.items())]
     for hold, row in TRANSITIONS.items():
         cells = []
-        for signal in Signal:
+        for signal in SuppressionInput:
             cell = marks[row[signal]] if signal in row else "-"
             cell += "!" if (hold, signal) in SETS_DEADLINE else ""
-            cell += "*" if signal is Signal.EXPIRED and signal in row else ""
+            cell += "*" if signal is SuppressionInput.EXPIRED and signal in row else ""
             cells.append(f"{cell:{WIDTHS[signal]}}")
         lines.append(f"{marks[hold]:12}" + "".join(cells))
     return "\n".join(f"    {line.rstrip()}" for line in lines)
 
 
-WIDTHS = {Signal.EXPIRED: 9, Signal.SUPPRESSOR: 12, Signal.CHANGED: 12, Signal.QUIET: 10}
+WIDTHS = {
+    SuppressionInput.EXPIRED: 9,
+    SuppressionInput.SUPPRESSOR: 12,
+    SuppressionInput.CHANGED: 12,
+    SuppressionInput.QUIET: 10,
+}
 
 
 def test_the_drawing_is_that_of_the_table() -> None:

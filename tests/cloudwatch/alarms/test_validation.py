@@ -6,14 +6,14 @@ import pytest
 
 from detector.cloudwatch.alarms.validation import (
     AlarmRefusedError,
-    Complaints,
+    ValidationErrors,
     refuse,
     shown,
 )
 
 
 def said(members: dict[str, Any], read: str, *arguments: Any, **options: Any) -> tuple[str, ...]:
-    complaints = Complaints(members)
+    complaints = ValidationErrors(members)
     getattr(complaints, read)(*arguments, **options)
     return complaints.said
 
@@ -55,7 +55,7 @@ def test_a_choice_is_one_of_a_list(value: object, expected: tuple[str, ...]) -> 
 
 
 def test_a_choice_that_is_left_out_is_the_default() -> None:
-    assert Complaints({}).choice("A", ("x", "y"), default="y") == "y"
+    assert ValidationErrors({}).choice("A", ("x", "y"), default="y") == "y"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_whole_number_has_bounds(value: object, expected: tuple[str, ...]) -> 
 
 
 def test_a_whole_number_that_is_left_out_is_the_default() -> None:
-    assert Complaints({}).whole("A", low=1, high=3, default=2) == 2
+    assert ValidationErrors({}).whole("A", low=1, high=3, default=2) == 2
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_members_that_do_not_belong_are_named() -> None:
 
 
 def test_everything_is_said_at_once() -> None:
-    complaints = Complaints({})
+    complaints = ValidationErrors({})
     complaints.settle()
     complaints.say("one")
     complaints.say("two")

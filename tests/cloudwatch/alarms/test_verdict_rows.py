@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudwatch.alarms.verdicts import (
+from detector.cloudwatch.alarms.m_of_n import (
     CODE_BY_STATE,
     VERDICTS,
-    Comparison,
+    ComparisonOperator,
     MissingData,
     StateValue,
     judge,
@@ -25,14 +25,14 @@ points = st.sampled_from([None, 0.0, 1.0, 2.0])
     ),
     st.integers(1, 6),
     st.integers(0, 4),
-    st.sampled_from(Comparison),
+    st.sampled_from(ComparisonOperator),
     st.sampled_from(MissingData),
 )
 def test_every_row_has_the_verdict_of_its_own(
     rows: list[list[float | None]],
     required: int,
     more: int,
-    comparison: Comparison,
+    comparison: ComparisonOperator,
     missing: MissingData,
 ) -> None:
     persistence = Persistence(required, required + more)

@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from detector.cloudwatch.history import (
-    FollowerSettings,
-    ReportFollower,
+    HistorySettings,
+    ReportReader,
     ReportStore,
     StoreError,
     load_range,
@@ -87,9 +87,9 @@ class Life:
         self.notices: list[Notice] = []
         self.windows: list[ClosedWindow] = []
         self.store = ReportStore(config_of(path))
-        self.follower = ReportFollower(
+        self.follower = ReportReader(
             self.store,
-            FollowerSettings(topic, client_of(broker), **how),
+            HistorySettings(topic, client_of(broker), **how),
             now=lambda: NOW / 1000,
             notify=self.notices.append,
             on_window=self.windows.append,
@@ -256,7 +256,7 @@ async def test_one_subject_is_read_straight_from_the_topic(
     store = ReportStore(config_of())
     await load_range(
         store,
-        FollowerSettings(topic, client_of(broker_tansu)),
+        HistorySettings(topic, client_of(broker_tansu)),
         key=b"rule:r1",
         start_ms=START,
         now=NOW / 1000,

@@ -20,7 +20,7 @@ from detector.cloudwatch.history import (
     read_range,
 )
 from detector.cloudwatch.metrics.ranges import RangeRequest
-from detector.core.vocabulary import ReportFate
+from detector.core.vocabulary import ReportResult
 from detector.tables.reports import Report
 from tests.support.history import (
     NOW,
@@ -69,7 +69,7 @@ def test_partitions_may_come_in_any_order_and_old_windows_late(seed: int) -> Non
         records += fetched(reports, part=part) + fetched(reports[40:50], part=part, first=60)
     chance.shuffle(records)
     store = ReportStore(config_of())
-    counted: Counter[ReportFate] = Counter()
+    counted: Counter[ReportResult] = Counter()
     while records:
         size = chance.randint(1, 30)
         counted += store.apply(records[:size], NOW).fates
@@ -95,7 +95,7 @@ def test_a_restart_in_the_middle_goes_on_where_the_file_says(tmp_path: Path, see
             for part, records in topic.items()
             for record in records[at[part] : at[part] + chance.randint(5, 30)]
         ]
-        assert {ReportFate.STORED} == set(store.apply(batch, NOW).fates)
+        assert {ReportResult.STORED} == set(store.apply(batch, NOW).fates)
         store.close()
     assert (200, [100.0, 100.0]) == (store.count, [value_of(store, f"r{part}") for part in topic])
     store.close()

@@ -50,7 +50,7 @@ def fleet_report(number: int = 0, slide: int = 2) -> Report:
 
 
 def told(gatherer: SlideGatherer, reports: Iterable[Report], part: int = 0) -> list[ClosedWindow]:
-    return [window for report in reports for window in gatherer.take(part, report)]
+    return [window for report in reports for window in gatherer.add(part, report)]
 
 
 def ends(windows: Iterable[ClosedWindow]) -> list[int]:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from detector.cloudwatch.metrics.errors import MetricMathError
-from detector.cloudwatch.metrics.plan import Evaluation
+from detector.cloudwatch.metrics.plan import DatapointRange
 from detector.cloudwatch.metrics.program import Result, compile_queries
 from detector.cloudwatch.metrics.queries import Query
 from detector.cloudwatch.metrics.series import (
@@ -156,7 +156,7 @@ def test_equal_parts_of_a_request_are_computed_once() -> None:
 
 def test_programs_in_one_evaluation_share_what_is_equal() -> None:
     first, second = compile_queries(asked("m1 / m2 + 1")), compile_queries(asked("m1 / m2 + 2"))
-    evaluation = Evaluation(
+    evaluation = DatapointRange(
         {metric("m1"): series_of({START: 6.0}), metric("m2"): series_of({START: 3.0})},
         start_ms=START,
         end_ms=START + PERIOD,

@@ -10,7 +10,7 @@ from botocore.validate import ParamValidator
 from detector.cloudwatch.operations.contract import ApiError, Members
 from detector.cloudwatch.operations.insight_rules import handlers
 from detector.rules.errors import RuleBounds
-from detector.rules.fold import TimelineTerms
+from detector.rules.log_reducer import TimelineTerms
 from detector.rules.managed import TEMPLATES
 from tests.support.rule_world import LEAD, PANE, RuleWorld, definition
 

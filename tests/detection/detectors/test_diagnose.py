@@ -1,6 +1,7 @@
 """One verdict for all detectors: the wider cause wins, and no detector makes another one act."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,28 +10,28 @@ from detector.core.diagnosis import MOST_NAMED
 from detector.core.vocabulary import Culprit, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
-from detector.detection.detectors.diagnose import Joint, joined
+from detector.detection.detectors.diagnose import WindowDiagnosis, diagnose
 from detector.detection.detectors.fleet_guard import FLEET, FleetGuard
 from detector.detection.detectors.host_66_percent import HostShare
 from detector.detection.detectors.share_outlier import ShareOutlier
 from detector.detection.detectors.silence import Silence
 from detector.detection.detectors.zone_outlier import ZONE_SLOW, ZoneOutlier
 from detector.detection.findings import Contributor, Finding, with_numbers
-from detector.detection.rollout import Switched
+from detector.detection.rollout import DetectorSlot
 from tests.support.windows import meta_of
 
 CONFIG = EvaluateConfig()
-R66 = Switched(HostShare(CONFIG), Switch.ON)
-SHARE = Switched(ShareOutlier(CONFIG), Switch.ON)
-ZONE = Switched(ZoneOutlier(CONFIG), Switch.ON)
-SLOW = Switched(ZoneOutlier(CONFIG, ZONE_SLOW), Switch.ON)
-CALLER = Switched(CallerOut(CONFIG), Switch.ON)
-SILENCE = Switched(Silence(CONFIG), Switch.ON)
-GUARD = Switched(FleetGuard(CONFIG), Switch.ON)
+R66 = DetectorSlot(HostShare(CONFIG), Switch.ON)
+SHARE = DetectorSlot(ShareOutlier(CONFIG), Switch.ON)
+ZONE = DetectorSlot(ZoneOutlier(CONFIG), Switch.ON)
+SLOW = DetectorSlot(ZoneOutlier(CONFIG, ZONE_SLOW), Switch.ON)
+CALLER = DetectorSlot(CallerOut(CONFIG), Switch.ON)
+SILENCE = DetectorSlot(Silence(CONFIG), Switch.ON)
+GUARD = DetectorSlot(FleetGuard(CONFIG), Switch.ON)
 HOST = ("az1", "h")
 AZ1, AZ2 = ("az1",), ("az2",)
 
-Found = list[tuple[Switched, dict[Contributor, Finding]]]  # type: ignore[type-arg]
+Found = list[tuple[DetectorSlot[Any], dict[Contributor, Finding]]]
 
 
 def finding(*, met: bool = True, confirmed: bool = True, **numbers: object) -> Finding:
@@ -42,11 +43,13 @@ def held(*, zones: bool) -> Finding:
 
 
 def whole(found: Found) -> tuple[Culprit, tuple[str, ...]] | None:
-    verdict = joined(found).whole
+    verdict = diagnose(found).whole
     return None if verdict is None else (verdict.kind, verdict.named)
 
 
-def judged(joint: Joint, detector: Switched, key: Contributor, each: Finding) -> Finding:  # type: ignore[type-arg]
+def judged(
+    joint: WindowDiagnosis, detector: DetectorSlot[Any], key: Contributor, each: Finding
+) -> Finding:
     return joint.judged(detector, {key: each})[key]
 
 
@@ -77,7 +80,7 @@ def test_a_verdict_names_who_agrees_and_carries_the_evidence_of_the_worst() -> N
     small = finding(p_value=1e-9, rate_ratio=4.0, excess_faults=5.0)
     large = finding(p_value=1e-20, rate_ratio=9.0, excess_faults=50.0)
     weaker = finding(p_value=1e-3, rate_ratio=9.0, excess_faults=50.0)
-    verdict = joined([(R66, {HOST: weaker}), (SHARE, {HOST: large, ("az1", "i"): small})]).whole
+    verdict = diagnose([(R66, {HOST: weaker}), (SHARE, {HOST: large, ("az1", "i"): small})]).whole
     assert verdict is not None
     assert (("az1/h", "az1/i"), 2, ("r66", "share")) == (
         verdict.named,
@@ -89,20 +92,20 @@ def test_a_verdict_names_who_agrees_and_carries_the_evidence_of_the_worst() -> N
 
 
 def test_ten_are_named_and_all_are_counted() -> None:
-    verdict = joined([(SHARE, {("az1", f"h{n}"): finding() for n in range(30)})]).whole
+    verdict = diagnose([(SHARE, {("az1", f"h{n}"): finding() for n in range(30)})]).whole
     assert verdict is not None
     assert (MOST_NAMED, 30) == (len(verdict.named), verdict.count)
 
 
 def test_names_out_of_logs_are_made_plain() -> None:
-    verdict = joined([(R66, {("az1", "bad\x1b[31m"): finding()})]).whole
+    verdict = diagnose([(R66, {("az1", "bad\x1b[31m"): finding()})]).whole
     assert verdict is not None
     assert "\x1b" not in verdict.named[0]
 
 
 def test_a_detector_in_shadow_has_no_vote_and_still_hears_the_verdict() -> None:
     shadow = replace(SHARE, switch=Switch.SHADOW)
-    joint = joined([(shadow, {HOST: finding()})])
+    joint = diagnose([(shadow, {HOST: finding()})])
     assert joint.whole is None
     each = judged(joint, shadow, HOST, finding(confirmed=False)).verdict
     assert each is not None
@@ -124,7 +127,7 @@ def test_a_detector_in_shadow_has_no_vote_and_still_hears_the_verdict() -> None:
 def test_a_host_is_blamed_where_nothing_wider_is(
     found: Found, kind: Culprit, *, fleet_event: bool
 ) -> None:
-    each = judged(joined(found), R66, HOST, finding())
+    each = judged(diagnose(found), R66, HOST, finding())
     assert each.verdict is not None
     assert (kind, fleet_event, True) == (
         each.verdict.kind,
@@ -135,7 +138,7 @@ def test_a_host_is_blamed_where_nothing_wider_is(
 
 def test_a_host_that_a_caller_clears_names_the_caller() -> None:
     cleared = finding(confirmed=False, blamed_caller="poison")
-    each = judged(joined([(R66, {HOST: cleared})]), R66, HOST, cleared)
+    each = judged(diagnose([(R66, {HOST: cleared})]), R66, HOST, cleared)
     assert each.verdict is not None
     assert (Culprit.CALLER, ("poison",)) == (each.verdict.kind, each.verdict.named)
 
@@ -149,7 +152,7 @@ def test_a_host_that_a_caller_clears_names_the_caller() -> None:
 )
 def test_a_zone_that_is_flagged(numbers: dict[str, object], kind: Culprit) -> None:
     flagged = finding(**numbers)  # type: ignore[arg-type]
-    each = judged(joined([(ZONE, {AZ1: flagged})]), ZONE, AZ1, flagged)
+    each = judged(diagnose([(ZONE, {AZ1: flagged})]), ZONE, AZ1, flagged)
     assert each.verdict is not None
     assert kind == each.verdict.kind
 
@@ -166,14 +169,14 @@ def test_a_zone_that_is_not_flagged_says_who_explains_it(
     gates: tuple[str, ...], kind: Culprit
 ) -> None:
     cleared = finding(met=False, confirmed=False, failed_gates=gates)
-    each = judged(joined([]), ZONE, AZ1, cleared)
+    each = judged(diagnose([]), ZONE, AZ1, cleared)
     assert each.verdict is not None
     assert (kind, ("az1",)) == (each.verdict.kind, each.verdict.named)
 
 
 def test_the_guard_holds_zones_back_only_when_the_cause_lies_beyond_one_zone() -> None:
     for zones in (True, False):
-        joint = joined([(GUARD, {FLEET: held(zones=zones)}), (ZONE, {AZ1: finding()})])
+        joint = diagnose([(GUARD, {FLEET: held(zones=zones)}), (ZONE, {AZ1: finding()})])
         each = judged(joint, ZONE, AZ1, finding())
         assert each.verdict is not None
         assert (zones, Culprit.FLEET if zones else Culprit.ZONE) == (
@@ -183,7 +186,7 @@ def test_the_guard_holds_zones_back_only_when_the_cause_lies_beyond_one_zone() -
 
 
 def test_what_asks_for_nothing_is_never_held_back() -> None:
-    joint = joined(
+    joint = diagnose(
         [
             (GUARD, {FLEET: held(zones=True)}),
             (CALLER, {("c",): finding(confirmed=False)}),

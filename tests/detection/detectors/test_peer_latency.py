@@ -12,7 +12,7 @@ from detector.detection.alarms import Target
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.peer_latency import PeerLatency
-from detector.detection.findings import Contributor, Finding, Remembering
+from detector.detection.findings import Contributor, Finding, Stateful
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import FleetWindow
 from tests.support.windows import Host, fleet_of, meta_of
@@ -157,7 +157,7 @@ def test_a_snapshot_between_any_two_windows_changes_nothing() -> None:
         detector = PeerLatency(CONFIG)
         detector.restore(plain)
     assert (expected, whole.snapshot()) == (found, detector.snapshot())
-    assert isinstance(detector, Remembering)
+    assert isinstance(detector, Stateful)
 
 
 def test_services_beyond_the_bound_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.roster import detector_names, fleet_detectors, rule_detectors
-from detector.detection.findings import Remembering
+from detector.detection.findings import Stateful
 
 
 def test_the_names_are_those_of_the_detectors_each_once() -> None:
@@ -15,8 +15,6 @@ def test_the_names_are_those_of_the_detectors_each_once() -> None:
 
 def test_those_that_remember_are_known() -> None:
     remembering = [each.name for each in fleet_detectors(EvaluateConfig())
-                   if isinstance(each, Remembering)]  # fmt: skip
+                   if isinstance(each, Stateful)]  # fmt: skip
     assert ["sequential", "latency", "silence", "guard"] == remembering
-    assert [] == [
-        each for each in rule_detectors(EvaluateConfig()) if isinstance(each, Remembering)
-    ]
+    assert [] == [each for each in rule_detectors(EvaluateConfig()) if isinstance(each, Stateful)]

@@ -27,7 +27,7 @@ from mode.services import Service
 from mode.threads import QueueServiceThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from detector.kafka.bulk_transport.places import NothingRead
+from detector.kafka.bulk_transport.positions import NothingRead
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:

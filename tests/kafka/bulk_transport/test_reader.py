@@ -12,10 +12,10 @@ from confluent_kafka import KafkaError, Message, Producer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.kafka.bulk_transport.batch import Batch, Cutter, offset_of
+from detector.kafka.bulk_transport.batch import Cutter, FetchedBatch, offset_of
 from detector.kafka.bulk_transport.client import BulkReadError, is_hopeless, properties
 from detector.kafka.bulk_transport.hand_off import HandOff
-from detector.kafka.bulk_transport.places import EndOfLog, Reading
+from detector.kafka.bulk_transport.positions import EndOfLog, PartitionProgress
 from detector.kafka.bulk_transport.reader import BulkReader
 
 
@@ -28,8 +28,8 @@ def end_event(topic: str, partition: int, offset: int) -> Message:
     return Message(topic=topic, partition=partition, offset=offset, error=end)
 
 
-def a_batch(generation: int, first: int = 0, count: int = 1) -> Batch:
-    return Batch("logs", 0, [record("logs", 0, first + n) for n in range(count)], generation)
+def a_batch(generation: int, first: int = 0, count: int = 1) -> FetchedBatch:
+    return FetchedBatch("logs", 0, [record("logs", 0, first + n) for n in range(count)], generation)
 
 
 blocks = st.lists(
@@ -62,7 +62,7 @@ def test_the_cut_keeps_every_record_once_and_in_order(
         for start in range(0, len(fetched), chunk)
         for event in cutter.add(fetched[start : start + chunk])
     ]
-    records, batches = cutter.records, cutter.take()
+    records, batches = cutter.records, cutter.drain()
 
     assert len(fetched) - ends == records
     assert ends == len(events)
@@ -70,7 +70,7 @@ def test_the_cut_keeps_every_record_once_and_in_order(
     for batch in batches:
         whole = [offset_of(message) for message in batch.messages]
         assert (whole[0], whole[-1], 7) == (batch.first_offset, batch.last_offset, batch.generation)
-    assert [] == cutter.take()
+    assert [] == cutter.drain()
 
 
 def test_a_batch_says_where_it_is_from() -> None:
@@ -184,7 +184,7 @@ def test_callers_tune_the_client_but_cannot_break_exactness() -> None:
 
 def test_lag_is_zero_while_the_end_is_unknown() -> None:
     assert [0, 0, 5] == [
-        Reading(position=10, high_watermark=end, records=0, bytes=0, lost=0).lag
+        PartitionProgress(position=10, high_watermark=end, records=0, bytes=0, lost=0).lag
         for end in (-1, 10, 15)
     ]
 
@@ -203,7 +203,7 @@ class Read:
         loop = asyncio.get_running_loop()
         self.ends: list[EndOfLog] = []
         self.failures: list[BaseException] = []
-        self.batches: list[Batch] = []
+        self.batches: list[FetchedBatch] = []
         self.hand_off = HandOff(loop, depth=3, max_bytes=1 << 20)
         self.reader = BulkReader(
             properties(
@@ -275,7 +275,7 @@ async def test_it_reads_each_partition_whole_from_where_it_is_told(
     assert last.at_end
     await until(lambda: read.reader.readings()[logs, 0].high_watermark == 1500)
     counted = sum(len(b"%d" % number) for number in range(1500))
-    assert Reading(1500, 1500, 1500, counted, 0) == read.reader.readings()[logs, 0]
+    assert PartitionProgress(1500, 1500, 1500, counted, 0) == read.reader.readings()[logs, 0]
     assert await read.stop()
     assert [] == read.failures
 
@@ -362,7 +362,7 @@ async def test_a_record_given_twice_stops_the_reader(
     await until(read.reader.readings)
 
     with pytest.raises(BulkReadError, match=r"gave offset 8 .* expected 9 or later"):
-        read.reader._count(Batch(f"{unique_prefix}logs", 0, [record("", 0, 8)], 1))
+        read.reader._count(FetchedBatch(f"{unique_prefix}logs", 0, [record("", 0, 8)], 1))
     assert await read.stop()
 
 

@@ -11,14 +11,14 @@ from detector.core.vocabulary import (
     ActionKind,
     AlarmState,
     DeadLetterReason,
+    Decision,
     Envelope,
     HistoryTrouble,
     Loss,
     OutcomeState,
     Refusal,
-    ReportFate,
+    ReportResult,
     TimeSource,
-    Verdict,
 )
 from detector.telemetry.metrics import Metrics
 from tests.support import neighbours
@@ -58,16 +58,16 @@ def one_of_each(number: int) -> list[notices.Notice]:
         notices.RecordsDecoded(Envelope.EMF, "event", 2),
         notices.TimesRead(TimeSource.EMF, 2),
         notices.EventsLost(Loss.LATE, 1),
-        notices.EventsUnplaced(1),
+        notices.EventsWithoutHostOrZone(1),
         notices.RecordDeadLettered(DeadLetterReason.BAD_JSON, "logs", 0, number),
         notices.PanesTallied("watermark", 1),
         notices.WatermarkMoved("logs", 1_700_000_000_500),
         notices.TallyReceived("applied"),
         notices.WindowEvaluated(5, 0.004, True, 0.2),
-        notices.ContributorsUnfollowed(3),
+        notices.ContributorsUntracked(3),
         alarm(number, AlarmState.ALARM),
         notices.ActionDecided(
-            ActionKind.REPLACE_HOST, Verdict.REFUSED, Refusal.BUDGET_SPENT, f"id-{number}", "no"
+            ActionKind.REPLACE_HOST, Decision.REFUSED, Refusal.BUDGET_SPENT, f"id-{number}", "no"
         ),
         notices.BudgetLevel("fleet", 1.5, 2.0),
         notices.KillSwitchRead(engaged=False, known=True),
@@ -78,7 +78,7 @@ def one_of_each(number: int) -> list[notices.Notice]:
         notices.RuleChangeRead("r", "put", "v1", 0, None, 6),
         notices.TallyingHeld(held=True),
         notices.RuleFlooded("r", "v1", flooding=True, rules=1),
-        notices.ReportsKept(ReportFate.STORED, 4),
+        notices.ReportsKept(ReportResult.STORED, 4),
         notices.HistoryTroubled(HistoryTrouble.FILE_FAILED, "disk full"),
     ]
 

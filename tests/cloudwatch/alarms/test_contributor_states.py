@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from detector.cloudwatch.alarms.alarm_state import AlarmStanding, first_standing
-from detector.cloudwatch.alarms.contributor_standings import (
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_standing
+from detector.cloudwatch.alarms.contributor_states import (
     PENDING,
     ContributorValue,
     ContributorWindow,
@@ -15,7 +15,7 @@ from detector.cloudwatch.alarms.contributor_standings import (
     contributor_alarm_after,
     contributor_id,
 )
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from tests.cloudwatch.alarms.builders import contributor_alarm
 
 STEP = 10_000
@@ -48,7 +48,7 @@ def course(alarm: Any, windows: list[ContributorWindow | None], limit: int = 100
     return found
 
 
-def names(standing: AlarmStanding) -> list[str]:
+def names(standing: MetricAlarmState) -> list[str]:
     return [each.keys[0] for each in standing.contributors if each.state is StateValue.ALARM]
 
 

@@ -22,12 +22,12 @@ import msgspec
 from detector.cloudwatch.alarms.alarm_model import ContributorAlarm, Measure
 from detector.cloudwatch.alarms.alarm_state import (
     PARTIAL_DATA,
-    AlarmStanding,
-    ContributorStanding,
+    ContributorState,
+    MetricAlarmState,
     cut,
 )
 from detector.cloudwatch.alarms.evaluations import is_warm, still_warming
-from detector.cloudwatch.alarms.verdicts import StateValue
+from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.detection.explanations import plain_name
 
 IN_ALARM: Final = 100
@@ -63,20 +63,20 @@ def contributor_id(keys: Iterable[str]) -> str:
     return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
 
 
-def attributes_of(standing: AlarmStanding, contributor: ContributorStanding) -> dict[str, str]:
+def attributes_of(standing: MetricAlarmState, contributor: ContributorState) -> dict[str, str]:
     """Return the contributor's key values by their labels."""
     return dict(zip(standing.labels, contributor.keys, strict=False))
 
 
 def contributor_alarm_after(
     alarm: ContributorAlarm,
-    standing: AlarmStanding,
+    standing: MetricAlarmState,
     window: ContributorWindow | None,
     *,
     created_ms: int,
     at_ms: int,
     limit: int = IN_ALARM,
-) -> AlarmStanding:
+) -> MetricAlarmState:
     """Return the standing after one window; ``None`` for a window that is not known."""
     if alarm.warm_up is not None and not standing.warm:
         known = window is not None
@@ -108,7 +108,7 @@ def contributor_alarm_after(
     return _summed_up(alarm, after, in_alarm, limit, at_ms, told_before=told_before)
 
 
-def _unknown(standing: AlarmStanding) -> AlarmStanding:
+def _unknown(standing: MetricAlarmState) -> MetricAlarmState:
     kept = tuple(
         replace(each, breaching_since_ms=None, calm_since_ms=None)
         for each in standing.contributors
@@ -119,7 +119,7 @@ def _unknown(standing: AlarmStanding) -> AlarmStanding:
 
 def _breaching(
     alarm: ContributorAlarm, window: ContributorWindow
-) -> dict[str, tuple[ContributorStanding, float]]:
+) -> dict[str, tuple[ContributorState, float]]:
     """Who breaches now and by what, worst first, each as one that begins."""
     found = []
     for row in window.rows:
@@ -133,18 +133,18 @@ def _breaching(
     for measured, keys in found:
         identity = contributor_id(keys)
         shown = tuple(cut(key, KEY_CHARACTERS) for key in keys)
-        begun[identity] = (ContributorStanding(identity, shown, StateValue.OK, "", 0), measured)
+        begun[identity] = (ContributorState(identity, shown, StateValue.OK, "", 0), measured)
     return begun
 
 
 def _followed(
     alarm: ContributorAlarm,
-    standing: AlarmStanding,
-    breaching: Mapping[str, tuple[ContributorStanding, float]],
+    standing: MetricAlarmState,
+    breaching: Mapping[str, tuple[ContributorState, float]],
     at_ms: int,
-) -> dict[str, ContributorStanding]:
+) -> dict[str, ContributorState]:
     """Everybody who is remembered, after who breaches and who recovered; newcomers pending."""
-    followed: dict[str, ContributorStanding] = {}
+    followed: dict[str, ContributorState] = {}
     for each in standing.contributors:
         if each.id in breaching:
             since = at_ms if each.breaching_since_ms is None else each.breaching_since_ms
@@ -158,7 +158,7 @@ def _followed(
     return followed
 
 
-def _calmer(alarm: ContributorAlarm, each: ContributorStanding, at_ms: int) -> ContributorStanding:
+def _calmer(alarm: ContributorAlarm, each: ContributorState, at_ms: int) -> ContributorState:
     since = at_ms if each.calm_since_ms is None else each.calm_since_ms
     if at_ms - since < alarm.recovery_ms:
         return replace(each, breaching_since_ms=None, calm_since_ms=since)
@@ -166,12 +166,12 @@ def _calmer(alarm: ContributorAlarm, each: ContributorStanding, at_ms: int) -> C
         f"its {alarm.measure.value} has not been {alarm.comparison.sign} {alarm.threshold:g} "
         f"for {(at_ms - since) // 1000} s"
     )
-    return ContributorStanding(each.id, each.keys, StateValue.OK, reason, at_ms)
+    return ContributorState(each.id, each.keys, StateValue.OK, reason, at_ms)
 
 
 def _raised(
-    alarm: ContributorAlarm, each: ContributorStanding, measured: float, at_ms: int
-) -> ContributorStanding:
+    alarm: ContributorAlarm, each: ContributorState, measured: float, at_ms: int
+) -> ContributorState:
     held = (at_ms - (each.breaching_since_ms or at_ms)) // 1000
     reason = (
         f"its {alarm.measure.value} is {measured:g}, {alarm.comparison.sign} "
@@ -180,7 +180,7 @@ def _raised(
     return replace(each, state=StateValue.ALARM, reason=reason, transitioned_ms=at_ms)
 
 
-def _bounded(everybody: Iterable[ContributorStanding]) -> tuple[ContributorStanding, ...]:
+def _bounded(everybody: Iterable[ContributorState]) -> tuple[ContributorState, ...]:
     """Keep all in ALARM, all that moved, and the first of those that are pending."""
     kept, pending = [], 0
     for each in everybody:
@@ -194,13 +194,13 @@ def _bounded(everybody: Iterable[ContributorStanding]) -> tuple[ContributorStand
 
 def _summed_up(
     alarm: ContributorAlarm,
-    after: AlarmStanding,
+    after: MetricAlarmState,
     in_alarm: int,
     limit: int,
     at_ms: int,
     *,
     told_before: bool,
-) -> AlarmStanding:
+) -> MetricAlarmState:
     state = StateValue.ALARM if in_alarm else StateValue.OK
     if state is after.state and told_before:
         return after

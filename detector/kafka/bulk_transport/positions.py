@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Place:
+class PartitionState:
     """The reader's own note of one partition.
 
     ``next_offset`` is one past the last record handed over; ``read_to`` may lie further, behind
@@ -23,7 +23,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PartitionProgress:
     """What was read of one partition in this assignment, for metrics.
 
     ``position`` is the next offset that will be handed over; ``high_watermark`` the end of the log

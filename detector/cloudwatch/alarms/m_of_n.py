@@ -59,7 +59,7 @@ class MissingData(StrEnum):
     NOT_BREACHING = "notBreaching"
 
 
-class Comparison(StrEnum):
+class ComparisonOperator(StrEnum):
     """How a datapoint is held against the threshold; the datapoint stands on the left."""
 
     GREATER_OR_EQUAL = "GreaterThanOrEqualToThreshold"
@@ -74,20 +74,20 @@ class Comparison(StrEnum):
 
     def breaches(self, value: float, threshold: float) -> bool:
         """Say whether ``value`` breaches ``threshold``."""
-        if self is Comparison.GREATER:
+        if self is ComparisonOperator.GREATER:
             return value > threshold
-        if self is Comparison.GREATER_OR_EQUAL:
+        if self is ComparisonOperator.GREATER_OR_EQUAL:
             return value >= threshold
-        if self is Comparison.LESS:
+        if self is ComparisonOperator.LESS:
             return value < threshold
         return value <= threshold
 
 
 _SIGNS: Final = {
-    Comparison.GREATER_OR_EQUAL: ">=",
-    Comparison.GREATER: ">",
-    Comparison.LESS: "<",
-    Comparison.LESS_OR_EQUAL: "<=",
+    ComparisonOperator.GREATER_OR_EQUAL: ">=",
+    ComparisonOperator.GREATER: ">",
+    ComparisonOperator.LESS: "<",
+    ComparisonOperator.LESS_OR_EQUAL: "<=",
 }
 
 Breaches = Sequence[bool | None]
@@ -130,10 +130,10 @@ CODE_BY_STATE: Final = {StateValue.OK: OK, StateValue.ALARM: ALARM} | {
     StateValue.INSUFFICIENT_DATA: INSUFFICIENT_DATA
 }
 _COMPARE: Final = {
-    Comparison.GREATER: np.greater,
-    Comparison.GREATER_OR_EQUAL: np.greater_equal,
-    Comparison.LESS: np.less,
-    Comparison.LESS_OR_EQUAL: np.less_equal,
+    ComparisonOperator.GREATER: np.greater,
+    ComparisonOperator.GREATER_OR_EQUAL: np.greater_equal,
+    ComparisonOperator.LESS: np.less,
+    ComparisonOperator.LESS_OR_EQUAL: np.less_equal,
 }
 
 Matrix = NDArray[np.float64]
@@ -142,7 +142,7 @@ Matrix = NDArray[np.float64]
 def judge_rows(
     values: Matrix,
     thresholds: NDArray[np.float64],
-    comparison: Comparison,
+    comparison: ComparisonOperator,
     persistence: Persistence,
     missing: MissingData,
 ) -> NDArray[np.int8]:

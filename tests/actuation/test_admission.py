@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.actuation.acceptance import (
+from detector.actuation.admission import (
     MAX_ACTION_BYTES,
     NOBODY,
     Accept,
-    Acceptance,
+    Admission,
+    AdmissionRefusal,
     Ignore,
-    Objection,
     Refuse,
     interrupted,
 )
@@ -26,8 +26,8 @@ from tests.support.deciding import OFF, ON, START, UNKNOWN, action, at, outcome,
 BUDGET = BucketLimits(2.0, 1 / 300)
 
 
-def acceptance(*journal: Outcome, budget: BucketLimits = BUDGET) -> Acceptance:
-    return Acceptance(journal, budget=budget)
+def acceptance(*journal: Outcome, budget: BucketLimits = BUDGET) -> Admission:
+    return Admission(journal, budget=budget)
 
 
 def raw(of: Action, **members: Any) -> bytes:
@@ -42,34 +42,42 @@ def test_a_sound_action_is_accepted() -> None:
 
 TARGET = msgspec.to_builtins(target())
 REFUSED = {
-    "unknown schema": (raw(action(), schema="detector.action.v2"), OFF, Objection.UNKNOWN_SCHEMA),
-    "no host": (raw(action(goal=target(""))), OFF, Objection.BAD_TARGET),
-    "a wildcard": (raw(action(goal=target("*"))), OFF, Objection.BAD_TARGET),
-    "several hosts in one name": (raw(action(goal=target("h1,h2"))), OFF, Objection.BAD_TARGET),
+    "unknown schema": (
+        raw(action(), schema="detector.action.v2"),
+        OFF,
+        AdmissionRefusal.UNKNOWN_SCHEMA,
+    ),
+    "no host": (raw(action(goal=target(""))), OFF, AdmissionRefusal.BAD_TARGET),
+    "a wildcard": (raw(action(goal=target("*"))), OFF, AdmissionRefusal.BAD_TARGET),
+    "several hosts in one name": (
+        raw(action(goal=target("h1,h2"))),
+        OFF,
+        AdmissionRefusal.BAD_TARGET,
+    ),
     "a zone with a host": (
         raw(action(), kind=ActionKind.SHIFT_AWAY),
         OFF,
-        Objection.BAD_TARGET,
+        AdmissionRefusal.BAD_TARGET,
     ),
-    "observe": (raw(action(mode=Mode.OBSERVE)), OFF, Objection.NOT_ENFORCED),
+    "observe": (raw(action(mode=Mode.OBSERVE)), OFF, AdmissionRefusal.NOT_ENFORCED),
     "a shift without an end": (
         raw(shift("a1", "az1", effect_seconds=0.0)),
         OFF,
-        Objection.UNREADABLE,
+        AdmissionRefusal.UNREADABLE,
     ),
-    "an unknown mode": (raw(action(), mode="maybe"), OFF, Objection.UNREADABLE),
-    "no expiry": (raw(action(), expires_at=None), OFF, Objection.UNREADABLE),
-    "an older epoch": (raw(action(epoch=6)), OFF, Objection.OLDER_EPOCH),
-    "too early": (raw(action(epoch=7, not_before=START + 20.0)), OFF, Objection.TOO_EARLY),
-    "expired": (raw(action(epoch=7, expires_at=START + 5.0)), OFF, Objection.EXPIRED),
-    "switch on": (raw(action(epoch=7)), ON, Objection.KILL_SWITCH),
-    "switch unknown": (raw(action(epoch=7)), UNKNOWN, Objection.KILL_SWITCH),
+    "an unknown mode": (raw(action(), mode="maybe"), OFF, AdmissionRefusal.UNREADABLE),
+    "no expiry": (raw(action(), expires_at=None), OFF, AdmissionRefusal.UNREADABLE),
+    "an older epoch": (raw(action(epoch=6)), OFF, AdmissionRefusal.OLDER_EPOCH),
+    "too early": (raw(action(epoch=7, not_before=START + 20.0)), OFF, AdmissionRefusal.TOO_EARLY),
+    "expired": (raw(action(epoch=7, expires_at=START + 5.0)), OFF, AdmissionRefusal.EXPIRED),
+    "switch on": (raw(action(epoch=7)), ON, AdmissionRefusal.KILL_SWITCH),
+    "switch unknown": (raw(action(epoch=7)), UNKNOWN, AdmissionRefusal.KILL_SWITCH),
 }
 
 
 @pytest.mark.parametrize(("value", "control", "objection"), REFUSED.values(), ids=REFUSED)
 def test_an_unsound_action_is_refused_with_its_reason(
-    value: bytes, control: ControlView, objection: Objection
+    value: bytes, control: ControlView, objection: AdmissionRefusal
 ) -> None:
     judge = acceptance(outcome("other", OutcomeState.SUCCEEDED, epoch=7))
     judgement = judge.judge(value, at(5), control)
@@ -77,7 +85,9 @@ def test_an_unsound_action_is_refused_with_its_reason(
     assert judgement.objection is objection
     assert judgement.head.id == "a1"
     assert judgement.detail
-    expected = OutcomeState.EXPIRED if objection is Objection.EXPIRED else OutcomeState.REFUSED
+    expected = (
+        OutcomeState.EXPIRED if objection is AdmissionRefusal.EXPIRED else OutcomeState.REFUSED
+    )
     assert judgement.state is expected
 
 
@@ -106,7 +116,7 @@ def test_a_refusal_of_an_action_without_a_target_can_still_be_recorded() -> None
     del members["target"]
     judgement = acceptance().judge(msgspec.json.encode(members), at(), OFF)
     assert isinstance(judgement, Refuse)
-    assert (judgement.objection, judgement.head.target) == (Objection.UNREADABLE, NOBODY)
+    assert (judgement.objection, judgement.head.target) == (AdmissionRefusal.UNREADABLE, NOBODY)
 
 
 def test_clocks_may_differ_by_a_few_seconds_before_not_before_but_not_after_expiry() -> None:
@@ -128,7 +138,7 @@ def test_the_newer_epoch_shuts_out_the_older_one_from_then_on() -> None:
     assert judge.epoch == 2
     old = judge.judge(raw(action("old", epoch=1)), at(), OFF)
     assert isinstance(old, Refuse)
-    assert (old.objection, old.detail) == (Objection.OLDER_EPOCH, "epoch 1, newest seen 2")
+    assert (old.objection, old.detail) == (AdmissionRefusal.OLDER_EPOCH, "epoch 1, newest seen 2")
 
 
 def test_the_local_budget_is_spent_by_acceptances_and_refills_slowly() -> None:
@@ -138,7 +148,7 @@ def test_the_local_budget_is_spent_by_acceptances_and_refills_slowly() -> None:
         judge.learn(outcome(f"a{number}", OutcomeState.ACCEPTED))
     spent = judge.judge(raw(action("a3")), at(), OFF)
     assert isinstance(spent, Refuse)
-    assert spent.objection is Objection.LOCAL_BUDGET_SPENT
+    assert spent.objection is AdmissionRefusal.LOCAL_BUDGET_SPENT
     assert isinstance(judge.judge(raw(action("a4")), at(301), OFF), Accept)
 
 
@@ -155,7 +165,7 @@ def test_a_restart_and_a_jump_of_the_clock_do_not_refill_the_local_budget() -> N
     judge = acceptance(*journal)
     later = judge.judge(raw(action("a9", expires_at=START + 1e6)), at(90_000), OFF)
     assert isinstance(later, Refuse)
-    assert later.objection is Objection.LOCAL_BUDGET_SPENT
+    assert later.objection is AdmissionRefusal.LOCAL_BUDGET_SPENT
     jumped = judge.judge(raw(action("b9", expires_at=START + 1e6)), at(90_001, 9_000), OFF)
     assert isinstance(jumped, Refuse)
 
@@ -183,17 +193,21 @@ def test_what_was_accepted_and_not_ended_is_named_and_becomes_interrupted() -> N
 
 @pytest.mark.parametrize(
     ("control", "seconds", "objection"),
-    [(ON, 5.0, Objection.KILL_SWITCH), (OFF, 601.0, Objection.EXPIRED), (OFF, 5.0, None)],
+    [
+        (ON, 5.0, AdmissionRefusal.KILL_SWITCH),
+        (OFF, 601.0, AdmissionRefusal.EXPIRED),
+        (OFF, 5.0, None),
+    ],
 )
 def test_an_accepted_action_is_judged_again_before_it_is_done(
-    control: ControlView, seconds: float, objection: Objection | None
+    control: ControlView, seconds: float, objection: AdmissionRefusal | None
 ) -> None:
     again = acceptance().judge_again(action(), at(seconds), control)
     assert (again.objection if again else None) is objection
 
 
 def test_memory_of_identities_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detector.actuation.acceptance.REMEMBERED_IDS", 3)
+    monkeypatch.setattr("detector.actuation.admission.REMEMBERED_IDS", 3)
     judge = acceptance(*(outcome(f"a{n}", OutcomeState.REFUSED) for n in range(4)))
     assert isinstance(judge.judge(raw(action("a0")), at(), OFF), Accept)
     assert isinstance(judge.judge(raw(action("a1")), at(), OFF), Ignore)
@@ -222,10 +236,10 @@ def test_a_local_budget_of_nothing_accepts_nothing() -> None:
     judge = acceptance(outcome("a1", OutcomeState.ACCEPTED), budget=nothing)
     judgement = judge.judge(raw(action("a2")), at(), OFF)
     assert isinstance(judgement, Refuse)
-    assert judgement.objection is Objection.LOCAL_BUDGET_SPENT
+    assert judgement.objection is AdmissionRefusal.LOCAL_BUDGET_SPENT
 
 
-def shifted(zone: str, *ends: OutcomeState, budget: float = 9.0) -> Acceptance:
+def shifted(zone: str, *ends: OutcomeState, budget: float = 9.0) -> Admission:
     """Return what is known after a shift away from ``zone`` was accepted and ended so."""
     of = shift("s1", zone)
     journal = [outcome("s1", state, of=of) for state in (OutcomeState.ACCEPTED, *ends)]
@@ -240,7 +254,7 @@ def test_no_second_zone_is_shifted_away_while_the_provider_may_have_shifted_one(
     judge = shifted("az3", *([end] if end else []))
     second = judge.judge(raw(shift("s2", "az1")), at(5), OFF)
     assert isinstance(second, Refuse)
-    assert (second.objection, second.detail) == (Objection.ANOTHER_ZONE_IS_AWAY, "az3")
+    assert (second.objection, second.detail) == (AdmissionRefusal.ANOTHER_ZONE_IS_AWAY, "az3")
 
 
 @pytest.mark.parametrize("end", [OutcomeState.REFUSED, OutcomeState.EXPIRED])
@@ -275,4 +289,4 @@ def test_a_shift_of_another_owner_that_stands_before_it_in_the_journal_stops_an_
     judge.learn(outcome("s2", OutcomeState.ACCEPTED, of=mine))
     again = judge.judge_again(mine, at(1), OFF)
     assert again is not None
-    assert again.objection is Objection.ANOTHER_ZONE_IS_AWAY
+    assert again.objection is AdmissionRefusal.ANOTHER_ZONE_IS_AWAY

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from detector.core.errors import RuleError
-from detector.core.vocabulary import RuleChangeKind, RuleObjection, RuleState
+from detector.core.vocabulary import RuleChangeKind, RuleRejection, RuleState
 from detector.rules.change_log import ManagedBy, RuleChange, decode_rule_change, read_rule_key
 from detector.rules.rules import ContributorRule
 
@@ -60,7 +60,7 @@ class RuleEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ChangeResult:
     """What became of one record: in force from ``from_ms`` on, or passed over for a reason.
 
     ``stamp_ms`` is the record's own timestamp; ``detail`` says more to whoever wrote it. ``kind``
@@ -71,13 +71,13 @@ class Fate:
     kind: str
     stamp_ms: int
     from_ms: int = BEGINNING
-    objection: RuleObjection | None = None
+    objection: RuleRejection | None = None
     detail: str = ""
     version: str = ""
 
 
 @dataclass(slots=True)
-class Life:
+class RuleHistory:
     """All that is known of one rule: since when each entry is in force; ``None`` is deleted."""
 
     starts: list[int] = field(default_factory=list)
@@ -124,7 +124,7 @@ class RuleReader:
             self._read.clear()
 
 
-class RuleFold:
+class RuleLogReducer:
     """The lives of all rules and the fates of all records taken in so far."""
 
     def __init__(
@@ -132,20 +132,20 @@ class RuleFold:
     ) -> None:
         self._terms = terms
         self._reader = reader
-        self.lives = {entry.name: Life([BEGINNING], [entry], [b""]) for entry in files}
-        self.fates: dict[bytes, Fate] = {}
+        self.lives = {entry.name: RuleHistory([BEGINNING], [entry], [b""]) for entry in files}
+        self.fates: dict[bytes, ChangeResult] = {}
         self.starts = [BEGINNING]
         self._in_files = frozenset(self.lives)
         self._alive = len(self.lives)
 
-    def take(self, key: bytes, value: bytes, stamp_ms: int) -> None:
+    def apply(self, key: bytes, value: bytes, stamp_ms: int) -> None:
         """Judge the next record; ``key`` is a rule record's and was not taken before."""
         name, change_id = read_rule_key(key) or ("", "")
         change = decode_rule_change(name, value)
-        if isinstance(change, RuleObjection):
-            self.fates[key] = Fate(name, "", stamp_ms, objection=change)
+        if isinstance(change, RuleRejection):
+            self.fates[key] = ChangeResult(name, "", stamp_ms, objection=change)
             return
-        life = self.lives.get(name) or Life()
+        life = self.lives.get(name) or RuleHistory()
         rule = None
         fate = self._placed(change, stamp_ms, life)
         if fate.objection is None and change.change is not RuleChangeKind.DELETE:
@@ -155,29 +155,36 @@ class RuleFold:
         if fate.objection is None and not isinstance(rule, RuleError):
             self._accept(life, key, change_id, fate, _entry(change, change_id, fate, rule))
 
-    def _placed(self, change: RuleChange, stamp_ms: int, life: Life) -> Fate:
+    def _placed(self, change: RuleChange, stamp_ms: int, life: RuleHistory) -> ChangeResult:
         terms = self._terms
-        fate = Fate(change.name, change.change, stamp_ms)
+        fate = ChangeResult(change.name, change.change, stamp_ms)
         moment = stamp_ms if stamp_ms > 0 else round(change.at * 1000)
         if len(self.fates) >= terms.most_records:
-            return replace(fate, objection=RuleObjection.TOO_MANY_CHANGES)
+            return replace(fate, objection=RuleRejection.TOO_MANY_CHANGES)
         if life.last_id is not None and change.replaces not in {None, life.last_id}:
-            return replace(fate, objection=RuleObjection.CONFLICT)
+            return replace(fate, objection=RuleRejection.CONFLICT)
         if change.effective_from > moment + terms.ahead_ms + FURTHEST_AHEAD_MS:
-            return replace(fate, objection=RuleObjection.TOO_FAR_AHEAD)
+            return replace(fate, objection=RuleRejection.TOO_FAR_AHEAD)
         wanted = max(change.effective_from, moment + terms.ahead_ms)
         start = -(-wanted // terms.pane_ms) * terms.pane_ms
         return replace(fate, from_ms=max(start, *life.starts[-1:], BEGINNING))
 
-    def _with_rule(self, fate: Fate, rule: ContributorRule | RuleError, *, is_new: bool) -> Fate:
+    def _with_rule(
+        self, fate: ChangeResult, rule: ContributorRule | RuleError, *, is_new: bool
+    ) -> ChangeResult:
         if isinstance(rule, RuleError):
-            return replace(fate, objection=RuleObjection.INVALID_RULE, detail=str(rule))
+            return replace(fate, objection=RuleRejection.INVALID_RULE, detail=str(rule))
         if is_new and self._alive >= self._terms.most_rules:
-            return replace(fate, objection=RuleObjection.TOO_MANY_RULES)
+            return replace(fate, objection=RuleRejection.TOO_MANY_RULES)
         return replace(fate, version=rule.version)
 
     def _accept(
-        self, life: Life, key: bytes, change_id: str, fate: Fate, entry: RuleEntry | None
+        self,
+        life: RuleHistory,
+        key: bytes,
+        change_id: str,
+        fate: ChangeResult,
+        entry: RuleEntry | None,
     ) -> None:
         self._alive += (entry is not None) - (life.newest is not None)
         self.lives[fate.name] = life
@@ -216,7 +223,7 @@ class RuleFold:
 
 
 def _entry(
-    change: RuleChange, change_id: str, fate: Fate, rule: ContributorRule | None
+    change: RuleChange, change_id: str, fate: ChangeResult, rule: ContributorRule | None
 ) -> RuleEntry | None:
     if rule is None:
         return None

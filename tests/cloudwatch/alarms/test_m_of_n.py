@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudwatch.alarms.verdicts import Comparison, MissingData, StateValue, judge
+from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData, StateValue, judge
 from detector.detection.state_machine import Persistence
 
 POINTS = {"0": False, "X": True, "-": None}
@@ -117,14 +117,14 @@ def test_breaching_raises_whatever_another_mode_raises(
 @pytest.mark.parametrize(
     ("comparison", "sign", "below", "equal", "above"),
     [
-        (Comparison.GREATER, ">", False, False, True),
-        (Comparison.GREATER_OR_EQUAL, ">=", False, True, True),
-        (Comparison.LESS, "<", True, False, False),
-        (Comparison.LESS_OR_EQUAL, "<=", True, True, False),
+        (ComparisonOperator.GREATER, ">", False, False, True),
+        (ComparisonOperator.GREATER_OR_EQUAL, ">=", False, True, True),
+        (ComparisonOperator.LESS, "<", True, False, False),
+        (ComparisonOperator.LESS_OR_EQUAL, "<=", True, True, False),
     ],
 )
 def test_a_datapoint_stands_on_the_left_of_the_threshold(
-    comparison: Comparison, sign: str, below: bool, equal: bool, above: bool
+    comparison: ComparisonOperator, sign: str, below: bool, equal: bool, above: bool
 ) -> None:
     assert [below, equal, above] == [comparison.breaches(value, 5.0) for value in (4.0, 5.0, 6.0)]
     assert sign == comparison.sign

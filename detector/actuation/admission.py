@@ -35,7 +35,7 @@ MAX_ACTION_BYTES = 1_000_000
 NOBODY = Target("", "", "", "")
 
 
-class Objection(StrEnum):
+class AdmissionRefusal(StrEnum):
     """Why an executor refuses an action; stands first in the outcome's reason."""
 
     UNREADABLE = "unreadable"
@@ -77,13 +77,17 @@ class Refuse:
     """The action must not be done; ``detail`` says what was found."""
 
     head: Head
-    objection: Objection
+    objection: AdmissionRefusal
     detail: str
 
     @property
     def state(self) -> OutcomeState:
         """The outcome that records it."""
-        return OutcomeState.EXPIRED if self.objection is Objection.EXPIRED else OutcomeState.REFUSED
+        return (
+            OutcomeState.EXPIRED
+            if self.objection is AdmissionRefusal.EXPIRED
+            else OutcomeState.REFUSED
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,10 @@ class Ignore:
     detail: str
 
 
-Judgement = Accept | Refuse | Ignore
+AdmissionResult = Accept | Refuse | Ignore
 
 
-class Acceptance:
+class Admission:
     """What is known of every action so far, and the judgement of the next one."""
 
     def __init__(
@@ -152,7 +156,7 @@ class Acceptance:
         """Return acceptances without an end: begun, perhaps done, never to be repeated."""
         return list(self._open.values())
 
-    def judge(self, raw: bytes, now: SteadyTime, control: ControlView) -> Judgement:
+    def judge(self, raw: bytes, now: SteadyTime, control: ControlView) -> AdmissionResult:
         """Say what to do with one record of the actions topic."""
         steady = self._clock.read(now)
         head = _decoded(raw, Head)
@@ -162,7 +166,7 @@ class Acceptance:
             return Ignore(duplicate=True, detail=head.id)
         action = _decoded(raw, Action)
         if isinstance(action, str):
-            return Refuse(head, Objection.UNREADABLE, action)
+            return Refuse(head, AdmissionRefusal.UNREADABLE, action)
         refusal = self._identity_objection(head, action) or self._moment_objection(
             head, action, now.wall, control
         )
@@ -171,7 +175,7 @@ class Acceptance:
             return refusal
         level = self._bucket.level(steady)
         if level < 1.0:
-            return Refuse(head, Objection.LOCAL_BUDGET_SPENT, f"{level:.2f} tokens of 1")
+            return Refuse(head, AdmissionRefusal.LOCAL_BUDGET_SPENT, f"{level:.2f} tokens of 1")
         return Accept(action)
 
     def judge_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
@@ -186,22 +190,22 @@ class Acceptance:
         others = ShiftsInForce(tuple(self._away.values())).others(action.target.zone)
         if action.kind is not ActionKind.SHIFT_AWAY or not others:
             return None
-        return Refuse(head, Objection.ANOTHER_ZONE_IS_AWAY, ", ".join(others))
+        return Refuse(head, AdmissionRefusal.ANOTHER_ZONE_IS_AWAY, ", ".join(others))
 
     def _identity_objection(self, head: Head, action: Action) -> Refuse | None:
         if action.schema != ACTION_SCHEMA:
             detail = f"found {action.schema!r}, expected {ACTION_SCHEMA!r}"
-            return Refuse(head, Objection.UNKNOWN_SCHEMA, detail)
+            return Refuse(head, AdmissionRefusal.UNKNOWN_SCHEMA, detail)
         if fault := target_fault(action.kind, action.target):
-            return Refuse(head, Objection.BAD_TARGET, fault)
+            return Refuse(head, AdmissionRefusal.BAD_TARGET, fault)
         if action.kind is ActionKind.SHIFT_AWAY and not action.effect_seconds > 0:
             detail = f"effect_seconds {action.effect_seconds:g}, a shift must end: expected above 0"
-            return Refuse(head, Objection.UNREADABLE, detail)
+            return Refuse(head, AdmissionRefusal.UNREADABLE, detail)
         if action.mode is not Mode.ENFORCE:
-            return Refuse(head, Objection.NOT_ENFORCED, f"mode {action.mode.value}")
+            return Refuse(head, AdmissionRefusal.NOT_ENFORCED, f"mode {action.mode.value}")
         if action.epoch < self._epoch:
             detail = f"epoch {action.epoch}, newest seen {self._epoch}"
-            return Refuse(head, Objection.OLDER_EPOCH, detail)
+            return Refuse(head, AdmissionRefusal.OLDER_EPOCH, detail)
         self._epoch = action.epoch
         return None
 
@@ -210,13 +214,13 @@ class Acceptance:
     ) -> Refuse | None:
         if not control.allows:
             detail = f"{control.state}: {control.reason}"
-            return Refuse(head, Objection.KILL_SWITCH, detail)
+            return Refuse(head, AdmissionRefusal.KILL_SWITCH, detail)
         early = action.not_before - wall
         if not early <= self._tolerance:
-            return Refuse(head, Objection.TOO_EARLY, f"{early:.1f} s before not_before")
+            return Refuse(head, AdmissionRefusal.TOO_EARLY, f"{early:.1f} s before not_before")
         if not wall < action.expires_at:
             late = wall - action.expires_at
-            return Refuse(head, Objection.EXPIRED, f"{late:.1f} s after expires_at")
+            return Refuse(head, AdmissionRefusal.EXPIRED, f"{late:.1f} s after expires_at")
         return None
 
 
