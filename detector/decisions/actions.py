@@ -5,7 +5,8 @@ import hashlib
 import msgspec
 
 from detector.core.vocabulary import ActionKind, Decision, Mode, OutcomeState, Refusal
-from detector.detection.alarms import Evidence, Target
+from detector.detection.alarms import Target
+from detector.detection.evidence import FlatEvidence
 
 ACTION_SCHEMA = "detector.action.v1"
 DECISION_SCHEMA = "detector.decision.v1"
@@ -49,7 +50,7 @@ class Action(msgspec.Struct, frozen=True):
     target: Target
     mode: Mode
     reason: str
-    evidence: Evidence
+    evidence: FlatEvidence
     budget: BudgetView
     requested_at: float
     not_before: float
@@ -79,7 +80,7 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     decided_at: float
     epoch: int
     checks: tuple[Check, ...]
-    evidence: Evidence
+    evidence: FlatEvidence
     sentence: str
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from detector.core.vocabulary import ActionKind, AlarmState, Decision, Refusal
-from detector.detection.alarms import AlarmChange, Target
+from detector.detection.alarms import AlarmChange, Target, upgraded
+from detector.detection.evidence import with_shorter_texts
 
 REMEMBERED_ALARMS = 256
 _LISTED = 5
@@ -180,7 +181,9 @@ class Candidates:
         """Return the candidates of a snapshot."""
         candidates = Candidates()
         for item in snapshot["standing"]:
-            candidate = msgspec.convert(item, Candidate)
+            # Records of releases before schema version 2 hold changes of version 1.
+            current = {**item, "change": upgraded(item["change"])}
+            candidate = msgspec.convert(current, Candidate)
             candidates._by_alarm[candidate.change.alarm_id] = candidate
         candidates._last_by_alarm = {a: (at, id_) for a, at, id_ in snapshot["last_changes"]}
         return candidates
@@ -198,13 +201,7 @@ def _speaks_for(candidate: Candidate) -> tuple[bool, int, float, str]:
 
 
 def _compact(change: AlarmChange) -> AlarmChange:
-    evidence = msgspec.structs.replace(
-        change.evidence,
-        runner_up=_cut(change.evidence.runner_up),
-        missing_partitions=_cut(change.evidence.missing_partitions),
-        failed_gates=_cut(change.evidence.failed_gates),
-        blamed_caller=change.evidence.blamed_caller[:_TEXT_CHARACTERS],
-    )
+    evidence = with_shorter_texts(change.evidence, characters=_TEXT_CHARACTERS, items=_LISTED)
     return msgspec.structs.replace(
         change,
         contributor=_cut(change.contributor),

@@ -19,6 +19,7 @@ from detector.decisions.candidates import Candidate
 from detector.decisions.checks import CheckInput, first_refusal
 from detector.decisions.config import DecideConfig
 from detector.detection.alarms import Target
+from detector.detection.evidence import flat_evidence
 
 _DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from zone"}
 
@@ -90,7 +91,7 @@ def make_decision(
         decided_at=bench.wall,
         epoch=bench.epoch,
         checks=checks,
-        evidence=change.evidence,
+        evidence=flat_evidence(change.evidence),
         sentence=_sentence(candidate, checks, mode),
     )
     if decision.verdict is not Decision.GRANTED or change.target is None:
@@ -109,7 +110,7 @@ def _action(
         target=target,
         mode=decision.mode,
         reason=candidate.change.sentence,
-        evidence=candidate.change.evidence,
+        evidence=flat_evidence(candidate.change.evidence),
         budget=bench.budget,
         requested_at=bench.wall,
         not_before=bench.wall,

@@ -12,7 +12,8 @@ import msgspec
 
 from detector.core.vocabulary import Culprit
 from detector.detection.alarm_store import TrackedAlarm
-from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, alarm_id_of
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, alarm_id_of
+from detector.detection.evidence import Evidence
 from detector.detection.explanations import change_sentence, plain_name, silent_words
 from detector.detection.findings import Contributor, Finding, blank_evidence
 from detector.detection.rollout import DetectorSlot

@@ -1,11 +1,17 @@
 """An alarm's identity, evidence and the record of one change of its standing."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import ActionKind, AlarmState
+from detector.detection.evidence import Evidence, lift_evidence
 
-ALARM_SCHEMA = "detector.alarm.v1"
+ALARM_SCHEMA = "detector.alarm.v2"
+ALARM_SCHEMA_1 = "detector.alarm.v1"
+"""Version 1 had flat evidence, whose members meant something else for each detector."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -28,49 +34,6 @@ class Target(msgspec.Struct, frozen=True):
             if self.host
             else f"{self.service}/{self.zone}"
         )
-
-
-class Evidence(msgspec.Struct, frozen=True):
-    """The numbers behind a standing.
-
-    Shares and probabilities 0 to 1; times epoch ms; counts of the window.
-
-    ``confirmed``: the share test (hosts) or the zone test (zones) agrees; without it no action
-    follows. ``p_value``: of that test, 1 when it was not made. ``peers`` are the hosts (or zones)
-    compared with. ``excess_faults`` is what removing the target would have saved. ``fleet_hosts``
-    and ``zone_hosts`` are the hosts heard in the window, ``suspects`` how many of them the share
-    test accuses; ``fleet_event``: too many at once, or too many zones, for a local cause.
-    ``zones`` counts the service's zones. ``blamed_caller`` names the caller whose removal clears
-    the host (empty when none).
-    """
-
-    window_start: int
-    window_end: int
-    total: float
-    value: float
-    share: float
-    threshold: float
-    runner_up: tuple[str, ...]
-    runner_up_share: float
-    requests: float
-    sample_count: float
-    p_value: float
-    rate_ratio: float
-    excess_faults: float
-    peers: int
-    fleet_hosts: int
-    zone_hosts: int
-    zones: int
-    suspects: int
-    windows_met: int
-    windows_seen: int
-    complete: bool
-    partial: bool
-    missing_partitions: tuple[str, ...]
-    confirmed: bool
-    fleet_event: bool = False
-    blamed_caller: str = ""
-    failed_gates: tuple[str, ...] = ()
 
 
 class AlarmChange(msgspec.Struct, frozen=True):
@@ -108,3 +71,31 @@ class AlarmChange(msgspec.Struct, frozen=True):
 def alarm_id_of(detector: str, subject: str, contributor: tuple[str, ...]) -> str:
     """Return the identity of an alarm: detector, subject and contributor."""
     return "|".join((detector, subject, *contributor))
+
+
+def decode_change(raw: bytes) -> AlarmChange:
+    """Read a record of the alarms topic, of schema version 1 or 2.
+
+    Raise ``msgspec.MsgspecError`` for anything else; a tombstone is no change either.
+    """
+    try:
+        change = msgspec.json.decode(raw, type=AlarmChange)
+    except msgspec.ValidationError:
+        return change_from(msgspec.json.decode(raw))
+    return change if change.schema != ALARM_SCHEMA_1 else change_from(msgspec.json.decode(raw))
+
+
+def change_from(plain: Any) -> AlarmChange:
+    """Read a change from plain data, of schema version 1 or 2; raise as ``decode_change``."""
+    return msgspec.convert(upgraded(plain), AlarmChange)
+
+
+def upgraded(plain: Any) -> Any:
+    """Return a change of version 1, as plain data, in version 2; anything else as it is."""
+    if not isinstance(plain, Mapping) or plain.get("schema") != ALARM_SCHEMA_1:
+        return plain
+    try:
+        evidence = lift_evidence(plain["evidence"], plain["detector"], plain["subject"])
+    except (KeyError, TypeError) as error:
+        raise msgspec.ValidationError(f"alarm of version 1 lacks {error}") from error
+    return {**plain, "schema": ALARM_SCHEMA, "evidence": evidence}

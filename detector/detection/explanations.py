@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 
 from detector.core.safe_text import escape_controls
 from detector.core.vocabulary import AlarmState
-from detector.detection.alarms import Evidence
+from detector.detection.evidence import (
+    CallerFaults,
+    ContributorShare,
+    Evidence,
+    HostGroup,
+    HostLatency,
+    HostLikelihood,
+    HostRate,
+    HostShare,
+    ZoneShare,
+    ZoneSilence,
+)
 
 NAME_CHARACTERS = 80
 SMALLEST_PROBABILITY = 1e-300
@@ -42,20 +53,26 @@ def window_words(evidence: Evidence) -> str:
     return f"in the {seconds:g} s to {end:%H:%M:%S}Z"
 
 
-def share_words(who: str, what: str, evidence: Evidence) -> str:
-    """Write who owns how much of what, and how much the next one owns."""
-    runner_up = plain_name(evidence.runner_up[-1]) if evidence.runner_up else "nobody"
+def contributor_words(who: str, what: str, evidence: Evidence, measure: ContributorShare) -> str:
+    """Write who owns how much of a rule's total, and how much the next one owns."""
+    return _share_words(who, f"{count(measure.total)} {what}", evidence, measure)
+
+
+def _share_words(
+    who: str, what: str, evidence: Evidence, measure: ContributorShare | HostShare
+) -> str:
+    runner_up = plain_name(measure.runner_up[-1]) if measure.runner_up else "nobody"
     return (
-        f"{who} owns {percent(evidence.share)} of the {count(evidence.total)} {what} "
-        f"{window_words(evidence)} (threshold {percent(evidence.threshold)}, "
-        f"next {runner_up} {percent(evidence.runner_up_share)})"
+        f"{who} owns {percent(measure.share)} of the {what} "
+        f"{window_words(evidence)} (threshold {percent(measure.share_threshold)}, "
+        f"next {runner_up} {percent(measure.runner_up_share)})"
     )
 
 
-def host_words(who: str, what: str, evidence: Evidence) -> str:
+def host_words(who: str, what: str, evidence: Evidence, measure: HostShare) -> str:
     """Write what the share test adds to a host's share, and why it does not confirm it."""
-    words = f"{share_words(who, what, evidence)}, share test {probability(evidence.p_value)}, "
-    words += f"{evidence.peers} peers"
+    words = _share_words(who, f"{count(measure.fleet_faults)} {what}", evidence, measure)
+    words += f", share test {probability(evidence.p_value)}, {evidence.peers} peers"
     if evidence.blamed_caller:
         return f"{words}; without caller {plain_name(evidence.blamed_caller)} it is like its peers"
     if evidence.fleet_event:
@@ -63,11 +80,13 @@ def host_words(who: str, what: str, evidence: Evidence) -> str:
     return words if evidence.confirmed else f"{words}; the share test does not confirm it"
 
 
-def rate_words(who: str, what: str, evidence: Evidence) -> str:
+def rate_words(
+    who: str, what: str, evidence: Evidence, measure: HostRate | HostGroup | HostLikelihood
+) -> str:
     """Write how often a host fails beside its peers, and why it is not to blame if it is not."""
     words = (
-        f"{who} has {count(evidence.value)} of the {count(evidence.total)} {what} "
-        f"{window_words(evidence)} in {count(evidence.requests)} requests, "
+        f"{who} has {count(measure.faults)} of the {count(measure.fleet_faults)} {what} "
+        f"{window_words(evidence)} in {count(measure.requests)} requests, "
         f"{count(evidence.rate_ratio)} times the rate of its {evidence.peers} peers, "
         f"{probability(evidence.p_value)}"
     )
@@ -78,10 +97,10 @@ def rate_words(who: str, what: str, evidence: Evidence) -> str:
     return words
 
 
-def caller_words(who: str, what: str, evidence: Evidence, hosts: int) -> str:
+def caller_words(who: str, what: str, evidence: Evidence, measure: CallerFaults, hosts: int) -> str:
     """Write what a caller met, and how many hosts it clears."""
     return (
-        f"{who} met {count(evidence.value)} of the {count(evidence.total)} {what} "
+        f"{who} met {count(measure.faults)} of the {count(measure.fleet_faults)} {what} "
         f"{window_words(evidence)}; without it {hosts} accused hosts are like their peers"
     )
 
@@ -94,11 +113,12 @@ def silence_words(who: str, seconds: float, expected: float) -> str:
     )
 
 
-def silent_zone_words(who: str, evidence: Evidence) -> str:
+def silent_zone_words(who: str, evidence: Evidence, measure: ZoneSilence) -> str:
     """Write how many hosts of a zone are silent, and how many elsewhere."""
     return (
-        f"{count(evidence.value)} of the {evidence.zone_hosts} hosts of {who} are silent "
-        f"{window_words(evidence)}, {count(evidence.total - evidence.value)} elsewhere, "
+        f"{count(measure.silent_hosts)} of the {evidence.zone_hosts} hosts of {who} are silent "
+        f"{window_words(evidence)}, "
+        f"{count(measure.fleet_silent_hosts - measure.silent_hosts)} elsewhere, "
         f"{probability(evidence.p_value)}: the zone, or what collects its logs"
     )
 
@@ -110,11 +130,13 @@ def guard_words(what: str, reasons: tuple[str, ...], evidence: Evidence) -> str:
     return f"{what} {window_words(evidence)}: {', '.join(reasons)}; the cause is shared"
 
 
-def zone_words(who: str, what: str, evidence: Evidence, elevated_hosts: int) -> str:
+def zone_words(
+    who: str, what: str, evidence: Evidence, measure: ZoneShare, elevated_hosts: int
+) -> str:
     """Write what a zone has against what its requests explain, and which gates it failed."""
     words = (
-        f"{who} has {percent(evidence.share)} of the {count(evidence.total)} {what} "
-        f"{window_words(evidence)} with {percent(evidence.threshold)} of the requests, "
+        f"{who} has {percent(measure.share)} of the {count(measure.fleet_events)} {what} "
+        f"{window_words(evidence)} with {percent(measure.expected_share)} of the requests, "
         f"zone test {probability(evidence.p_value)}, "
         f"{elevated_hosts} of {evidence.zone_hosts} hosts elevated, {evidence.peers} other zones"
     )
@@ -134,7 +156,7 @@ def silent_words(who: str, what: str, evidence: Evidence) -> str:
     return f"{who} has none of the {what} {window_words(evidence)}"
 
 
-def latency_words(who: str, evidence: Evidence, *, sigma: float) -> str:
+def latency_words(who: str, evidence: Evidence, measure: HostLatency, *, sigma: float) -> str:
     """Write how slow a host is beside its peers, and how much of the evidence needed that makes.
 
     ``sigma`` is the noise of the service, of the logarithm of a ratio.
@@ -142,9 +164,10 @@ def latency_words(who: str, evidence: Evidence, *, sigma: float) -> str:
     if not evidence.rate_ratio:
         return f"{who} logged too little latency {window_words(evidence)}"
     words = (
-        f"{who} took {evidence.value:.4g} ms a request {window_words(evidence)}, "
-        f"{evidence.rate_ratio:.2f} times the {evidence.total:.4g} ms of its {evidence.peers} "
-        f"peers, {percent(evidence.share)} of the evidence needed at a noise of {percent(sigma)}"
+        f"{who} took {measure.latency_ms:.4g} ms a request {window_words(evidence)}, "
+        f"{evidence.rate_ratio:.2f} times the {measure.peer_latency_ms:.4g} ms of its "
+        f"{evidence.peers} peers, {percent(measure.evidence_fraction)} of the evidence needed "
+        f"at a noise of {percent(sigma)}"
     )
     if evidence.fleet_event:
         return f"{words}; so many hosts are slow that the cause is shared"

@@ -10,11 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-import msgspec
-
 from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import ActionKind
-from detector.detection.alarms import Evidence, Target
+from detector.detection.alarms import Target
+from detector.detection.evidence import Evidence, Measure, NoMeasure
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import WindowMeta
 
@@ -90,34 +89,17 @@ class Stateful(Protocol):
 
 def blank_evidence(meta: WindowMeta) -> Evidence:
     """Return the evidence of a window that says nothing of a contributor."""
+    return evidence_of(meta, NoMeasure())
+
+
+def evidence_of(meta: WindowMeta, measure: Measure, **head: Any) -> Evidence:
+    """Return the evidence of a window with its measure, and with the given members of the head."""
     return Evidence(
         window_start=meta.window.start_ms,
         window_end=meta.window.end_ms,
-        total=0.0,
-        value=0.0,
-        share=0.0,
-        threshold=0.0,
-        runner_up=(),
-        runner_up_share=0.0,
-        requests=0.0,
-        sample_count=0.0,
-        p_value=1.0,
-        rate_ratio=0.0,
-        excess_faults=0.0,
-        peers=0,
-        fleet_hosts=0,
-        zone_hosts=0,
-        zones=0,
-        suspects=0,
-        windows_met=0,
-        windows_seen=0,
         complete=meta.complete,
         partial=meta.partial,
         missing_partitions=meta.missing_partitions,
-        confirmed=False,
+        measure=measure,
+        **head,
     )
-
-
-def with_numbers(meta: WindowMeta, **numbers: Any) -> Evidence:
-    """Return evidence of a window with the given members set."""
-    return msgspec.structs.replace(blank_evidence(meta), **numbers)

@@ -29,7 +29,7 @@ from detector.core.notices import (
 )
 from detector.core.ports import RecordPublisher, StateStore, Timer
 from detector.core.topics import Topics
-from detector.detection.alarms import AlarmChange
+from detector.detection.alarms import AlarmChange, decode_change
 from detector.detection.evaluate import EvaluateConfig, Evaluator
 from detector.rules.live_rules import FixedRules, RuleSource
 from detector.rules.rules import RuleSet
@@ -116,9 +116,7 @@ class EvaluationService(Generic[Token]):
         state = _decoded(raw) if raw else None
         owned = self._owned[partition] = _Owned(self._settings, self._rules, state)
         through_ms, outbox = (state.through_ms, state.outbox) if state is not None else (-1, [])
-        await self._publish_changes(
-            [msgspec.json.decode(change, type=AlarmChange) for change in outbox]
-        )
+        await self._publish_changes([decode_change(change) for change in outbox])
         await self._save(partition, _encoded(through_ms, owned.evaluator.snapshot(), []))
 
     def revoked(self, partition: int) -> None:

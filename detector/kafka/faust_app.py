@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import faust
-import msgspec
 import structlog
 from faust.types import TP
 
@@ -24,7 +23,7 @@ from detector.core.steady_time import SteadyTime
 from detector.core.topics import Topics
 from detector.decisions.kill_switch import ControlView
 from detector.decisions.service import DecisionService
-from detector.detection.alarms import AlarmChange
+from detector.detection.alarms import AlarmChange, decode_change
 from detector.detection.service import EvaluationService
 from detector.ingest.tallying import TallyService
 from detector.kafka.reading_order import ReadingOrder, ReadStep
@@ -194,7 +193,7 @@ class Agents:
     @staticmethod
     def _read_change(event: Any) -> AlarmChange | None:
         try:
-            return msgspec.json.decode(event.value, type=AlarmChange)
+            return decode_change(event.value)
         except (ValueError, TypeError) as error:
             # Only our own evaluator writes here; an unreadable change can lead to no action.
             log.warning("alarm change unreadable", error=str(error), offset=event.message.offset)

@@ -26,7 +26,8 @@ from detector.decisions.actions import (
     DecisionRecord,
     Outcome,
 )
-from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
+from detector.detection.evidence import Evidence, flat_evidence
 from tests.cli.conftest import Invoke
 
 TARGET = Target("shop", "use1-az1", "use1-az1", "us-east-1a", "host-3")
@@ -34,7 +35,7 @@ EVIDENCE = msgspec.convert(
     {
         name: {"float": 0.0, "int": 0, "bool": True}.get(getattr(kind, "__name__", ""), ())
         for name, kind in Evidence.__annotations__.items()
-        if name not in {"fleet_event", "blamed_caller", "failed_gates"}
+        if name not in {"fleet_event", "blamed_caller", "failed_gates", "measure"}
     },
     Evidence,
 )
@@ -63,7 +64,7 @@ ACTION = Action(
     TARGET,
     Mode.ENFORCE,
     "worst host",
-    EVIDENCE,
+    flat_evidence(EVIDENCE),
     BudgetView("fleet", 2.0, 1.0, 0, 1, 100, "window", 0.0),
     1_700_000_000.0,
     1_700_000_000.0,
@@ -87,7 +88,7 @@ DECISION = DecisionRecord(
     1_700_000_000.0,
     1,
     (),
-    EVIDENCE,
+    flat_evidence(EVIDENCE),
     "use1-az2 is away already",
 )
 OUTCOME = Outcome(

@@ -23,7 +23,8 @@ from detector.decisions.actions import (
     DecisionRecord,
     Outcome,
 )
-from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
+from detector.detection.evidence import Evidence, FlatEvidence, lift_evidence
 from detector.gameday.fleet import Fleet
 from detector.gameday.script import Script
 from detector.tables.reports import REPORT_SCHEMA, Report, ReportContributor
@@ -34,7 +35,7 @@ FLEET = Fleet(7)
 SCRIPT = Script.default(FLEET, START_MS)
 BLAMED = SCRIPT.expected()
 
-EVIDENCE = Evidence(
+FLAT = FlatEvidence(
     window_start=START_MS,
     window_end=START_MS + 60_000,
     total=300.0,
@@ -59,6 +60,9 @@ EVIDENCE = Evidence(
     partial=False,
     missing_partitions=(),
     confirmed=True,
+)
+EVIDENCE = msgspec.convert(
+    lift_evidence(msgspec.to_builtins(FLAT), "r66", "fleet:checkout"), Evidence
 )
 BUDGET = BudgetView("fleet:checkout", 2.0, 1.0, 0, 1, 60, "hosts heard in the window", 6.0)
 
@@ -119,7 +123,7 @@ def decision(
         decided_at=at(after),
         epoch=1,
         checks=tuple(checks),
-        evidence=EVIDENCE,
+        evidence=FLAT,
         sentence="",
     )
 
@@ -133,7 +137,7 @@ def action(who: Target) -> Action:
         target=who,
         mode=Mode.ENFORCE,
         reason="",
-        evidence=EVIDENCE,
+        evidence=FLAT,
         budget=msgspec.structs.replace(BUDGET, scope=f"fleet:{who.service}"),
         requested_at=at(65.0),
         not_before=at(65.0),

@@ -31,7 +31,7 @@ ONSET = {phase.name: phase.from_ms / 1000 for phase in SCRIPT.phases}
 TOPIC_BY_TYPE = {
     "Report": TOPICS.reports,
     "AlarmChange": TOPICS.alarms,
-    "Decision": TOPICS.decisions,
+    "DecisionRecord": TOPICS.decisions,
     "Action": TOPICS.actions,
     "Outcome": TOPICS.outcomes,
 }

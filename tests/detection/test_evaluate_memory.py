@@ -10,9 +10,11 @@ from detector.core.vocabulary import ActionKind, AlarmState, Switch
 from detector.detection.alarms import AlarmChange
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evaluate import EvaluateConfig, Evaluator
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.evidence import CallerFaults
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.tables.host_window import Slide
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, meta_of, peers, slide_of
 
 
@@ -35,7 +37,8 @@ class Adder:
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
         self.total += view.total
-        evidence = with_numbers(view.window.meta, value=self.total, confirmed=True)
+        measure = CallerFaults(self.total, self.total, 1.0, 0.0)
+        evidence = evidence_of(view.window.meta, measure, confirmed=True)
         return {("sum",): Finding(self.total > 10.0, None, evidence, f"{self.total:g}")}
 
     def snapshot(self) -> Any:
@@ -70,7 +73,9 @@ def test_a_restart_at_any_window_changes_nothing(cut: int) -> None:
     told += changes_of(second, slides(6)[cut:])
     assert expected == told
     assert whole.snapshot() == second.snapshot()
-    assert [(AlarmState.ALARM, 12.0)] == [(c.state, c.evidence.value) for c in expected]
+    assert [(AlarmState.ALARM, 12.0)] == [
+        (c.state, measured(c.evidence, CallerFaults).faults) for c in expected
+    ]
 
 
 def test_a_record_without_memories_is_read_and_the_detector_begins_anew() -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from detector.core.vocabulary import AlarmState
-from detector.detection.alarms import Evidence
+from detector.detection.evidence import Evidence, HostShare, ZoneShare
 from detector.detection.explanations import (
     change_sentence,
     count,
@@ -23,12 +23,17 @@ def evidence(**numbers: object) -> Evidence:
     return msgspec.structs.replace(blank_evidence(meta_of()), **numbers)
 
 
-HOST = evidence(
-    total=361.0,
+SHARE = HostShare(
+    faults=300.0,
+    fleet_faults=361.0,
     share=0.831,
-    threshold=0.66,
+    share_threshold=0.66,
+    requests=1_000.0,
+    fleet_requests=60_000.0,
     runner_up=("az1", "i-0def"),
     runner_up_share=0.01,
+)
+HOST = evidence(
     p_value=1.2e-80,
     peers=59,
     confirmed=True,
@@ -42,7 +47,7 @@ FACTS = (
 
 
 def test_a_host_is_described_by_its_numbers() -> None:
-    assert FACTS == host_words("host i-0abc", "faults", HOST)
+    assert FACTS == host_words("host i-0abc", "faults", HOST, SHARE)
 
 
 @pytest.mark.parametrize(
@@ -55,26 +60,36 @@ def test_a_host_is_described_by_its_numbers() -> None:
 )
 def test_a_host_that_is_not_confirmed_is_told_why(numbers: dict[str, object], end: str) -> None:
     replaced = msgspec.structs.replace(HOST, **numbers)
-    assert f"{FACTS}; {end}" == host_words("host i-0abc", "faults", replaced)
+    assert f"{FACTS}; {end}" == host_words("host i-0abc", "faults", replaced, SHARE)
 
 
 def test_without_a_next_one_nobody_is_named() -> None:
-    alone = msgspec.structs.replace(HOST, runner_up=(), runner_up_share=0.0)
-    assert "next nobody 0 %" in host_words("host i-0abc", "faults", alone)
+    alone = msgspec.structs.replace(SHARE, runner_up=(), runner_up_share=0.0)
+    assert "next nobody 0 %" in host_words("host i-0abc", "faults", HOST, alone)
 
 
 def test_a_zone_is_described_with_what_its_requests_explain() -> None:
+    measure = ZoneShare(
+        signal="faults",
+        events=1_080.0,
+        fleet_events=1_200.0,
+        share=0.9,
+        expected_share=1 / 3,
+        attempts=20_000.0,
+        fleet_attempts=60_000.0,
+        runner_up=(),
+        runner_up_share=0.0,
+    )
     facts = evidence(
-        total=1200.0, share=0.9, threshold=1 / 3, p_value=0.0, zone_hosts=40, peers=2,
-        failed_gates=("too_few_faults", "not_significant"),
-    )  # fmt: skip
+        p_value=0.0, zone_hosts=40, peers=2, failed_gates=("too_few_faults", "not_significant")
+    )
     assert (
         "zone az1 has 90 % of the 1,200 faults in the 60 s to 22:13:20Z with 33.3 % of the "
         "requests, zone test p < 1e-300, 38 of 40 hosts elevated, 2 other zones; "
         "not flagged: too few faults, not significant"
-    ) == zone_words("zone az1", "faults", facts, 38)
+    ) == zone_words("zone az1", "faults", facts, measure, 38)
     flagged = msgspec.structs.replace(facts, failed_gates=())
-    assert zone_words("zone az1", "faults", flagged, 38).endswith("2 other zones")
+    assert zone_words("zone az1", "faults", flagged, measure, 38).endswith("2 other zones")
 
 
 def test_silence_is_told_with_its_cause() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from detector.detection.findings import blank_evidence, with_numbers
+from detector.detection.evidence import NoMeasure
+from detector.detection.findings import blank_evidence, evidence_of
 from tests.support.windows import EPOCH, WINDOW, meta_of
 
 
@@ -15,10 +16,10 @@ def test_blank_evidence_accuses_nobody_and_keeps_what_the_window_lacks() -> None
         evidence.partial,
         evidence.missing_partitions,
     )
-    assert (False, 1.0, 0.0) == (evidence.confirmed, evidence.p_value, evidence.share)
+    assert (False, 1.0, NoMeasure()) == (evidence.confirmed, evidence.p_value, evidence.measure)
 
 
-def test_numbers_are_set_by_name_and_unknown_names_are_refused() -> None:
-    assert with_numbers(meta_of(), share=0.5).share == pytest.approx(0.5)
+def test_members_of_the_head_are_set_by_name_and_unknown_names_are_refused() -> None:
+    assert evidence_of(meta_of(), NoMeasure(), peers=5).peers == 5
     with pytest.raises(TypeError, match="colour"):
-        with_numbers(meta_of(), colour="red")
+        evidence_of(meta_of(), NoMeasure(), colour="red")

@@ -6,7 +6,8 @@ import pytest
 
 from detector.core.vocabulary import ActionKind, Switch
 from detector.detection.config import EvaluateConfig
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.evidence import NoMeasure
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.rollout import DetectorSlot, slots_of
 from detector.detection.state_machine import Persistence
 from tests.support.windows import meta_of
@@ -29,7 +30,8 @@ class Accuser:
     def examine(
         self, view: object, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        return {("a",): Finding(True, None, with_numbers(meta_of(), confirmed=True), "words")}
+        evidence = evidence_of(meta_of(), NoMeasure(), confirmed=True)
+        return {("a",): Finding(True, None, evidence, "words")}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from detector.core.steady_time import SteadyTime
 from detector.core.vocabulary import ActionKind, AlarmState, Mode, OutcomeState
 from detector.decisions.actions import ACTION_SCHEMA, Action, BudgetView, Outcome
 from detector.decisions.kill_switch import ControlView
-from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Evidence, Target
+from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
+from detector.detection.evidence import Evidence, lift_evidence
 
 START = 1_800_000_000.0
 OFF = ControlView(known=True, engaged=False, reason="topics created", read_at=START)
@@ -51,7 +52,7 @@ def evidence(**changed: Any) -> Evidence:
         "missing_partitions": (),
         "confirmed": True,
     }
-    return Evidence(**(plain | changed))
+    return msgspec.convert(lift_evidence(plain | changed, "r66", "fleet:checkout"), Evidence)
 
 
 def target(host: str = "h1", zone: str = "az1", service: str = "checkout") -> Target:

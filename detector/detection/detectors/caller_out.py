@@ -12,8 +12,9 @@ import numpy as np
 from detector.detection.config import EvaluateConfig
 from detector.detection.constants import MOST_NAMED
 from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.evidence import CallerFaults
 from detector.detection.explanations import caller_words, plain_name
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 
 
@@ -52,13 +53,15 @@ class CallerOut:
     def _finding(self, view: FleetView, name: str, *, met: bool) -> Finding:
         window, value = view.window, self._faults(view, name)
         cleared = [row for row in view.caller_blamed_rows if window.caller_names[row] == name]
-        evidence = with_numbers(
-            window.meta,
-            total=view.total,
-            value=value,
+        measure = CallerFaults(
+            faults=value,
+            fleet_faults=view.total,
             share=value / view.total if view.total > 0.0 else 0.0,
-            requests=0.0,
-            sample_count=float(window.requests.sum()),
+            fleet_requests=float(window.requests.sum()),
+        )
+        evidence = evidence_of(
+            window.meta,
+            measure,
             peers=max(len(view.rows_by_caller) - 1, 0),
             fleet_hosts=len(window.hosts),
             zones=len(window.zones),
@@ -66,5 +69,5 @@ class CallerOut:
             blamed_caller=name if met else "",
         )
         what = f"faults of {plain_name(window.service)}"
-        words = caller_words(self.who((name,)), what, evidence, len(cleared))
+        words = caller_words(self.who((name,)), what, evidence, measure, len(cleared))
         return Finding(met, None, evidence, words)

@@ -12,14 +12,15 @@ from typing import Final
 import numpy as np
 
 from detector.detection.config import EvaluateConfig
-from detector.detection.explanations import plain_name, share_words
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.evidence import ContributorShare
+from detector.detection.explanations import contributor_words, plain_name
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import r66
 from detector.tables.reports import RuleWindow
 
 
-class ContributorShare:
+class Contributor66Percent:
     """R66 on the contributors of a rule."""
 
     name: Final = "r66"
@@ -61,17 +62,18 @@ class ContributorShare:
         values[row] = -np.inf
         following = int(np.argmax(values))
         has_next = values[following] > 0.0
-        evidence = with_numbers(
-            window.meta,
-            total=total,
+        measure = ContributorShare(
             value=value,
+            total=total,
             share=value / total if total > 0.0 else 0.0,
-            threshold=self._config.share,
+            share_threshold=self._config.share,
+            observations=window.samples,
             runner_up=window.keys[following] if has_next else (),
             runner_up_share=float(values[following]) / total if has_next and total > 0.0 else 0.0,
-            sample_count=window.samples,
-            peers=window.unique - 1,
         )
+        evidence = evidence_of(window.meta, measure, peers=window.unique - 1)
         what = f"total of rule {plain_name(window.rule)}"
         key = window.keys[row]
-        return Finding(met, None, evidence, share_words(self.who(key), what, evidence))
+        return Finding(
+            met, None, evidence, contributor_words(self.who(key), what, evidence, measure)
+        )

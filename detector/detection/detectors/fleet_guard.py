@@ -22,8 +22,9 @@ from detector.detection import constants
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.usual_level import UsualLevel
+from detector.detection.evidence import FleetRate
 from detector.detection.explanations import guard_words, plain_name
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import BoolArray
 from detector.detection.zone_test import ZoneGate
@@ -104,13 +105,13 @@ class FleetGuard:
 
     def _finding(self, view: FleetView, usual: UsualLevel, *, met: bool) -> Finding:
         window = view.window
-        evidence = with_numbers(
+        evidence = evidence_of(
             window.meta,
-            total=view.total,
-            value=view.total,
-            threshold=usual.rate,
-            requests=float(window.requests.sum()),
-            sample_count=float(window.requests.sum()),
+            FleetRate(
+                faults=view.total,
+                requests=float(window.requests.sum()),
+                usual_rate=usual.rate,
+            ),
             fleet_hosts=len(window.hosts),
             zones=len(window.zones),
             suspects=view.accused_count,

@@ -10,14 +10,20 @@ from typing import Final
 from detector.core.vocabulary import ActionKind
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
-from detector.detection.detectors.host_findings import host_evidence, host_name, host_target
+from detector.detection.detectors.host_findings import (
+    host_counts,
+    host_evidence,
+    host_name,
+    host_target,
+)
+from detector.detection.evidence import HostShare
 from detector.detection.explanations import host_words, plain_name
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.ranking import fleet_key
 
 
-class HostShare:
+class Host66Percent:
     """R66 on hosts: one host owns more than 66 % of the faults of its fleet."""
 
     name: Final = "r66"
@@ -52,7 +58,13 @@ class HostShare:
         }
 
     def _finding(self, view: FleetView, row: int, *, met: bool) -> Finding:
-        evidence = host_evidence(view, row, threshold=self._config.share)
+        counts = host_counts(view, row)
+        measure = HostShare(
+            share=counts.share, share_threshold=self._config.share, **counts.plain()
+        )
+        evidence = host_evidence(view, row, measure)
         what = f"faults of {plain_name(view.window.service)}"
         who = host_name(fleet_key(view.window, row))
-        return Finding(met, host_target(view, row), evidence, host_words(who, what, evidence))
+        return Finding(
+            met, host_target(view, row), evidence, host_words(who, what, evidence, measure)
+        )

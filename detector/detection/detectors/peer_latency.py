@@ -21,11 +21,12 @@ import numpy as np
 
 from detector.core.vocabulary import ActionKind
 from detector.detection import constants
-from detector.detection.alarms import Evidence, Target
+from detector.detection.alarms import Target
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.evidence import Evidence, HostLatency
 from detector.detection.explanations import latency_words, plain_name
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.fleet_noise import Key
 from detector.detection.peer_ratios import log_ratios
 from detector.detection.slow_evidence import SlowEvidence
@@ -80,8 +81,9 @@ class PeerLatency:
         findings: dict[Contributor, Finding] = {}
         for row in sorted(rows):
             key = window.zones[int(window.zone_index[row])].zone, window.hosts[row]
-            evidence = _evidence(window, row, ratios, latency, known.score(key), len(slow), shared)
-            words = latency_words(self.who(key), evidence, sigma=known.noise.sigma)
+            score = known.score(key)
+            evidence, measure = _evidence(window, row, ratios, latency, score, len(slow), shared)
+            words = latency_words(self.who(key), evidence, measure, sigma=known.noise.sigma)
             findings[key] = Finding(key in slow, _target(window, row), evidence, words)
         return findings
 
@@ -133,21 +135,24 @@ def _evidence(
     score: float,
     slow: int,
     shared: bool,
-) -> Evidence:
+) -> tuple[Evidence, HostLatency]:
     own = window.zone_index == window.zone_index[row]
     near = int(np.count_nonzero(own & np.isfinite(latency))) - int(np.isfinite(latency[row]))
     peers = near
     if near < constants.LATENCY_LEAST_PEERS:
         peers = int(np.count_nonzero(np.isfinite(latency))) - int(np.isfinite(latency[row]))
     ratio = float(np.exp(ratios[row])) if np.isfinite(ratios[row]) else 0.0
-    return with_numbers(
-        window.meta,
-        total=float(np.nan_to_num(latency[row])) / 1000.0 / ratio if ratio else 0.0,
-        value=float(np.nan_to_num(latency[row])) / 1000.0,
-        share=min(score, 1.0),
-        threshold=1.0,
+    own_ms = float(np.nan_to_num(latency[row])) / 1000.0
+    measure = HostLatency(
+        latency_ms=own_ms,
+        peer_latency_ms=own_ms / ratio if ratio else 0.0,
+        evidence_fraction=min(score, 1.0),
         requests=float(window.requests[row]),
-        sample_count=float(window.requests.sum()),
+        fleet_requests=float(window.requests.sum()),
+    )
+    evidence = evidence_of(
+        window.meta,
+        measure,
         rate_ratio=ratio,
         peers=peers,
         fleet_hosts=len(window.hosts),
@@ -157,6 +162,7 @@ def _evidence(
         confirmed=score >= 1.0 and not shared,
         fleet_event=shared,
     )
+    return evidence, measure
 
 
 def _target(window: FleetWindow, row: int) -> Target:

@@ -2,10 +2,10 @@
 
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
-from detector.detection.detectors.contributor_66_percent import ContributorShare
+from detector.detection.detectors.contributor_66_percent import Contributor66Percent
 from detector.detection.detectors.fleet_guard import FleetGuard
 from detector.detection.detectors.fleet_view import FleetView
-from detector.detection.detectors.host_66_percent import HostShare
+from detector.detection.detectors.host_66_percent import Host66Percent
 from detector.detection.detectors.peer_latency import PeerLatency
 from detector.detection.detectors.sequential import SequentialTest
 from detector.detection.detectors.several_culprits import SeveralCulprits
@@ -24,7 +24,7 @@ from detector.tables.reports import RuleWindow
 def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
     """Make the detectors of fleets, each with what it remembers still empty."""
     return (
-        HostShare(config),
+        Host66Percent(config),
         ShareOutlier(config),
         SeveralCulprits(config),
         SequentialTest(config),
@@ -45,4 +45,4 @@ def detector_names() -> tuple[str, ...]:
 
 def rule_detectors(config: EvaluateConfig) -> tuple[Detector[RuleWindow], ...]:
     """Make the detectors of contributor rules."""
-    return (ContributorShare(config),)
+    return (Contributor66Percent(config),)

@@ -24,7 +24,8 @@ from detector.detection import constants
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_evidence import HostEvidence
-from detector.detection.detectors.host_findings import host_name, rate_finding
+from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
+from detector.detection.evidence import HostLikelihood
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import (
@@ -124,20 +125,25 @@ def pane_evidence(view: FleetView, newest: FloatArray, rows: IntArray) -> FloatA
 
 
 def _finding(view: FleetView, row: int, value: float) -> Finding:
-    test, window = view.share_test, view.window
+    test = view.share_test
     caller = _blamed_caller(view, row) if value >= constants.SEQUENTIAL_PENDING else ""
     met = value >= constants.SEQUENTIAL_ALARM and not caller
+    counts = host_counts(view, row)
+    measure = HostLikelihood(
+        share=counts.share,
+        log_likelihood_threshold=constants.SEQUENTIAL_ALARM,
+        **counts.plain(),
+    )
     return rate_finding(
         view,
         row,
+        measure,
         met=met,
         hinted=not met and not caller and value >= constants.SEQUENTIAL_PENDING,
         confirmed=met and float(test.rate_ratio[row]) >= constants.SHARE_RATIO,
         blamed_caller=caller,
-        threshold=constants.SEQUENTIAL_ALARM,
         # The chance of a healthy host to get there, by Wald's bound.
         p_value=float(np.exp(-value)),
-        share=float(window.faults[row]) / view.total if view.total > 0.0 else 0.0,
     )
 
 

@@ -14,7 +14,8 @@ from detector.core.vocabulary import ActionKind
 from detector.detection.config import EvaluateConfig
 from detector.detection.constants import R66K_FLEET_FRACTION, R66K_LEAST_MOST
 from detector.detection.detectors.fleet_view import FleetView
-from detector.detection.detectors.host_findings import host_name, rate_finding
+from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
+from detector.detection.evidence import HostGroup
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.ranking import fleet_key
@@ -47,10 +48,13 @@ class SeveralCulprits:
             fleet_key(view.window, row): rate_finding(
                 view,
                 row,
+                HostGroup(
+                    group_share=share if row in culprits else 0.0,
+                    share_threshold=self._config.share,
+                    **host_counts(view, row).plain(),
+                ),
                 met=row in culprits,
                 confirmed=row in culprits,
-                threshold=self._config.share,
-                share=share if row in culprits else 0.0,
             )
             for row in sorted(rows)
         }

@@ -14,7 +14,8 @@ from detector.core.vocabulary import ActionKind
 from detector.detection.config import EvaluateConfig
 from detector.detection.constants import MOST_NAMED
 from detector.detection.detectors.fleet_view import FleetView
-from detector.detection.detectors.host_findings import host_name, rate_finding
+from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
+from detector.detection.evidence import HostRate
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.ranking import fleet_key
@@ -49,4 +50,6 @@ class ShareOutlier:
 
 def _finding(view: FleetView, row: int) -> Finding:
     met = bool(view.beyond_doubt[row])
-    return rate_finding(view, row, met=met, confirmed=met)
+    counts = host_counts(view, row)
+    measure = HostRate(share=counts.share, **counts.plain())
+    return rate_finding(view, row, measure, met=met, confirmed=met)

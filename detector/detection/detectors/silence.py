@@ -24,8 +24,9 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_findings import host_name
 from detector.detection.detectors.silent_hosts import Silent, SilentHosts, ZoneCount
+from detector.detection.evidence import HostSilence, ZoneSilence
 from detector.detection.explanations import plain_name, silence_words, silent_zone_words
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import ZoneRef
 
@@ -86,11 +87,9 @@ class Silence:
         if silent is not None:
             seconds = (window.meta.window.end_ms - silent.last_seen_ms) / 1000
             expected = silent.rate * seconds
-        evidence = with_numbers(
+        evidence = evidence_of(
             window.meta,
-            value=expected,
-            requests=0.0,
-            sample_count=float(window.requests.sum()),
+            HostSilence(expected_requests=expected, fleet_requests=float(window.requests.sum())),
             p_value=float(np.exp(-expected)),
             peers=max(len(window.hosts) - 1, 0),
             fleet_hosts=len(window.hosts),
@@ -103,13 +102,16 @@ class Silence:
 
     def _zone(self, view: FleetView, zone: str, tally: ZoneCount) -> Finding:
         window = view.window
-        evidence = with_numbers(
-            window.meta,
-            total=float(tally.silent_in_all),
-            value=float(tally.silent),
+        measure = ZoneSilence(
+            silent_hosts=float(tally.silent),
+            fleet_silent_hosts=float(tally.silent_in_all),
             share=tally.silent / max(tally.silent_in_all, 1),
-            threshold=constants.SILENT_ZONE_FRACTION,
-            sample_count=float(window.requests.sum()),
+            fraction_threshold=constants.SILENT_ZONE_FRACTION,
+            fleet_requests=float(window.requests.sum()),
+        )
+        evidence = evidence_of(
+            window.meta,
+            measure,
             p_value=tally.p_value,
             peers=max(len(window.zones) - 1, 0),
             fleet_hosts=tally.heard_in_all,
@@ -118,7 +120,7 @@ class Silence:
         )
         ref = _zone_of(view, zone)
         target = Target(window.service, ref.zone, ref.zone_id, ref.zone_name)
-        words = silent_zone_words(self.who((zone,)), evidence)
+        words = silent_zone_words(self.who((zone,)), evidence, measure)
         return Finding(tally.is_in_doubt, target, evidence, words)
 
 

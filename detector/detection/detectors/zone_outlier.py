@@ -16,8 +16,9 @@ from detector.core.vocabulary import ActionKind
 from detector.detection.alarms import Target
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.evidence import ZoneShare
 from detector.detection.explanations import plain_name, zone_words
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import FloatArray
 from detector.detection.zone_test import ZoneGate, ZoneTestResult, zone_test
@@ -110,16 +111,20 @@ class ZoneOutlier:
         next_zone = int(np.argmax(np.where(np.arange(counted.size) == number, -1.0, counted)))
         has_next = counted.size > 1 and counted[next_zone] > 0.0
         gates = test.reasons[number]
-        evidence = with_numbers(
-            window.meta,
-            total=total,
-            value=float(counted[number]),
+        measure = ZoneShare(
+            signal=self._signal.words.replace(" ", "_"),
+            events=float(counted[number]),
+            fleet_events=total,
             share=float(counted[number]) / total if total > 0.0 else 0.0,
-            threshold=float(test.exposure[number]),
+            expected_share=float(test.exposure[number]),
+            attempts=float(tried[number]),
+            fleet_attempts=float(tried.sum()),
             runner_up=(window.zones[next_zone].zone,) if has_next else (),
             runner_up_share=float(counted[next_zone]) / total if has_next else 0.0,
-            requests=float(tried[number]),
-            sample_count=float(tried.sum()),
+        )
+        evidence = evidence_of(
+            window.meta,
+            measure,
             p_value=float(test.p_value[number]),
             rate_ratio=float(test.rate_ratio[number]),
             excess_faults=_excess(view, number, events, trials),
@@ -135,7 +140,7 @@ class ZoneOutlier:
         target = Target(window.service, zone.zone, zone.zone_id, zone.zone_name)
         what = f"{self._signal.words} of {plain_name(window.service)}"
         elevated = int(test.elevated_hosts[number])
-        words = zone_words(self.who((zone.zone,)), what, evidence, elevated)
+        words = zone_words(self.who((zone.zone,)), what, evidence, measure, elevated)
         return Finding(bool(test.flagged[number]), target, evidence, words)
 
 

@@ -3,8 +3,10 @@
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
 from detector.detection.detectors.fleet_view import FleetView
+from detector.detection.evidence import CallerFaults
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, peers
 
 CONFIG = EvaluateConfig()
@@ -26,8 +28,8 @@ def test_the_caller_is_named_with_what_it_met() -> None:
         evidence.confirmed,
     )
     assert (298.0, 320.0, "poison", 1) == (
-        evidence.value,
-        evidence.total,
+        measured(evidence, CallerFaults).faults,
+        measured(evidence, CallerFaults).fleet_faults,
         evidence.blamed_caller,
         evidence.peers,
     )
@@ -44,10 +46,10 @@ def test_a_caller_asked_about_that_is_well_again_is_measured() -> None:
     finding = found(OTHERS, (("poison",),))["poison",]
     assert (False, 0.0, "") == (
         finding.met,
-        finding.evidence.value,
+        measured(finding.evidence, CallerFaults).faults,
         finding.evidence.blamed_caller,
     )
-    assert 0.0 == found(peers(3), (("poison",),))["poison",].evidence.share
+    assert 0.0 == measured(found(peers(3), (("poison",),))["poison",].evidence, CallerFaults).share
 
 
 def test_what_it_is_called_and_asks_for() -> None:

@@ -5,13 +5,15 @@ import dataclasses
 import numpy as np
 
 from detector.detection.config import EvaluateConfig
-from detector.detection.detectors.contributor_66_percent import ContributorShare
+from detector.detection.detectors.contributor_66_percent import Contributor66Percent
+from detector.detection.evidence import ContributorShare
 from detector.detection.findings import Contributor, Finding
 from detector.tables.pane_records import MeasureKind
 from detector.tables.reports import WindowMeasure
+from tests.support.detectors import measured
 from tests.support.windows import rule_of
 
-DETECTOR = ContributorShare(EvaluateConfig())
+DETECTOR = Contributor66Percent(EvaluateConfig())
 
 
 def found(
@@ -27,13 +29,17 @@ def test_a_dominant_contributor_is_found() -> None:
     evidence = finding.evidence
     assert (("a", "x"), True, None) == (contributor, finding.met, finding.target)
     assert (100.0, 80.0, 0.8, ("b", "y"), 0.15) == (
-        evidence.total,
-        evidence.value,
-        evidence.share,
-        evidence.runner_up,
-        evidence.runner_up_share,
+        measured(evidence, ContributorShare).total,
+        measured(evidence, ContributorShare).value,
+        measured(evidence, ContributorShare).share,
+        measured(evidence, ContributorShare).runner_up,
+        measured(evidence, ContributorShare).runner_up_share,
     )
-    assert (100.0, 2, False) == (evidence.sample_count, evidence.peers, evidence.confirmed)
+    assert (100.0, 2, False) == (
+        measured(evidence, ContributorShare).observations,
+        evidence.peers,
+        evidence.confirmed,
+    )
     assert "contributor a/x owns 80 % of the 100 total of rule faults-by-caller" in finding.words
     assert DETECTOR.action is None
 
@@ -45,17 +51,17 @@ def test_what_only_a_sketch_holds_counts_in_the_total() -> None:
 
 def test_those_asked_about_are_measured() -> None:
     values: dict[tuple[str, ...], float] = {("a",): 5.0, ("b",): 95.0}
-    measured = found(values, (("a",), ("gone",)))
-    assert {("a",): False, ("b",): True} == {key: item.met for key, item in measured.items()}
-    assert ("b",) == measured["a",].evidence.runner_up
+    findings = found(values, (("a",), ("gone",)))
+    assert {("a",): False, ("b",): True} == {key: item.met for key, item in findings.items()}
+    assert ("b",) == measured(findings["a",].evidence, ContributorShare).runner_up
 
 
 def test_a_sum_of_nothing_has_no_shares() -> None:
     finding = found({("a",): 0.0}, (("a",),))["a",]
     assert (0.0, (), 0.0) == (
-        finding.evidence.share,
-        finding.evidence.runner_up,
-        finding.evidence.runner_up_share,
+        measured(finding.evidence, ContributorShare).share,
+        measured(finding.evidence, ContributorShare).runner_up,
+        measured(finding.evidence, ContributorShare).runner_up_share,
     )
     assert {} == found({})
 

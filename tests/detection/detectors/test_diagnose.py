@@ -12,16 +12,17 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
 from detector.detection.detectors.diagnose import WindowDiagnosis, diagnose
 from detector.detection.detectors.fleet_guard import FLEET, FleetGuard
-from detector.detection.detectors.host_66_percent import HostShare
+from detector.detection.detectors.host_66_percent import Host66Percent
 from detector.detection.detectors.share_outlier import ShareOutlier
 from detector.detection.detectors.silence import Silence
 from detector.detection.detectors.zone_outlier import ZONE_SLOW, ZoneOutlier
-from detector.detection.findings import Contributor, Finding, with_numbers
+from detector.detection.evidence import NoMeasure
+from detector.detection.findings import Contributor, Finding, evidence_of
 from detector.detection.rollout import DetectorSlot
 from tests.support.windows import meta_of
 
 CONFIG = EvaluateConfig()
-R66 = DetectorSlot(HostShare(CONFIG), Switch.ON)
+R66 = DetectorSlot(Host66Percent(CONFIG), Switch.ON)
 SHARE = DetectorSlot(ShareOutlier(CONFIG), Switch.ON)
 ZONE = DetectorSlot(ZoneOutlier(CONFIG), Switch.ON)
 SLOW = DetectorSlot(ZoneOutlier(CONFIG, ZONE_SLOW), Switch.ON)
@@ -35,7 +36,9 @@ Found = list[tuple[DetectorSlot[Any], dict[Contributor, Finding]]]
 
 
 def finding(*, met: bool = True, confirmed: bool = True, **numbers: object) -> Finding:
-    return Finding(met, None, with_numbers(meta_of(), confirmed=confirmed, **numbers), "words")
+    return Finding(
+        met, None, evidence_of(meta_of(), NoMeasure(), confirmed=confirmed, **numbers), "words"
+    )
 
 
 def held(*, zones: bool) -> Finding:

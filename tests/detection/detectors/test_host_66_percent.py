@@ -4,10 +4,12 @@ from detector.core.vocabulary import ActionKind, AlarmMode
 from detector.detection.alarms import Target
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
-from detector.detection.detectors.host_66_percent import HostShare
+from detector.detection.detectors.host_66_percent import Host66Percent
+from detector.detection.evidence import HostShare
 from detector.detection.findings import Contributor, Finding
 from detector.detection.share_test import ShareTestConfig
 from detector.detection.state_machine import Persistence
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, peers
 
 CONFIG = EvaluateConfig()
@@ -17,7 +19,7 @@ GRAY = Host("gray", faults=300.0, zone="az1")
 def hosts_found(
     hosts: list[Host], asked: tuple[Contributor, ...] = (), config: EvaluateConfig = CONFIG
 ) -> dict[Contributor, Finding]:
-    return dict(HostShare(config).examine(FleetView(fleet_of(hosts), config), asked))
+    return dict(Host66Percent(config).examine(FleetView(fleet_of(hosts), config), asked))
 
 
 def test_a_gray_host_is_found_and_confirmed_with_all_its_numbers() -> None:
@@ -26,13 +28,20 @@ def test_a_gray_host_is_found_and_confirmed_with_all_its_numbers() -> None:
     evidence = finding.evidence
     assert (("az1", "gray"), True, True) == (contributor, finding.met, evidence.confirmed)
     assert Target("checkout", "az1", "az1", "name-of-az1", "gray") == finding.target
-    assert (359.0, 300.0, 300 / 359) == (evidence.total, evidence.value, evidence.share)
-    assert (0.66, ("az1", "az1-peer-000"), 1 / 359) == (
-        evidence.threshold,
-        evidence.runner_up,
-        evidence.runner_up_share,
+    assert (359.0, 300.0, 300 / 359) == (
+        measured(evidence, HostShare).fleet_faults,
+        measured(evidence, HostShare).faults,
+        measured(evidence, HostShare).share,
     )
-    assert (1000.0, 60_000.0) == (evidence.requests, evidence.sample_count)
+    assert (0.66, ("az1", "az1-peer-000"), 1 / 359) == (
+        measured(evidence, HostShare).share_threshold,
+        measured(evidence, HostShare).runner_up,
+        measured(evidence, HostShare).runner_up_share,
+    )
+    assert (1000.0, 60_000.0) == (
+        measured(evidence, HostShare).requests,
+        measured(evidence, HostShare).fleet_requests,
+    )
     assert (59, 60, 40, 2, 1) == (
         evidence.peers,
         evidence.fleet_hosts,
@@ -51,15 +60,15 @@ def test_without_dominance_nobody_is_found_but_those_asked_about_are_measured() 
     assert {} == hosts_found(hosts)
     found = hosts_found(hosts, (("az1", "b"), ("az1", "gone")))
     assert [(("az1", "b"), False)] == [(key, finding.met) for key, finding in found.items()]
-    assert ("az1", "a") == found["az1", "b"].evidence.runner_up
+    assert ("az1", "a") == measured(found["az1", "b"].evidence, HostShare).runner_up
 
 
 def test_a_fleet_without_faults_has_nothing_to_find() -> None:
     assert {} == hosts_found(peers(5))
     finding = hosts_found(peers(5), (("az1", "az1-peer-001"),))["az1", "az1-peer-001"]
     assert (0.0, (), False) == (
-        finding.evidence.share,
-        finding.evidence.runner_up,
+        measured(finding.evidence, HostShare).share,
+        measured(finding.evidence, HostShare).runner_up,
         finding.evidence.confirmed,
     )
 
@@ -118,6 +127,6 @@ def test_in_a_fleet_event_nobody_is_confirmed() -> None:
 
 def test_modes_change_the_persistence_of_a_subject() -> None:
     config = EvaluateConfig(modes={"fleet:a": AlarmMode.CLASSIC, "fleet:b": AlarmMode.OFF})
-    host = HostShare(config)
+    host = Host66Percent(config)
     assert (Persistence(1, 1), None) == (host.persistence("fleet:a"), host.persistence("fleet:b"))
     assert ("r66", ActionKind.REPLACE_HOST) == (host.name, host.action)

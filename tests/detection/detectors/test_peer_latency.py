@@ -12,9 +12,11 @@ from detector.detection.alarms import Target
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.peer_latency import PeerLatency
+from detector.detection.evidence import HostLatency
 from detector.detection.findings import Contributor, Finding, Stateful
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import FleetWindow
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, meta_of
 
 CONFIG = EvaluateConfig()
@@ -57,8 +59,14 @@ def test_a_host_of_twice_the_latency_is_found_in_the_eighth_window() -> None:
     evidence = finding.evidence
     assert (True, True, False) == (finding.met, evidence.confirmed, evidence.fleet_event)
     assert Target("checkout", "az1", "az1", "name-of-az1", "sick") == finding.target
-    assert (20.0, 10.0, 2.0) == pytest.approx((evidence.value, evidence.total, evidence.rate_ratio))
-    assert (1.0, 1.0) == (evidence.share, evidence.threshold)
+    assert (20.0, 10.0, 2.0) == pytest.approx(
+        (
+            measured(evidence, HostLatency).latency_ms,
+            measured(evidence, HostLatency).peer_latency_ms,
+            evidence.rate_ratio,
+        )
+    )
+    assert measured(evidence, HostLatency).evidence_fraction == 1.0
     assert (11, 12, 12, 1, 1) == (
         evidence.peers,
         evidence.fleet_hosts,
@@ -93,7 +101,7 @@ def test_whoever_is_asked_about_is_answered() -> None:
     (found,) = examined([window_of(fleet(12.0), 0)], asked)
     assert {SICK: False, ("az1", "h00"): False} == {key: each.met for key, each in found.items()}
     assert 1.2 == pytest.approx(found[SICK].evidence.rate_ratio)
-    assert 0.0 == found[SICK].evidence.share
+    assert 0.0 == measured(found[SICK].evidence, HostLatency).evidence_fraction
 
 
 def test_hosts_with_few_observations_are_not_judged() -> None:

@@ -6,8 +6,10 @@ from detector.core.vocabulary import ActionKind
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.several_culprits import SeveralCulprits
+from detector.detection.evidence import HostGroup
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, peers
 
 CONFIG = EvaluateConfig()
@@ -25,8 +27,11 @@ def test_two_halves_are_two_culprits() -> None:
     hosts = [Host("a", 100.0), Host("b", 100.0), *peers(98)]
     assert ["a", "b"] == names(hosts)
     finding = found(hosts)["az1", "a"]
-    assert (True, 0.66) == (finding.evidence.confirmed, finding.evidence.threshold)
-    assert finding.evidence.share == pytest.approx(1.0)
+    assert (True, 0.66) == (
+        finding.evidence.confirmed,
+        measured(finding.evidence, HostGroup).share_threshold,
+    )
+    assert measured(finding.evidence, HostGroup).group_share == pytest.approx(1.0)
 
 
 def test_the_fewest_that_own_more_than_66_percent_are_named() -> None:
@@ -63,7 +68,7 @@ def test_a_host_asked_about_that_is_no_culprit_is_measured() -> None:
     assert (False, False, 0.0) == (
         finding.met,
         finding.evidence.confirmed,
-        finding.evidence.share,
+        measured(finding.evidence, HostGroup).group_share,
     )
 
 

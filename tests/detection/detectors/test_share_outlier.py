@@ -4,7 +4,7 @@ from detector.core.vocabulary import ActionKind
 from detector.detection import constants
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
-from detector.detection.detectors.host_66_percent import HostShare
+from detector.detection.detectors.host_66_percent import Host66Percent
 from detector.detection.detectors.share_outlier import ShareOutlier
 from detector.detection.findings import Contributor, Finding
 from detector.detection.share_test import ShareTestConfig
@@ -22,7 +22,7 @@ def test_a_gray_host_under_a_background_is_found_where_the_rule_of_the_talk_is_b
     """50 faults of 1,049 are 5 %, and fifty times the rate of the peers."""
     hosts = [Host("gray", 50.0), *peers(999, faults=1.0)]
     view = FleetView(fleet_of(hosts), CONFIG)
-    assert {} == HostShare(CONFIG).examine(view, ())
+    assert {} == Host66Percent(CONFIG).examine(view, ())
     ((key, finding),) = found(hosts).items()
     assert (("az1", "gray"), True, True) == (key, finding.met, finding.evidence.confirmed)
     assert finding.words.startswith("host gray in az1 has 50 of the 1,049 faults of checkout")

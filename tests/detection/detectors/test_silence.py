@@ -7,9 +7,11 @@ from detector.detection.alarms import Target
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.silence import Silence
+from detector.detection.evidence import HostSilence, ZoneSilence
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import FleetWindow
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, meta_of, paned, peers
 
 CONFIG = EvaluateConfig()
@@ -39,7 +41,9 @@ def test_a_silent_host_is_told_with_what_it_missed_and_asks_for_nothing() -> Non
         finding.evidence.confirmed,
     )
     assert Target("checkout", "az1", "az1", "name-of-az1", "az1-peer-000") == finding.target
-    assert 31.0 * 1000 / 29 == pytest.approx(finding.evidence.value)
+    assert 31.0 * 1000 / 29 == pytest.approx(
+        measured(finding.evidence, HostSilence).expected_requests
+    )
     assert finding.words == (
         "host az1-peer-000 in az1 has been silent for 31 s, in which about 1,069 requests were to "
         "be expected"
@@ -51,7 +55,10 @@ def test_a_host_that_is_heard_again_is_said_to_be() -> None:
     test = Silence(CONFIG)
     see(test, heard(0, 1))
     finding = see(test, heard(1, 0), ("az1", "az1-peer-000"))["az1", "az1-peer-000"]
-    assert (False, 0.0) == (finding.met, finding.evidence.value)
+    assert (False, 0.0) == (
+        finding.met,
+        measured(finding.evidence, HostSilence).expected_requests,
+    )
     assert {} == see(test, heard(2, 0))
 
 
@@ -61,8 +68,8 @@ def test_many_silent_hosts_of_a_zone_are_the_zone_and_not_each_a_host() -> None:
     assert (("az1",), True, False) == (key, finding.met, finding.evidence.confirmed)
     assert Target("checkout", "az1", "az1", "name-of-az1") == finding.target
     assert (15.0, 15.0, 30, 90) == (
-        finding.evidence.value,
-        finding.evidence.total,
+        measured(finding.evidence, ZoneSilence).silent_hosts,
+        measured(finding.evidence, ZoneSilence).fleet_silent_hosts,
         finding.evidence.zone_hosts,
         finding.evidence.fleet_hosts,
     )
@@ -84,7 +91,7 @@ def test_a_zone_asked_about_that_is_well_again_is_measured() -> None:
     finding = see(test, heard(1, 0), ("az1",))["az1",]
     assert (False, 0.0, 1.0) == (
         finding.met,
-        finding.evidence.share,
+        measured(finding.evidence, ZoneSilence).share,
         finding.evidence.p_value,
     )
 

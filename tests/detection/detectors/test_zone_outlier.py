@@ -14,8 +14,10 @@ from detector.detection.detectors.zone_outlier import (
     ZoneOutlier,
     ZoneSignal,
 )
+from detector.detection.evidence import ZoneShare
 from detector.detection.findings import Contributor, Finding
 from detector.detection.state_machine import Persistence
+from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, peers
 
 CONFIG = EvaluateConfig()
@@ -35,20 +37,20 @@ def test_a_bad_zone_is_named_and_no_host() -> None:
     assert (("az1",), True, True) == (contributor, finding.met, evidence.confirmed)
     assert Target("checkout", "az1", "az1", "name-of-az1") == finding.target
     assert (368.0, 360.0, ("az2",)) == (
-        round(evidence.total, 6),
-        evidence.value,
-        evidence.runner_up,
+        round(measured(evidence, ZoneShare).fleet_events, 6),
+        measured(evidence, ZoneShare).events,
+        measured(evidence, ZoneShare).runner_up,
     )
     assert (40_000.0, 120_000.0, 2, 120, 40, 3) == (
-        evidence.requests,
-        evidence.sample_count,
+        measured(evidence, ZoneShare).attempts,
+        measured(evidence, ZoneShare).fleet_attempts,
         evidence.peers,
         evidence.fleet_hosts,
         evidence.zone_hosts,
         evidence.zones,
     )
     assert 356.0 == round(evidence.excess_faults, 6)
-    assert 0.333 == round(evidence.threshold, 3)
+    assert 0.333 == round(measured(evidence, ZoneShare).expected_share, 3)
     assert "zone az1 has 97.8 % of the 368 faults of checkout" in finding.words
     assert "40 of 40 hosts elevated" in finding.words
 
@@ -59,7 +61,7 @@ def test_one_bad_host_is_not_a_bad_zone() -> None:
     finding = zones_found(hosts, (("az1",), ("gone",)))["az1",]
     assert (False, False) == (finding.met, finding.evidence.confirmed)
     assert "worst_host_explains_it" in finding.evidence.failed_gates
-    assert () == finding.evidence.runner_up
+    assert () == measured(finding.evidence, ZoneShare).runner_up
     assert "not flagged" in finding.words
 
 
@@ -85,7 +87,7 @@ def test_a_single_zone_has_no_peer() -> None:
 
 def test_a_zone_asked_about_in_a_window_without_faults_has_a_share_of_zero() -> None:
     finding = zones_found([*peers(3, "az1"), *peers(3, "az2")], (("az1",),))["az1",]
-    assert 0.0 == finding.evidence.share
+    assert 0.0 == measured(finding.evidence, ZoneShare).share
 
 
 @pytest.mark.parametrize(
@@ -108,8 +110,12 @@ def test_each_signal_is_a_detector_of_its_own(
     found = {each.name: each.examine(FleetView(window, CONFIG), ()) for each in detectors}
     assert [signal.name] == [name for name, findings in found.items() if findings]
     finding = found[signal.name]["az1",]
-    assert (True, 360.0, True) == (finding.met, finding.evidence.value, finding.evidence.confirmed)
-    assert requests == finding.evidence.requests
+    assert (True, 360.0, True) == (
+        finding.met,
+        measured(finding.evidence, ZoneShare).events,
+        finding.evidence.confirmed,
+    )
+    assert requests == measured(finding.evidence, ZoneShare).attempts
     assert f"{words} of checkout" in finding.words
 
 

@@ -1,0 +1,409 @@
+"""The numbers behind an alarm: a head that all detectors share, and a measure of their own.
+
+Law: a member means one thing and has one unit, whatever the detector. ``measure`` is a tagged
+union: its member ``kind`` says which of the structs below it is, so that a consumer needs no
+knowledge of the detector that wrote it.
+
+``FlatEvidence`` is the form of schema version 1, in which ``value``, ``total``, ``share`` and
+``threshold`` depended on the detector. Records of decisions and actions still carry it
+(``flat_evidence``), and alarms of version 1 are still read (``lift_evidence``).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+
+class NoMeasure(msgspec.Struct, frozen=True, tag_field="kind", tag="none"):
+    """The window says nothing of the contributor."""
+
+
+class HostShare(msgspec.Struct, frozen=True, tag_field="kind", tag="host_share"):
+    """How much of the faults of its fleet one host owns.
+
+    ``share``: ``faults`` over ``fleet_faults``, 0 to 1; the condition is a share above
+    ``share_threshold``. ``runner_up``: zone and host that own most of the rest, empty where nobody
+    does, and ``runner_up_share`` theirs. Requests count the window.
+    """
+
+    faults: float
+    fleet_faults: float
+    share: float
+    share_threshold: float
+    requests: float
+    fleet_requests: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+
+
+class HostRate(msgspec.Struct, frozen=True, tag_field="kind", tag="host_rate"):
+    """How often one host fails beside its peers: members as in ``HostShare``, without threshold.
+
+    The ratio of the rates and the test's p-value are in the head of the evidence.
+    """
+
+    faults: float
+    fleet_faults: float
+    share: float
+    requests: float
+    fleet_requests: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+
+
+class HostGroup(msgspec.Struct, frozen=True, tag_field="kind", tag="host_group"):
+    """One of the few hosts that together own most of the faults beyond the usual.
+
+    ``group_share``: what they own together of the excess faults, 0 to 1 (0 for a host that is not
+    one of them); the condition is a share above ``share_threshold``. Otherwise as ``HostShare``.
+    """
+
+    faults: float
+    fleet_faults: float
+    group_share: float
+    share_threshold: float
+    requests: float
+    fleet_requests: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+
+
+class HostLikelihood(msgspec.Struct, frozen=True, tag_field="kind", tag="host_likelihood"):
+    """What the panes so far say against one host, as a log-likelihood ratio (natural logarithm).
+
+    The ratio itself is minus the logarithm of the head's ``p_value``; the condition is a ratio of
+    ``log_likelihood_threshold`` or more. Otherwise as ``HostShare``.
+    """
+
+    faults: float
+    fleet_faults: float
+    share: float
+    log_likelihood_threshold: float
+    requests: float
+    fleet_requests: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+
+
+class HostLatency(msgspec.Struct, frozen=True, tag_field="kind", tag="host_latency"):
+    """How slow one host is beside its peers.
+
+    Latencies are means of the window in milliseconds, 0 where too little was logged.
+    ``evidence_fraction``: how much of the evidence that an alarm needs has come together, 0 to 1;
+    the condition is 1. The head's ``rate_ratio`` is the ratio of the latencies.
+    """
+
+    latency_ms: float
+    peer_latency_ms: float
+    evidence_fraction: float
+    requests: float
+    fleet_requests: float
+
+
+class HostSilence(msgspec.Struct, frozen=True, tag_field="kind", tag="host_silence"):
+    """How many requests a silent host should have logged since it was last seen, by its past."""
+
+    expected_requests: float
+    fleet_requests: float
+
+
+class ContributorShare(msgspec.Struct, frozen=True, tag_field="kind", tag="contributor_share"):
+    """How much of a rule's total one contributor owns; ``value`` and ``total`` in the rule's unit.
+
+    ``share``: ``value`` over ``total``, 0 to 1; the condition is a share above ``share_threshold``.
+    ``observations`` counts the values that the rule added up.
+    """
+
+    value: float
+    total: float
+    share: float
+    share_threshold: float
+    observations: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+
+
+class ZoneShare(msgspec.Struct, frozen=True, tag_field="kind", tag="zone_share"):
+    """How much of a fleet's events one zone has, against what its attempts explain.
+
+    ``signal``: ``faults`` and ``slow_requests`` of requests, or ``connection_failures`` of requests
+    and failed connections. ``share``: ``events`` over ``fleet_events``; ``expected_share``: what a
+    zone like the others would have, by its part of the attempts; both 0 to 1. ``runner_up``: the
+    zone with most events of the others, empty where none has any.
+    """
+
+    signal: str
+    events: float
+    fleet_events: float
+    share: float
+    expected_share: float
+    attempts: float
+    fleet_attempts: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+
+
+class ZoneSilence(msgspec.Struct, frozen=True, tag_field="kind", tag="zone_silence"):
+    """How many hosts of a zone are silent, beside those of the whole fleet.
+
+    ``share``: of the silent hosts, those of the zone, 0 to 1. ``fraction_threshold``: the part of
+    the zone's hosts, 0 to 1, that must be silent.
+    """
+
+    silent_hosts: float
+    fleet_silent_hosts: float
+    share: float
+    fraction_threshold: float
+    fleet_requests: float
+
+
+class CallerFaults(msgspec.Struct, frozen=True, tag_field="kind", tag="caller_faults"):
+    """How many of the faults of a fleet one caller met; ``share`` of them, 0 to 1."""
+
+    faults: float
+    fleet_faults: float
+    share: float
+    fleet_requests: float
+
+
+class FleetRate(msgspec.Struct, frozen=True, tag_field="kind", tag="fleet_rate"):
+    """Faults and requests of a whole fleet; ``usual_rate``: faults per request, 0 to 1."""
+
+    faults: float
+    requests: float
+    usual_rate: float
+
+
+Measure = (
+    NoMeasure
+    | HostShare
+    | HostRate
+    | HostGroup
+    | HostLikelihood
+    | HostLatency
+    | HostSilence
+    | ContributorShare
+    | ZoneShare
+    | ZoneSilence
+    | CallerFaults
+    | FleetRate
+)
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What every detector says of a contributor in one window, and its own ``measure``.
+
+    Times are epoch milliseconds; the window is half-open. ``complete``: all source partitions
+    reported, else ``missing_partitions`` names them; ``partial``: the log of a partition began
+    inside the window. ``confirmed``: an exact test agrees; without it no action follows.
+    ``p_value``: of that test, 1 where none was made. ``rate_ratio``: own rate (or latency) over
+    that of the peers. ``excess_faults``: events that removing the target would have saved.
+    ``peers``: hosts, zones or contributors compared with. ``fleet_hosts`` and ``zone_hosts``: hosts
+    in the window, ``zones``: zones of the service, ``suspects``: hosts that the share test accuses.
+    ``windows_met`` of the last ``windows_seen`` met the condition. ``fleet_event``: too many hosts
+    or zones at once for a local cause. ``blamed_caller``: the caller without which the host is like
+    its peers. ``failed_gates``: why a zone is not flagged, or why the fleet guard holds back.
+    """
+
+    window_start: int
+    window_end: int
+    complete: bool
+    partial: bool
+    missing_partitions: tuple[str, ...]
+    confirmed: bool = False
+    p_value: float = 1.0
+    rate_ratio: float = 0.0
+    excess_faults: float = 0.0
+    peers: int = 0
+    fleet_hosts: int = 0
+    zone_hosts: int = 0
+    zones: int = 0
+    suspects: int = 0
+    windows_met: int = 0
+    windows_seen: int = 0
+    fleet_event: bool = False
+    blamed_caller: str = ""
+    failed_gates: tuple[str, ...] = ()
+    measure: Measure = msgspec.field(default_factory=NoMeasure)
+
+
+class FlatEvidence(msgspec.Struct, frozen=True):
+    """Evidence of schema version 1, as records of decisions and actions carry it.
+
+    What ``total``, ``value``, ``share``, ``threshold``, ``requests`` and ``sample_count`` mean
+    depends on the detector: ``_FLAT`` says it for each measure. All other members are those of
+    ``Evidence``.
+    """
+
+    window_start: int
+    window_end: int
+    total: float
+    value: float
+    share: float
+    threshold: float
+    runner_up: tuple[str, ...]
+    runner_up_share: float
+    requests: float
+    sample_count: float
+    p_value: float
+    rate_ratio: float
+    excess_faults: float
+    peers: int
+    fleet_hosts: int
+    zone_hosts: int
+    zones: int
+    suspects: int
+    windows_met: int
+    windows_seen: int
+    complete: bool
+    partial: bool
+    missing_partitions: tuple[str, ...]
+    confirmed: bool
+    fleet_event: bool = False
+    blamed_caller: str = ""
+    failed_gates: tuple[str, ...] = ()
+
+
+_RUNNER_UP: Final = {"runner_up": "runner_up", "runner_up_share": "runner_up_share"}
+_OF_HOST: Final = {
+    "value": "faults",
+    "total": "fleet_faults",
+    "requests": "requests",
+    "sample_count": "fleet_requests",
+    **_RUNNER_UP,
+}
+_FLAT: Final[dict[type[Measure], dict[str, str]]] = {
+    NoMeasure: {},
+    HostShare: {**_OF_HOST, "share": "share", "threshold": "share_threshold"},
+    HostRate: {**_OF_HOST, "share": "share"},
+    HostGroup: {**_OF_HOST, "share": "group_share", "threshold": "share_threshold"},
+    HostLikelihood: {**_OF_HOST, "share": "share", "threshold": "log_likelihood_threshold"},
+    HostLatency: {
+        "value": "latency_ms",
+        "total": "peer_latency_ms",
+        "share": "evidence_fraction",
+        "requests": "requests",
+        "sample_count": "fleet_requests",
+    },
+    HostSilence: {"value": "expected_requests", "sample_count": "fleet_requests"},
+    ContributorShare: {
+        "value": "value",
+        "total": "total",
+        "share": "share",
+        "threshold": "share_threshold",
+        "sample_count": "observations",
+        **_RUNNER_UP,
+    },
+    ZoneShare: {
+        "value": "events",
+        "total": "fleet_events",
+        "share": "share",
+        "threshold": "expected_share",
+        "requests": "attempts",
+        "sample_count": "fleet_attempts",
+        **_RUNNER_UP,
+    },
+    ZoneSilence: {
+        "value": "silent_hosts",
+        "total": "fleet_silent_hosts",
+        "share": "share",
+        "threshold": "fraction_threshold",
+        "sample_count": "fleet_requests",
+    },
+    CallerFaults: {
+        "value": "faults",
+        "total": "fleet_faults",
+        "share": "share",
+        "sample_count": "fleet_requests",
+    },
+    FleetRate: {"value": "faults", "requests": "requests", "threshold": "usual_rate"},
+}
+"""Which member of a measure stands under which name of version 1; a name that is missing is 0."""
+
+_ALWAYS_ONE: Final[dict[type[Measure], str]] = {HostLatency: "threshold"}
+_TWICE: Final[dict[type[Measure], dict[str, str]]] = {
+    FleetRate: {"total": "faults", "sample_count": "requests"}
+}
+_HEAD: Final = tuple(name for name in Evidence.__struct_fields__ if name != "measure")
+
+_HOST_MEASURES: Final[dict[str, type[Measure]]] = {
+    "r66": HostShare,
+    "share": HostRate,
+    "r66k": HostGroup,
+    "sequential": HostLikelihood,
+    "latency": HostLatency,
+    "silence": HostSilence,
+    "caller": CallerFaults,
+    "guard": FleetRate,
+}
+_ZONE_SIGNALS: Final = {
+    "zone": "faults",
+    "zone_slow": "slow_requests",
+    "zone_connections": "connection_failures",
+}
+
+
+def flat_evidence(evidence: Evidence) -> FlatEvidence:
+    """Return the form of version 1."""
+    measure = evidence.measure
+    kind: type[Measure] = type(measure)
+    numbers: dict[str, Any] = {
+        name: getattr(measure, own) for name, own in {**_FLAT[kind], **_TWICE.get(kind, {})}.items()
+    }
+    if kind in _ALWAYS_ONE:
+        numbers[_ALWAYS_ONE[kind]] = 1.0
+    blank: dict[str, Any] = {
+        "total": 0.0,
+        "value": 0.0,
+        "share": 0.0,
+        "threshold": 0.0,
+        "requests": 0.0,
+    }
+    blank |= {"runner_up": (), "runner_up_share": 0.0, "sample_count": 0.0}
+    head = {name: getattr(evidence, name) for name in _HEAD}
+    return FlatEvidence(**{**blank, **head, **numbers})
+
+
+def lift_evidence(flat: Mapping[str, Any], detector: str, subject: str) -> dict[str, Any]:
+    """Return evidence of version 1, as plain data, in the form of version 2.
+
+    ``detector`` and ``subject`` of its alarm say what its numbers mean. Raise ``KeyError`` for a
+    member that is missing.
+    """
+    kind = _measure_of(flat, detector, subject)
+    measure = {own: flat[name] for name, own in _FLAT[kind].items()}
+    measure["kind"] = kind.__struct_config__.tag
+    if kind is ZoneShare:
+        measure["signal"] = _ZONE_SIGNALS[detector]
+    return {**{name: flat[name] for name in _HEAD if name in flat}, "measure": measure}
+
+
+def _measure_of(flat: Mapping[str, Any], detector: str, subject: str) -> type[Measure]:
+    if not flat["total"] and not flat["value"] and not flat["sample_count"]:
+        return NoMeasure
+    if subject.startswith("rule:"):
+        return ContributorShare
+    if detector in _ZONE_SIGNALS:
+        return ZoneShare
+    if detector == "silence" and flat["zone_hosts"]:
+        return ZoneSilence
+    return _HOST_MEASURES.get(detector, NoMeasure)
+
+
+def with_shorter_texts(evidence: Evidence, *, characters: int, items: int) -> Evidence:
+    """Return the evidence with texts of at most ``characters``, ``items`` of them in each list."""
+
+    def shorter(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(text[:characters] for text in texts[:items])
+
+    measure = evidence.measure
+    if hasattr(measure, "runner_up"):
+        measure = msgspec.structs.replace(measure, runner_up=shorter(measure.runner_up))
+    return msgspec.structs.replace(
+        evidence,
+        missing_partitions=shorter(evidence.missing_partitions),
+        failed_gates=shorter(evidence.failed_gates),
+        blamed_caller=evidence.blamed_caller[:characters],
+        measure=measure,
+    )
