@@ -3,7 +3,7 @@
 import os
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +12,7 @@ from tests.support import kafka as real_kafka
 from tests.support import neighbours, tansu
 from tests.support.kafka import RealKafka
 from tests.support.tansu import EmbeddedBroker
+from tests.support.waiting import STARTED
 
 # Examples are drawn anew each run; the blob that a failure prints repeats it anywhere. CI draws
 # more, and the same for the same code, as Hypothesis does there by default: a change is judged by
@@ -37,6 +38,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Print what repeats this run."""
     return f"TEST_SEED={os.environ['TEST_SEED']} (set it to repeat the seeded tests)"
+
+
+def pytest_runtest_setup() -> None:
+    """Begin to note which processes the test starts."""
+    STARTED.forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Leave the last log lines of every process that a failing test has started."""
+    report = yield
+    if report.failed:
+        report.sections += [
+            (f"last log lines of {name}", log) for name, log in STARTED.tails().items()
+        ]
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

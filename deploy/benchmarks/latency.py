@@ -14,7 +14,7 @@ from detector.gameday.emf import BENCH_PREFIX, bench_bodies, bench_event
 from tests.support.deployment import LATENESS_MS, PANE_MS, PARTITIONS, Deployment
 from tests.support.producing import PacedProducer
 from tests.support.recount import read_topic
-from tests.support.worker import wait_for
+from tests.support.waiting import wait_for
 
 RATE = 20_000
 SERVICES = 40

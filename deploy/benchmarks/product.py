@@ -15,7 +15,8 @@ from typing import Any
 from detector.tables.pane_records import decode_pane_record
 from tests.support.deployment import Deployment
 from tests.support.recount import read_topic
-from tests.support.worker import DetectorProcess, wait_for
+from tests.support.waiting import wait_for
+from tests.support.worker import DetectorProcess
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -109,6 +109,6 @@ def test_the_process_ends_with_one_line(settings: Settings, tmp_path: Path, role
     }
     log = tmp_path / "log"
     with DetectorProcess(role, env, log) as process:
-        assert 1 == process.wait(seconds=30)
+        assert 1 == process.wait()
     assert 1 == len(log.read_text().splitlines())
     assert log.read_text().endswith(": run `detector topics create`\n")

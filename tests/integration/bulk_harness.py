@@ -14,9 +14,11 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from tests.support.waiting import GENEROUS_SECONDS, SHOWN_LINES, STOP_SECONDS
+
 SCRIPT = Path(__file__).with_name("bulk_worker.py")
 ROOT = SCRIPT.parents[2]
-WAIT_SECONDS = 45.0
+
 
 Said = dict[str, Any]
 
@@ -68,13 +70,13 @@ class WorkerProcess:
         """Return the newest beginning of each partition."""
         return {(said["topic"], said["partition"]): said for said in self.of("started")}
 
-    def until(self, condition: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
         """Wait until ``condition`` holds; fail with the worker's errors when it ends before."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + GENEROUS_SECONDS
         while not condition():
             ended = self.process.poll()
             assert ended is None, f"the worker ended with {ended}: {self.errors()}"
-            assert time.monotonic() < deadline, f"not in {seconds} s: {self.errors()}"
+            assert time.monotonic() < deadline, f"not in {GENEROUS_SECONDS:g} s: {self.errors()}"
             time.sleep(0.02)
 
     def until_started(self, partitions: int) -> None:
@@ -89,16 +91,16 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it as the kernel would."""
         self.process.kill()
-        self._end(10)
+        self._end(GENEROUS_SECONDS)
 
-    def terminate(self, seconds: float = 10.0) -> int:
+    def terminate(self) -> int:
         """Ask it to stop; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self._end(seconds)
+        return self._end(STOP_SECONDS)
 
     def _end(self, seconds: float) -> int:
         code = self.process.wait(seconds)
-        self._listener.join(5)
+        self._listener.join(GENEROUS_SECONDS)
         return code
 
     def __enter__(self) -> Self:
@@ -112,7 +114,7 @@ class WorkerProcess:
         if self.process.stdout is not None:
             self.process.stdout.close()
         if kind is not None:
-            print(self.errors())
+            print("\n".join(self.errors().splitlines()[-SHOWN_LINES:]))
         self._errors.close()
 
 

@@ -170,14 +170,14 @@ async def test_an_acceptance_that_stands_second_in_the_journal_begins_nothing(
 def test_sigterm_while_the_group_is_still_joined_ends_the_actuator_in_time(
     broker_tansu: EmbeddedBroker, unique_prefix: str, tmp_path: Path
 ) -> None:
-    """The embedded broker answers the first join after half the session timeout, here 15 s."""
+    """The embedded broker answers the first join after half the session timeout, here 15 s.
+
+    ``terminate`` fails after ``STOP_SECONDS``, which are fewer.
+    """
     slow_join = {"DETECTOR_KAFKA__SESSION_TIMEOUT_SECONDS": "30"}
     deployment = Deployment(broker_tansu.bootstrap, unique_prefix, tmp_path, slow_join)
     with deployment.process("actuate", "joining") as actuator:
         actuator.wait_event("started")
-        begun = time.monotonic()
         assert 0 == actuator.terminate()
-        seconds = time.monotonic() - begun
     names = [event["event"] for event in actuator.events()]
     assert ["started", "stopped"] == names
-    assert seconds < 5.0

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from tests.support.aws import PROTOCOLS, SECRET, client
 from tests.support.serving import SICK_HOST, Served, aws, last_minutes, url_of
 from tests.support.tansu import EmbeddedBroker
-from tests.support.worker import wait_for
+from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow]
 
 RULE = "faults-by-host"
 OWNED = f'INSIGHT_RULE_METRIC("{RULE}","MaxContributorValue") / INSIGHT_RULE_METRIC("{RULE}","Sum")'
@@ -42,7 +42,7 @@ def contributors(cloudwatch: Any, rule: str = RULE) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("protocol", ["", *PROTOCOLS])
 def test_a_report_names_the_host_that_is_gray(served: Served, protocol: str) -> None:
     cloudwatch = served.boto3(protocol)
-    found = wait_for(lambda: contributors(cloudwatch), seconds=60, what="a contributor")
+    found = wait_for(lambda: contributors(cloudwatch), what="a contributor")
     assert [[SICK_HOST]] == [each["Keys"] for each in found]
     metrics = ["Sum", "SampleCount", "MaxContributorValue", "UniqueContributors", "Average"]
     report = cloudwatch.get_insight_rule_report(
@@ -85,20 +85,19 @@ def test_the_expression_of_the_talk_is_true_of_one_gray_host(served: Served, pro
     cloudwatch = served.boto3(protocol)
     wait_for(
         lambda: len(values(cloudwatch, Expression=TALK, Period=1)) > 3,
-        seconds=60,
         what="more than one page of datapoints",
     )
     assert {1.0} == set(values(cloudwatch, Expression=TALK, Period=1))
 
 
 def test_the_columns_of_the_fleet_are_metrics(served: Served) -> None:
-    listed = wait_for(lambda: served.cli("list-metrics")["Metrics"], seconds=60, what="metrics")
+    listed = wait_for(lambda: served.cli("list-metrics")["Metrics"], what="metrics")
     assert {"Detector/Fleet"} == {each["Namespace"] for each in listed}
     assert {"Requests", "Faults", "Hosts"} < {each["MetricName"] for each in listed}
     cloudwatch = served.boto3()
     metric = {"Namespace": "Detector/Fleet", "MetricName": "Requests", "Dimensions": SERVICE}
     stat = {"Metric": metric, "Period": 1, "Stat": "Sum"}
-    assert wait_for(lambda: values(cloudwatch, MetricStat=stat), seconds=60, what="requests")
+    assert wait_for(lambda: values(cloudwatch, MetricStat=stat), what="requests")
     statistics = cloudwatch.get_metric_statistics(
         **metric, Period=60, Statistics=["Sum"], **last_minutes()
     )
@@ -109,9 +108,7 @@ def test_the_command_line_reads_reports_and_is_told_what_is_missing(served: Serv
     words = ["get-insight-rule-report", "--rule-name", RULE, "--period", "10"]
     for name, option in (("StartTime", "--start-time"), ("EndTime", "--end-time")):
         words += [option, last_minutes()[name].isoformat()]
-    report = wait_for(
-        lambda: (found := served.cli(*words))["Contributors"] and found, seconds=60, what="one"
-    )
+    report = wait_for(lambda: (found := served.cli(*words))["Contributors"] and found, what="one")
     assert SICK_HOST == report["Contributors"][0]["Keys"][0]
     done = aws(served.url, "put-dashboard", "--dashboard-name", "d", "--dashboard-body", "{}")
     assert 0 != done.returncode
@@ -161,7 +158,7 @@ def test_alarms_are_put_stand_and_are_deleted_in_every_protocol(served: Served) 
 
 
 def wait_settled(cloudwatch: Any, prefix: str, settled: dict[str, str]) -> None:
-    wait_for(lambda: settled == states(cloudwatch, prefix), seconds=90, what="alarms", every=1)
+    wait_for(lambda: settled == states(cloudwatch, prefix), what="alarms", every=1)
 
 
 def look_at_and_delete(cloudwatch: Any, prefix: str) -> None:
@@ -201,7 +198,7 @@ def test_alarms_and_mute_rules_from_the_command_line(served: Served) -> None:
         *("--statistic", "Sum", "--period", "10", "--evaluation-periods", "1"),
         *("--threshold", "1e9", "--comparison-operator", "GreaterThanThreshold"),
     )
-    wait_for(lambda: "OK" == states(served.boto3(), name).get(name), seconds=90, what="OK", every=1)
+    wait_for(lambda: "OK" == states(served.boto3(), name).get(name), what="OK", every=1)
     found = served.cli(
         *("describe-alarms-for-metric", "--namespace", "Detector/Fleet"),
         *("--metric-name", "Faults", "--dimensions", "Name=Service,Value=checkout"),
@@ -250,7 +247,7 @@ def test_rules_are_put_count_and_are_deleted(served: Served, protocol: str) -> N
         RuleName=rule, RuleDefinition=COUNTED, Tags=[{"Key": "team", "Value": "blue"}]
     )
     assert {rule, RULE} < set(names(cloudwatch))
-    found = wait_for(lambda: contributors(cloudwatch, rule), seconds=90, what="its report", every=1)
+    found = wait_for(lambda: contributors(cloudwatch, rule), what="its report", every=1)
     assert 2 == len(found[0]["Keys"])
 
     arn = f"arn:aws:cloudwatch:us-east-1:000000000000:insight-rule/{rule}"
@@ -303,7 +300,7 @@ def test_an_alarm_per_contributor_names_the_host_that_is_gray(served: Served) ->
         return [each["ContributorAttributes"] for each in answer["AlarmContributors"]]
 
     culprit = {"$.InstanceId": SICK_HOST}
-    assert [culprit] == wait_for(found, seconds=90, what="a contributor", every=1)
+    assert [culprit] == wait_for(found, what="a contributor", every=1)
     assert "ALARM" == states(cloudwatch, name)[name]
     cloudwatch.delete_alarms(AlarmNames=[name])
 
@@ -366,7 +363,7 @@ def test_alarms_outlive_the_process_and_it_ends_in_time(
         served.start_api()
         assert settled == states(served.boto3(), "s-")
         assert before == served.boto3().describe_alarms()["MetricAlarms"]
-        found = wait_for(lambda: contributors(served.boto3()), seconds=60, what="reports")
+        found = wait_for(lambda: contributors(served.boto3()), what="reports")
         assert [[SICK_HOST]] == [each["Keys"] for each in found]
         begun = time.monotonic()
         assert 0 == served.api.terminate()

@@ -30,7 +30,7 @@ def assert_every_codec_is_counted(deployment: Deployment, bootstrap: str) -> Non
             producer.start()
             producer.finish(60)
         total = EVENTS_PER_CODEC * len(CODECS)
-        truth = deployment.wait_exact(seconds=60, total=total)
+        truth = deployment.wait_exact(total=total)
         assert 0 == truth.late + truth.future + truth.unreadable
         counted = sum(rows.total() for rows in truth.requests.values())
         assert total == counted
@@ -51,7 +51,6 @@ def codec_bits(home: Iterator[bytes]) -> set[int]:
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_every_codec_is_counted_exactly_on_a_real_kafka(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -64,7 +63,6 @@ def test_every_codec_is_counted_exactly_on_a_real_kafka(
 
 @pytest.mark.embedded
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_every_codec_is_counted_exactly_on_the_embedded_broker(
     broker_tansu: EmbeddedBroker, unique_prefix: str, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
 from tests.support.producing import GrayHosts, PacedProducer, new_producer
 from tests.support.recount import read_topic
-from tests.support.worker import wait_for
+from tests.support.waiting import wait_for
 
 HOSTS = 120
 """60 to a service: two sick ones are not too many, and one is all that may be removed."""
@@ -62,7 +62,6 @@ EXPECTED_AT_CRASH = {
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_a_crash_neither_doubles_nor_loses_an_action_nor_its_budget(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path, point: str
@@ -89,13 +88,13 @@ def test_a_crash_neither_doubles_nor_loses_an_action_nor_its_budget(
         with crashing:
             crashing.wait_event("ready")
             load.start()
-            wait_for(lambda: not crashing.running, seconds=60, what="the crash")
+            wait_for(lambda: not crashing.running, what="the crash")
             assert EXIT_CRASHED == crashing.exit_code
         actuator.wait_event("ready")
         found = len(deployment.json_records(topics.actions)), promised_actions(deployment)
         assert EXPECTED_AT_CRASH[point] == found
         with successor:
-            wait_for(lambda: outcomes(deployment, "succeeded"), seconds=60, what="the action")
+            wait_for(lambda: outcomes(deployment, "succeeded"), what="the action")
             # Another host of the same service: its removal would be one too many.
             gray.sick = frozenset({SECOND})
             refused = wait_for(
@@ -104,7 +103,6 @@ def test_a_crash_neither_doubles_nor_loses_an_action_nor_its_budget(
                     for each in deployment.json_records(topics.decisions)
                     if each["target"]["host"] == host(SECOND)
                 ],
-                seconds=60,
                 what="a decision about the second host",
             )
             load.stop()
@@ -124,7 +122,6 @@ def test_a_crash_neither_doubles_nor_loses_an_action_nor_its_budget(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(120)
 def test_of_two_deciders_at_once_the_older_epoch_is_refused(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -146,7 +143,6 @@ def test_of_two_deciders_at_once_the_older_epoch_is_refused(
                 for each in deployment.json_records(deployment.topics.outcomes)
                 if each["action_id"] == action_id and each["state"] != "accepted"
             ],
-            seconds=30,
             what=f"the outcome of {action_id}",
         )
         return records[0]["state"], records[0]["reason"].partition(":")[0]

@@ -13,7 +13,7 @@ from tests.support import neighbours, tansu
 
 SEED = 7
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(330)]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow]
 
 
 def test_once_blames_whom_the_script_blames_and_loses_nothing() -> None:

@@ -19,7 +19,7 @@ from tests.support.kafka import RealKafka
 from tests.support.producing import PacedProducer
 from tests.support.rule_recount import Phase, count_rules, in_force, told_rules
 from tests.support.tansu import EmbeddedBroker
-from tests.support.worker import wait_for
+from tests.support.waiting import wait_for
 
 TEST = Author("test")
 LEAD = {"DETECTOR_RULES__LEAD_SECONDS": "2", "DETECTOR_WINDOWS__FUTURE_TOLERANCE_SECONDS": "1"}
@@ -92,7 +92,6 @@ async def reached(time_ms: int) -> None:
 
 @pytest.mark.embedded
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_running_workers_get_new_updated_disabled_and_deleted_rules_at_the_same_pane(
     broker_tansu: EmbeddedBroker, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -110,7 +109,6 @@ def test_running_workers_get_new_updated_disabled_and_deleted_rules_at_the_same_
         expected = count_rules(bootstrap, topics.logs, phases, pane_ms=PANE_MS)
         wait_for(
             lambda: expected.keys() <= told_rules(bootstrap, topics.tallies)[0].keys(),
-            seconds=60,
             what="every pane",
             every=0.5,
         )

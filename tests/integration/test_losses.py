@@ -20,7 +20,7 @@ from tests.support.kafka import RealKafka
 from tests.support.probing import Probe
 from tests.support.producing import PacedProducer, new_producer
 from tests.support.recount import read_tallies, read_topic
-from tests.support.worker import wait_for
+from tests.support.waiting import wait_for
 
 TOTAL = 20_000
 WARM_UP = 2_000
@@ -146,7 +146,6 @@ def assert_dead_letters_are_the_records(deployment: Deployment, letters: list[Me
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_every_loss_is_counted_as_it_was_sent(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -175,11 +174,11 @@ def test_every_loss_is_counted_as_it_was_sent(
     with deployment.process("run", "worker-0") as worker:
         worker.wait_event("ready")
         producer.start()
-        wait_for(lambda: producer.sent > WARM_UP, seconds=30, what="load")
+        wait_for(lambda: producer.sent > WARM_UP, what="load")
         poisoned = send_poison(kafka.bootstrap, topics.logs)
         producer.finish(60)
         truth = deployment.wait_exact(
-            seconds=60, total=TOTAL + poisoned, id_field="RequestId", is_poison=is_poison
+            total=TOTAL + poisoned, id_field="RequestId", is_poison=is_poison
         )
         assert COPIES * len(DeadLetterReason) == poisoned
         assert {"late": 900, "future": 180, "duplicate": 360} == dict(sent)

@@ -14,7 +14,7 @@ from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
 from tests.support.probing import Probe
 from tests.support.producing import PacedProducer, produce_all
-from tests.support.worker import wait_for
+from tests.support.waiting import wait_for
 
 MOST_MIB = 450
 """Bound of a worker's memory, whatever waits on the input topic. The queue of fetched records is
@@ -42,19 +42,17 @@ def peak_while_reading(deployment: Deployment, events: int, *, seconds: float) -
         probe = Probe.of(worker)
         wait_for(
             lambda: probe.metric("detector_records_consumed_total") == {"": events},
-            seconds=seconds,
             what="the backlog to be read",
             every=0.5,
         )
         peak = worker.peak_mib()
-        assert 0 == worker.terminate(seconds=5)
+        assert 0 == worker.terminate()
     print(f"peak {peak:.0f} MiB")
     return peak
 
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_a_backlog_larger_than_memory_is_read_within_the_bound(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -66,7 +64,6 @@ def test_a_backlog_larger_than_memory_is_read_within_the_bound(
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_a_worker_that_is_slower_than_its_broker_holds_no_more(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -87,7 +84,6 @@ def test_a_worker_that_is_slower_than_its_broker_holds_no_more(
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_a_worker_that_stood_still_under_load_recovers_exactly(
     kafka: RealKafka, unique_prefix: str, tmp_path: Path
 ) -> None:
@@ -97,15 +93,15 @@ def test_a_worker_that_stood_still_under_load_recovers_exactly(
     with deployment.process("run", "worker-0") as worker:
         worker.wait_event("ready")
         load.start()
-        wait_for(lambda: load.sent > 10_000, seconds=30, what="load")
+        wait_for(lambda: load.sent > 10_000, what="load")
         worker.freeze()
         threading.Event().wait(FROZEN_SECONDS)
         worker.thaw()
         threading.Event().wait(2)
         load.stop()
-        truth = deployment.wait_exact(seconds=60, total=load.sent)
+        truth = deployment.wait_exact(total=load.sent)
         assert [] == deployment.compare_reports(truth)[:5]
         assert worker.running
-        wait_for(lambda: Probe.of(worker).readiness() == 200, seconds=30, what="readiness")
+        wait_for(lambda: Probe.of(worker).readiness() == 200, what="readiness")
         assert worker.peak_mib() < MOST_MIB
-        assert 0 == worker.terminate(seconds=5)
+        assert 0 == worker.terminate()

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, Producer
 
 from tests.support.kafka import KafkaError, RealKafka
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka]
 
 
 def produce(bootstrap: str, topic: str, values: list[bytes], codec: str = "none") -> None:

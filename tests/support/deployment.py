@@ -11,7 +11,8 @@ from detector.decisions.kill_switch import encode_kill_switch
 from detector.kafka.topic_admin import TopicAdmin
 from tests.support.producing import new_producer
 from tests.support.recount import Truth, compare, read_tallies, read_topic, recount
-from tests.support.worker import DetectorProcess, wait_for
+from tests.support.waiting import wait_for
+from tests.support.worker import DetectorProcess
 
 PANE_MS = 1000
 LATENESS_MS = 500
@@ -71,7 +72,7 @@ class Deployment:
             self.bootstrap, self.topics.logs, pane_ms=PANE_MS, lateness_ms=LATENESS_MS, **rules
         )
 
-    def wait_exact(self, *, seconds: float, total: int, **rules: Any) -> Truth:
+    def wait_exact(self, *, total: int, **rules: Any) -> Truth:
         """Wait until every pane of ``total`` events is told, and return the recount."""
         truth = self.truth(**rules)
         assert total == truth.events
@@ -80,7 +81,7 @@ class Deployment:
             told = read_tallies(self.bootstrap, self.topics.tallies)
             return set(truth.requests) <= set(told.requests)
 
-        wait_for(done, seconds=seconds, what="every pane to be told", every=0.5)
+        wait_for(done, what="every pane to be told", every=0.5)
         told = read_tallies(self.bootstrap, self.topics.tallies)
         assert [] == compare(truth, told, all_panes=True)[:5]
         return truth

@@ -22,6 +22,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.support import neighbours
 from tests.support.ports import LOOPBACK, free_ports
+from tests.support.waiting import STARTED
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = ROOT / "deploy" / "kafka"
@@ -122,6 +123,7 @@ class RealKafka:
             except BaseException:
                 self.close()
                 raise
+        STARTED.add("kafka", self.log_file)
         with self.log_file.open("ab") as log:
             command = self._java("kafka.Kafka", str(self._home / "server.properties"))
             self._process = self._spawn(command, log)

@@ -21,10 +21,10 @@ from detector.telemetry.health_server import HealthServer
 from detector.telemetry.metrics import Metrics
 from tests.support import neighbours
 from tests.support.ports import LOOPBACK, free_ports
+from tests.support.waiting import GENEROUS_SECONDS
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TOPIC = "detector.logs"
-PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 Found = TypeVar("Found")
@@ -68,14 +68,14 @@ class Site:
 async def until(ask: Callable[[], Awaitable[Found]], is_met: Callable[[Found], bool]) -> Found:
     """Ask until the answer meets the condition; fail with the last answer."""
     last: object = None
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + GENEROUS_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(ClientError, KeyError):
             last = found = await ask()
             if is_met(found):
                 return found
         await asyncio.sleep(POLL_SECONDS)
-    raise AssertionError(f"not so within {PATIENCE_SECONDS} seconds, last seen: {last!r}")
+    raise AssertionError(f"not so within {GENEROUS_SECONDS} seconds, last seen: {last!r}")
 
 
 @contextlib.contextmanager

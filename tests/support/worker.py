@@ -5,27 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.waiting import GENEROUS_SECONDS, STARTED, STOP_SECONDS, wait_for
+
 DETECTOR = (sys.executable, "-m", "detector")
-
-
-def wait_for(
-    condition: Callable[[], Any], *, seconds: float, what: str, every: float = 0.05
-) -> Any:
-    """Return the first true value of ``condition``; fail after ``seconds`` saying ``what``."""
-    pause = threading.Event()
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        pause.wait(every)
 
 
 class DetectorProcess:
@@ -48,6 +35,7 @@ class DetectorProcess:
 
     def start(self) -> Self:
         """Start the process; its log is appended to the same file every time."""
+        STARTED.add(self._command[-1], self._log_file)
         self._start_at = self._log_file.stat().st_size if self._log_file.exists() else 0
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
@@ -73,7 +61,7 @@ class DetectorProcess:
                     continue
         return found
 
-    def wait_event(self, name: str, *, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_event(self, name: str) -> dict[str, Any]:
         """Wait for the log line with ``event`` equal to ``name`` and return it."""
 
         def look() -> dict[str, Any] | None:
@@ -84,7 +72,7 @@ class DetectorProcess:
             return None
 
         try:
-            found: dict[str, Any] = wait_for(look, seconds=seconds, what=f"log event {name!r}")
+            found: dict[str, Any] = wait_for(look, what=f"log event {name!r}")
         except AssertionError as error:
             raise AssertionError(f"{error}; the log ends with: {self.tail()}") from error
         return found
@@ -103,17 +91,17 @@ class DetectorProcess:
         """Exit status, ``None`` while it runs."""
         return None if self._process is None else self._process.poll()
 
-    def wait(self, *, seconds: float) -> int:
+    def wait(self) -> int:
         """Wait until the process ends by itself; return the exit status."""
         assert self._process is not None
-        return self._process.wait(seconds)
+        return self._process.wait(GENEROUS_SECONDS)
 
     def kill(self) -> None:
         """Kill -9."""
         assert self._process is not None
         self.killed_at = time.time()
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(GENEROUS_SECONDS)
 
     def freeze(self) -> None:
         """SIGSTOP: the process stands still, its connections open."""
@@ -129,11 +117,11 @@ class DetectorProcess:
         [line] = [each for each in status.splitlines() if each.startswith("VmHWM:")]
         return int(line.split()[1]) / 1024
 
-    def terminate(self, *, seconds: float = 15.0, number: signal.Signals = signal.SIGTERM) -> int:
+    def terminate(self, *, number: signal.Signals = signal.SIGTERM) -> int:
         """Send SIGTERM (or another signal), and wait; return the exit status."""
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(seconds)
+        return self._process.wait(STOP_SECONDS)
 
     def __enter__(self) -> Self:
         """Start."""
