@@ -1,8 +1,7 @@
 """Alerts are tested by their own cases, explained in the runbook, and delivered to a receiver.
 
-promtool and amtool, the programs that come with Prometheus and Alertmanager, are the judges of
-syntax and of what fires; what the alerts ask for is held against the exporter in
-`test_dashboards.py`.
+promtool and amtool, which come with Prometheus and Alertmanager, check the syntax and what fires;
+`test_dashboards.py` checks the series that the alerts use against the exporter.
 """
 
 import re
@@ -16,7 +15,7 @@ import yaml
 from tests.support import neighbours
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-RUNBOOK = (DEPLOY / "README.md").read_text()
+RUNBOOK = (DEPLOY / "docs" / "operate.md").read_text()
 ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
 CASES = DEPLOY / "prometheus" / "alerts_test.yml"
@@ -30,7 +29,7 @@ ALWAYS = "DetectorWatchdog"
 
 
 def run(program: str, *arguments: str) -> str:
-    """Run a neighbour that must succeed; return what it said."""
+    """Run a neighbour that must succeed; return its output."""
     command = [str(neighbours.require(program)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stdout + done.stderr
@@ -94,7 +93,7 @@ def test_an_alert_says_what_is_wrong_how_bad_it_is_and_where_to_read_on(name: st
     assert notes["summary"].endswith(".")
     assert "{{" not in notes["summary"]
     assert notes["description"].endswith(".")
-    assert f"deploy/README.md#{name.lower()}" == notes["runbook_url"]
+    assert f"deploy/docs/operate.md#{name.lower()}" == notes["runbook_url"]
 
 
 @pytest.mark.parametrize("name", ALERTS)

@@ -1,8 +1,8 @@
-"""Alerts and dashboard ask only for series that the exporter has, and are fit to be shown.
+"""Alerts and dashboard select only series that the exporter has, and are fit for display.
 
-The exporter itself is asked: every series of a fresh one is there from the start, so a selector
-that finds none is misspelt. Dashboards are held to the eleven rules of Grafana's dashboard-linter,
-alerts to their runbook; promtool and amtool judge syntax, and run the alerts' own tests.
+A fresh exporter has every series from the start, so a selector that finds none is misspelt.
+Dashboards follow the eleven rules of Grafana's dashboard-linter; `test_alerts.py` checks alerts
+against their runbook.
 """
 
 import json

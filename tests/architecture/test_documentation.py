@@ -1,7 +1,7 @@
-"""What the pages say is so: links lead somewhere, commands and settings exist, examples are read.
+"""What the pages say is true: links resolve, commands and settings exist, examples parse.
 
-What the runbook alone says (ports, topics, alerts) is held in ``test_runbook.py`` and
-``test_alerts.py``, metrics and reasons in ``test_words.py``.
+``test_runbook.py`` and ``test_alerts.py`` check what only the runbook says (ports, topics, alerts),
+``test_words.py`` metrics and reasons.
 """
 
 import json
@@ -19,6 +19,7 @@ from deploy.benchmarks.figures import BOUNDS
 from detector.cli import app
 from detector.cli.commands import Tailed
 from detector.core.topics import Topics
+from detector.decisions.budgets import at_least_one, healthy_needed
 from detector.decisions.config import DecideConfig
 from detector.demo.state import DemoState
 from detector.demo.verdict import measured
@@ -32,7 +33,12 @@ from detector.tables.windows import WindowTimes
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     name: (ROOT / name).read_text()
-    for name in ("README.md", "detector/README.md", "deploy/README.md")
+    for name in (
+        "README.md",
+        "detector/README.md",
+        "deploy/README.md",
+        *(f"deploy/docs/{path.name}" for path in sorted((ROOT / "deploy" / "docs").glob("*.md"))),
+    )
 }
 README = PAGES["README.md"]
 CODE_MAP = PAGES["detector/README.md"]
@@ -47,7 +53,10 @@ STAGES = {
 }
 """The steps of an event in their order, with their rooms."""
 
-SCRIPTS = ("deploy/demo", "deploy/test", "deploy/bench", "deploy/lib/setup.sh", ".ci/run")
+SCRIPTS = (
+    *("deploy/demo", "deploy/test", "deploy/bench", "deploy/quality"),
+    *("deploy/lib/setup.sh", ".ci/run"),
+)
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -127,7 +136,9 @@ def test_every_script_says_how_it_is_used(script: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_script_that_is_shown_exists_with_its_options(page: str) -> None:
     for line in code(page):
-        if not re.match(r"(?:bash )?(?:deploy/(?:demo|test|bench|lib)|\.ci/run)\b", line):
+        if not re.match(
+            r"(?:bash )?(?:deploy/(?:demo|test|bench|quality|lib/.+)|\.ci/run)\b", line
+        ):
             continue
         script, *options = line.removeprefix("bash ").split()
         assert script in SCRIPTS, line
@@ -163,7 +174,7 @@ def test_every_setting_that_is_named_exists(page: str) -> None:
 
 def test_the_picture_names_the_stages_in_their_order() -> None:
     [picture] = re.findall(
-        r"^## The way of a log event\n+```\n(.*?)```", README, re.MULTILINE | re.DOTALL
+        r"^## How a log event flows\n+```\n(.*?)```", README, re.MULTILINE | re.DOTALL
     )
     steps = re.findall(r"│ (\d) (\w+)", picture)
     assert [str(number) for number in range(1, 7)] == [number for number, _ in steps]
@@ -208,6 +219,25 @@ def test_the_limits_that_are_promised_are_the_default() -> None:
     assert limits.mode.value in README.split("The mode is `")[1][:10]
 
 
+def test_the_limits_of_small_fleets_are_those_of_the_decider() -> None:
+    limits = DecideConfig()
+    expected = []
+    for hosts in (1, 2, 3, 10):
+        needed = healthy_needed(limits.healthy_floor, hosts)
+        removed = min(limits.capacity.fleet_limit(hosts), hosts - needed)
+        sick = max(limits.too_many_sick_hosts, at_least_one(limits.too_many_sick_fraction, hosts))
+        bounds = [str(removed), str(sick)] if removed else ["none", "-"]
+        expected.append([str(hosts), str(needed), *bounds])
+    assert expected == rows("README.md", "What it never does by itself")
+    [(two_sick, two_removed)] = re.findall(
+        r"from (\d+) hosts on, two removals per hour from (\d+)", README
+    )
+    assert [1, 2] == [
+        at_least_one(limits.too_many_sick_fraction, int(two_sick) - less) for less in (1, 0)
+    ]
+    assert [1, 2] == [limits.capacity.fleet_limit(int(two_removed) - less) for less in (1, 0)]
+
+
 def test_the_figures_are_those_of_the_benchmark() -> None:
     def number(bound: float | None) -> str:
         return "-" if bound is None else f"{bound:,g}"
@@ -216,6 +246,12 @@ def test_the_figures_are_those_of_the_benchmark() -> None:
     assert expected == [[row[0], row[2], row[3]] for row in rows("detector/README.md", "Figures")]
 
 
-def test_the_reading_order_leads_past_every_stage() -> None:
+def test_the_code_map_links_every_stage() -> None:
     named = set(re.findall(r"\]\((\w+/\w+)\.py\)", CODE_MAP))
     assert {f"{room}/{name}" for name, room in STAGES.items()} <= named
+
+
+def test_the_code_map_names_every_room() -> None:
+    named = {room for row in rows("detector/README.md", "Rooms") for room in row[0].split(", ")}
+    packages = {f"`{path.parent.name}/`" for path in (ROOT / "detector").glob("*/__init__.py")}
+    assert packages | {"`pipeline.py`"} == named

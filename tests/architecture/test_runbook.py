@@ -1,4 +1,4 @@
-"""deploy/README.md says what is: ports, topics, commands, variables, files and links exist."""
+"""The runbook is true: its ports, topics, commands, variables, files and links exist."""
 
 import re
 import subprocess
@@ -12,10 +12,14 @@ from detector.core.topics import Topics
 from detector.settings import every_setting
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
+PAGES = [
+    (ROOT / "deploy" / "README.md").read_text(),
+    *(path.read_text() for path in sorted((ROOT / "deploy" / "docs").glob("*.md"))),
+]
+RUNBOOK = "\n".join(PAGES)
 CODE = re.findall(r"```sh\n(.*?)```", RUNBOOK, re.DOTALL) + re.findall(r"`([^`\n]+)`", RUNBOOK)
 COMMAND = re.compile(r"(?:^|/|exec \w+ )detector ([a-z][a-z-]*)(?: ([a-z-]+))?", re.MULTILINE)
-KEPT = {"for good": None, "1 day": "86400000", "7 days": "604800000", "30 days": "2592000000"}
+KEPT = {"forever": None, "1 day": "86400000", "7 days": "604800000", "30 days": "2592000000"}
 
 
 def table(heading: str) -> list[list[str]]:
@@ -26,7 +30,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def commands() -> set[tuple[str, ...]]:
-    """Subcommands of ``detector`` that the text tells to run."""
+    """Subcommands of ``detector`` that the text shows."""
     words = {
         "actuate",
         "api",
@@ -105,6 +109,7 @@ def test_every_variable_in_the_text_is_a_setting() -> None:
 def test_every_file_and_link_in_the_text_exists() -> None:
     files = re.findall(r"`((?:deploy|detector)/[\w./-]+)`", RUNBOOK)
     assert [] == [name for name in files if not (ROOT / name).exists()]
-    titles = re.findall(r"^#+ (.*)$", RUNBOOK, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-    assert set() == set(re.findall(r"\]\(#([\w-]+)\)", RUNBOOK)) - anchors
+    for page in PAGES:
+        titles = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert set() == set(re.findall(r"\]\(#([\w-]+)\)", page)) - anchors

@@ -1,6 +1,6 @@
 """One word per thing, nothing left for later, no trace of a machine, every reason explained.
 
-The closed lists of ``detector/core/vocabulary.py`` are explained, value by value, in the runbook.
+The reference page explains the closed lists of ``detector/core/vocabulary.py``, value by value.
 """
 
 import ast
@@ -38,7 +38,7 @@ from detector.detection.zone_test import ZoneGate
 from detector.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNBOOK = (ROOT / "deploy" / "README.md").read_text()
+REFERENCE = (ROOT / "deploy" / "docs" / "reference.md").read_text()
 VAGUE = {"manager", "helper", "util", "utils", "handler", "misc", "impl", "common_utils"}
 OTHERS_WORDS = {"offender", "incident", "quota", "throttle", "failover", "chaos", "region", "query"}
 """Words that our glossary replaces: contributor, alarm, budget, shift, drill, zone, rule."""
@@ -74,19 +74,19 @@ MACHINE_PATH = re.compile(
 )
 TEMPORARY_PATH = re.compile("/" + r"tmp/\w")
 LISTS: dict[str, type[StrEnum]] = {
-    "Why a record is a dead letter": DeadLetterReason,
-    "Why an event is in no window": Loss,
-    "How an alarm stands": AlarmState,
-    "Why an action is refused": Refusal,
-    "What came of an action": OutcomeState,
-    "Why an executor refuses": AdmissionRefusal,
-    "Why a change of a rule is passed over": RuleRejection,
-    "What became of a report in the history": ReportResult,
-    "What troubles the history": HistoryTrouble,
-    "How a detector takes part": Switch,
-    "Whose fault it is": Culprit,
-    "Why a zone is not flagged": ZoneGate,
-    "What came of a request to the API": ApiOutcome,
+    "Dead-letter reasons": DeadLetterReason,
+    "Lost events": Loss,
+    "Alarm states": AlarmState,
+    "Refusals": Refusal,
+    "Action outcomes": OutcomeState,
+    "Executor refusals": AdmissionRefusal,
+    "Rule change rejections": RuleRejection,
+    "History results": ReportResult,
+    "History troubles": HistoryTrouble,
+    "Detector switches": Switch,
+    "Diagnoses": Culprit,
+    "Zone gates": ZoneGate,
+    "API request outcomes": ApiOutcome,
 }
 
 
@@ -145,8 +145,9 @@ def exposed_name(family: Metric) -> str:
 
 
 def table(heading: str) -> dict[str, str]:
-    """Rows of the runbook's table under a heading: its first cell and its last."""
-    [section] = re.findall(rf"^### {heading}\n(.*?)(?=^##)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    """Rows of the reference page's table under a heading: its first cell and its last."""
+    pattern = rf"^##+ {heading}\n(.*?)(?=^##|\Z)"
+    [section] = re.findall(pattern, REFERENCE, re.MULTILINE | re.DOTALL)
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     return {first.strip("`"): last for first, *_, last in cells}
@@ -232,8 +233,8 @@ def test_the_runbook_explains_every_metric() -> None:
 
 
 def test_the_runbook_explains_every_detector_and_every_reason_of_the_guard() -> None:
-    assert list(detector_names()) == list(table("The detectors"))
-    reasons = table("What the fleet guard holds back for")
+    assert list(detector_names()) == list(table("Detectors"))
+    reasons = table("Fleet guard reasons")
     assert [RATE, SUSPECTS, ZONES, MISSING] == list(reasons)
 
 

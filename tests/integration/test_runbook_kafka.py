@@ -13,7 +13,7 @@ from detector.decisions.kill_switch import decode_kill_switch
 from tests.support import neighbours
 from tests.support.kafka import RealKafka
 
-RUNBOOK = Path(__file__).resolve().parents[2] / "deploy" / "README.md"
+RUNBOOK = Path(__file__).resolve().parents[2] / "deploy" / "docs" / "operate.md"
 
 pytestmark = [pytest.mark.kafka, pytest.mark.neighbours]
 
