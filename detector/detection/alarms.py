@@ -1,4 +1,4 @@
-"""An alarm's identity, evidence and the record of one change of its standing."""
+"""The identity of an alarm, its target, and the record of one change of its state."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,9 @@ ALARM_SCHEMA_1 = "detector.alarm.v1"
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What an action would be done to.
+    """The object of an action: a host, or a whole zone when ``host`` is empty.
 
-    ``host`` is empty for a whole zone; zone ID and name are both carried.
+    Both names of the zone are kept: its ID and its name.
     """
 
     service: str
@@ -28,7 +28,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """One string per target: what the action topic is keyed by."""
+        """The key of the target on the actions topic."""
         return (
             f"{self.service}/{self.zone}/{self.host}"
             if self.host
@@ -37,16 +37,16 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class AlarmChange(msgspec.Struct, frozen=True):
-    """One change of standing; the alarms topic carries these, keyed by ``alarm_id``.
+    """One change of an alarm's state, as the alarms topic carries it, keyed by ``alarm_id``.
 
-    ``id`` is made from alarm, state and window, so a replayed window makes the same change again.
-    ``detector`` is its name in the settings; ``action`` is what the alarm would ask for (``None``
-    for tables that name no target). ``sentence`` says the whole thing in words. ``previous`` and
-    ``state`` are both ``alarm`` when the confirming test changed its mind, when the fleet guard
-    begins or ends to hold actions back, and every
-    ``restate_seconds`` while a confirmed alarm that asks for an action stands, with fresh evidence.
-    ``shadow``: its detector is only tried out, so it is never confirmed and asks for nothing.
-    ``verdict``: whose fault it is, as all detectors together see it; ``None`` where nobody asked.
+    ``id`` is made from alarm, state and window, so a replayed window gives the same change.
+    ``detector`` is its name in the settings; ``action`` is what the alarm requests (``None`` for
+    tables without targets). ``sentence`` explains the change. ``previous`` and ``state`` are both
+    ``alarm`` when the confirming test changes its answer, when the fleet guard begins or stops to
+    hold actions back, and every ``restate_seconds`` while a confirmed alarm that requests an action
+    lasts, with fresh evidence. ``shadow``: the detector is on trial, so the alarm is never
+    confirmed and requests nothing. ``verdict``: the diagnosis of all detectors together; ``None``
+    where there is none.
     """
 
     schema: str
@@ -69,14 +69,14 @@ class AlarmChange(msgspec.Struct, frozen=True):
 
 
 def alarm_id_of(detector: str, subject: str, contributor: tuple[str, ...]) -> str:
-    """Return the identity of an alarm: detector, subject and contributor."""
+    """Return the identity of an alarm, made of detector, subject and contributor."""
     return "|".join((detector, subject, *contributor))
 
 
 def decode_change(raw: bytes) -> AlarmChange:
-    """Read a record of the alarms topic, of schema version 1 or 2.
+    """Decode a record of the alarms topic, of schema version 1 or 2.
 
-    Raise ``msgspec.MsgspecError`` for anything else; a tombstone is no change either.
+    Raise ``msgspec.MsgspecError`` for anything else, a tombstone included.
     """
     try:
         change = msgspec.json.decode(raw, type=AlarmChange)
@@ -86,12 +86,12 @@ def decode_change(raw: bytes) -> AlarmChange:
 
 
 def change_from(plain: Any) -> AlarmChange:
-    """Read a change from plain data, of schema version 1 or 2; raise as ``decode_change``."""
+    """Return a change from plain data of schema version 1 or 2; raise as ``decode_change``."""
     return msgspec.convert(upgraded(plain), AlarmChange)
 
 
 def upgraded(plain: Any) -> Any:
-    """Return a change of version 1, as plain data, in version 2; anything else as it is."""
+    """Return plain data of version 1 in the form of version 2, and anything else unchanged."""
     if not isinstance(plain, Mapping) or plain.get("schema") != ALARM_SCHEMA_1:
         return plain
     try:

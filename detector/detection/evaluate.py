@@ -152,7 +152,7 @@ class Evaluator:
         ]
         joint = diagnose(found)
         for detector, findings in found:
-            judged = joint.judged(detector, findings)
+            judged = joint.with_diagnoses(detector, findings)
             self._move(detector, SubjectWindow(window.subject, window.meta, hearing, judged))
         return joint.whole
 

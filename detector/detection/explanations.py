@@ -1,7 +1,7 @@
-"""Sentences about findings: plain words with numbers.
+"""Explanations of findings: sentences with numbers.
 
-Law: names come out of logs that anybody may have written, so every name is cut and its control
-characters are escaped before it stands in a sentence.
+Law: names come from logs that anybody may have written, so every name is cut and its control
+characters are escaped before it enters a sentence.
 """
 
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def window_words(evidence: Evidence) -> str:
 
 
 def contributor_words(who: str, what: str, evidence: Evidence, measure: ContributorShare) -> str:
-    """Write who owns how much of a rule's total, and how much the next one owns."""
+    """Write which share of a rule's total a contributor owns, and the next one's share."""
     return _share_words(who, f"{count(measure.total)} {what}", evidence, measure)
 
 
@@ -70,7 +70,7 @@ def _share_words(
 
 
 def host_words(who: str, what: str, evidence: Evidence, measure: HostShare) -> str:
-    """Write what the share test adds to a host's share, and why it does not confirm it."""
+    """Write how the share test changes what a share means, and why it does not confirm it."""
     words = _share_words(who, f"{count(measure.fleet_faults)} {what}", evidence, measure)
     words += f", share test {probability(evidence.p_value)}, {evidence.peers} peers"
     if evidence.blamed_caller:
@@ -83,7 +83,7 @@ def host_words(who: str, what: str, evidence: Evidence, measure: HostShare) -> s
 def rate_words(
     who: str, what: str, evidence: Evidence, measure: HostRate | HostGroup | HostLikelihood
 ) -> str:
-    """Write how often a host fails beside its peers, and why it is not to blame if it is not."""
+    """Write how often a host fails beside its peers, and why it may not be to blame."""
     words = (
         f"{who} has {count(measure.faults)} of the {count(measure.fleet_faults)} {what} "
         f"{window_words(evidence)} in {count(measure.requests)} requests, "
@@ -98,7 +98,7 @@ def rate_words(
 
 
 def caller_words(who: str, what: str, evidence: Evidence, measure: CallerFaults, hosts: int) -> str:
-    """Write what a caller met, and how many hosts it clears."""
+    """Write how many faults a caller met, and how many hosts it clears."""
     return (
         f"{who} met {count(measure.faults)} of the {count(measure.fleet_faults)} {what} "
         f"{window_words(evidence)}; without it {hosts} accused hosts are like their peers"
@@ -106,7 +106,7 @@ def caller_words(who: str, what: str, evidence: Evidence, measure: CallerFaults,
 
 
 def silence_words(who: str, seconds: float, expected: float) -> str:
-    """Write how long a host has been silent, and what it should have served meanwhile."""
+    """Write how long a host is silent, and how many requests it should have served."""
     return (
         f"{who} has been silent for {seconds:.0f} s, in which about {count(round(expected))} "
         "requests were to be expected"
@@ -133,7 +133,7 @@ def guard_words(what: str, reasons: tuple[str, ...], evidence: Evidence) -> str:
 def zone_words(
     who: str, what: str, evidence: Evidence, measure: ZoneShare, elevated_hosts: int
 ) -> str:
-    """Write what a zone has against what its requests explain, and which gates it failed."""
+    """Write what a zone has beside what its requests explain, and which gates it failed."""
     words = (
         f"{who} has {percent(measure.share)} of the {count(measure.fleet_events)} {what} "
         f"{window_words(evidence)} with {percent(measure.expected_share)} of the requests, "
@@ -145,7 +145,7 @@ def zone_words(
 
 
 def silent_words(who: str, what: str, evidence: Evidence) -> str:
-    """Write that a contributor has nothing in the window, or why nothing is known of it."""
+    """Write that a contributor has nothing in the window, or why nothing is known."""
     if evidence.missing_partitions:
         missing = ", ".join(map(plain_name, evidence.missing_partitions[:3]))
         more = len(evidence.missing_partitions) - 3
@@ -157,9 +157,9 @@ def silent_words(who: str, what: str, evidence: Evidence) -> str:
 
 
 def latency_words(who: str, evidence: Evidence, measure: HostLatency, *, sigma: float) -> str:
-    """Write how slow a host is beside its peers, and how much of the evidence needed that makes.
+    """Write how slow a host is beside its peers, and how much of the needed evidence there is.
 
-    ``sigma`` is the noise of the service, of the logarithm of a ratio.
+    ``sigma`` is the noise of the service: the standard deviation of the logarithm of a ratio.
     """
     if not evidence.rate_ratio:
         return f"{who} logged too little latency {window_words(evidence)}"
@@ -175,7 +175,7 @@ def latency_words(who: str, evidence: Evidence, measure: HostLatency, *, sigma: 
 
 
 def change_sentence(state: AlarmState, words: str, evidence: Evidence) -> str:
-    """Say the whole of a change of standing in one sentence."""
+    """Write a change of state as one sentence."""
     seen, met = evidence.windows_seen, evidence.windows_met
     windows = f"{met} of the last {seen} windows"
     if state is AlarmState.OK:

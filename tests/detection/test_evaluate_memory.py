@@ -11,7 +11,7 @@ from detector.detection.alarms import AlarmChange
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evaluate import EvaluateConfig, Evaluator
 from detector.detection.evidence import CallerFaults
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.tables.host_window import Slide
 from tests.support.detectors import measured
@@ -23,6 +23,7 @@ class Adder:
 
     name = "adder"
     action = ActionKind.REPLACE_HOST
+    role = DetectorRole.HOST
 
     def __init__(self) -> None:
         self.total = 0.0

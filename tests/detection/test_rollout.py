@@ -7,7 +7,7 @@ import pytest
 from detector.core.vocabulary import ActionKind, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.evidence import NoMeasure
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.rollout import DetectorSlot, slots_of
 from detector.detection.state_machine import Persistence
 from tests.support.windows import meta_of
@@ -20,6 +20,7 @@ class Accuser:
 
     name = "accuser"
     action = ActionKind.REPLACE_HOST
+    role = DetectorRole.HOST
 
     def persistence(self, subject: str) -> Persistence | None:
         return ALWAYS

@@ -1,4 +1,4 @@
-"""The detectors, one small module each, behind the one shape of ``detector.detection.findings``.
+"""The detectors, one module each, with the interface ``Detector`` of ``detection.findings``.
 
-``fleet_view`` is what those of fleets look at; ``roster`` says which there are, in their order.
+``fleet_view`` computes what detectors of fleets share; ``roster`` lists all detectors in order.
 """

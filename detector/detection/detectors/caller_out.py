@@ -1,7 +1,7 @@
-"""D6, caller-out: callers whose requests fail wherever they go, and the hosts that they clear.
+"""D6, caller-out: callers whose requests fail on every host, and the hosts that they clear.
 
 Law: a host that is like its peers without its worst caller is not blamed; the caller is named
-instead. A caller is no target: nothing is ever done to it.
+instead. A caller is no target: no action is ever taken against it.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,21 +14,22 @@ from detector.detection.constants import MOST_NAMED
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evidence import CallerFaults
 from detector.detection.explanations import caller_words, plain_name
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 
 
 class CallerOut:
-    """Callers that explain the faults of the hosts that they call."""
+    """Finds callers that explain the faults of the hosts that they call."""
 
     name: Final = "caller"
     action: Final = None
+    role: Final = DetectorRole.CALLER
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return the persistence of guarded mode, whatever the subject."""
+        """Return the persistence of guarded mode, for every subject."""
         return self._config.guarded
 
     def who(self, contributor: Contributor) -> str:
@@ -38,7 +39,7 @@ class CallerOut:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find the callers that clear a host, and the callers asked about."""
+        """Find the callers that clear a host, and the callers in ``asked``."""
         window = view.window
         blamed = {window.caller_names[row] for row in view.caller_blamed_rows}
         worst = sorted(blamed, key=lambda name: (-self._faults(view, name), name))[:MOST_NAMED]

@@ -1,9 +1,9 @@
-"""The 66 % rule on contributor rules: one contributor owns more than 66 % of what the rule counts.
+"""The 66 % rule on contributor rules: one contributor owns more than 66 % of a rule's total.
 
-Law: a rule's table names no target, so its alarms ask for nothing and are never confirmed; they
-tell people. Where the table overflowed into a sketch, values are lower bounds and the total is
-whole, so the share is never overstated. Under a measure nobody dominates: ratios and percentiles
-are no parts of a whole.
+Law: the table of a rule names no target, so its alarms request no action and are never confirmed.
+Where the table overflowed into a sketch, values are lower bounds and the total is exact, so the
+share is never overstated. Rules with a ratio or percentiles are skipped: their values do not add up
+to a total.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,23 +14,24 @@ import numpy as np
 from detector.detection.config import EvaluateConfig
 from detector.detection.evidence import ContributorShare
 from detector.detection.explanations import contributor_words, plain_name
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import r66
 from detector.tables.reports import RuleWindow
 
 
 class Contributor66Percent:
-    """R66 on the contributors of a rule."""
+    """The 66 % rule (R66) on the contributors of a rule."""
 
     name: Final = "r66"
     action: Final = None
+    role: Final = DetectorRole.CONTRIBUTOR
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
 
     def persistence(self, subject: str) -> Persistence | None:
-        """Return the persistence of the mode of ``subject``."""
+        """Return the persistence of the subject's mode."""
         return self._config.persistence_of(subject)
 
     def who(self, contributor: Contributor) -> str:
@@ -40,7 +41,7 @@ class Contributor66Percent:
     def examine(
         self, view: RuleWindow, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find the contributor that dominates, if there is one, and those asked about."""
+        """Find the contributor above the threshold, if any, and the contributors in ``asked``."""
         window = view
         if window.measure is not None:
             return {}

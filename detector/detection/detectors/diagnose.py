@@ -1,9 +1,9 @@
-"""The diagnosis: what the findings of all detectors in one window amount to, one verdict for all.
+"""The diagnosis: one answer from the findings of all detectors in one window.
 
-Law: the wider cause wins, because acting on the narrower one would be wrong: a shared cause before
-a zone, a zone before its hosts, a caller before the hosts that it calls. What is seen and not
-agreed upon is ``unknown``. A diagnosis confirms nothing that its own detector has not confirmed; it
-only holds back (``fleet_event``), so no detector can be made to act by another.
+Law: the wider cause wins, because an action on the narrower one would be wrong: a shared cause
+before a zone, a zone before its hosts, a caller before the hosts that it calls. Trouble on which
+the detectors do not agree is ``unknown``. A diagnosis never confirms a finding; it only holds
+actions back (``fleet_event``), so no detector can make another one act.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ from typing import Any, Final
 import msgspec
 
 from detector.core.diagnosis import MOST_NAMED, Diagnosis
-from detector.core.vocabulary import ActionKind, Culprit
+from detector.core.vocabulary import Culprit
 from detector.detection.detectors.fleet_guard import FLEET
 from detector.detection.explanations import plain_name
-from detector.detection.findings import Contributor, Finding
+from detector.detection.findings import Contributor, DetectorRole, Finding
 from detector.detection.rollout import DetectorSlot
 from detector.detection.zone_test import ZoneGate
 
@@ -30,13 +30,13 @@ _CLEARED_BY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
-    """Which contributors of one kind are named by which detectors, and the findings behind it."""
+    """The contributors of one kind: which detectors name each, and its strongest finding."""
 
     detectors: Mapping[Contributor, tuple[str, ...]]
     findings: Mapping[Contributor, Finding]
 
     def says(self, kind: Culprit, because: str) -> Diagnosis:
-        """Return the diagnosis that names all of them, those with most excess faults first."""
+        """Return a diagnosis that names all contributors, most excess faults first."""
         ranked = sorted(
             self.findings, key=lambda key: (-self.findings[key].evidence.excess_faults, key)
         )
@@ -54,13 +54,13 @@ class FindingGroup:
         )
 
     def only(self, key: Contributor) -> "FindingGroup":
-        """Return what there is about one contributor."""
+        """Return the group with one contributor alone."""
         return FindingGroup({key: self.detectors[key]}, {key: self.findings[key]})
 
 
 @dataclass(frozen=True, slots=True)
 class WindowDiagnosis:
-    """The findings of all detectors that are on, in one window."""
+    """The findings of all detectors that are switched on, in one window."""
 
     guard: Finding | None
     zones: FindingGroup
@@ -70,7 +70,7 @@ class WindowDiagnosis:
 
     @property
     def whole(self) -> Diagnosis | None:
-        """Return the diagnosis of the window, ``None`` while nothing is found."""
+        """The diagnosis of the window; ``None`` when nothing is found."""
         if self._is_shared or (self.guard is not None and not self.zones.findings):
             return self._fleet()
         if self.zones.findings:
@@ -83,9 +83,14 @@ class WindowDiagnosis:
             return self.doubted.says(Culprit.UNKNOWN, _NOT_CONFIRMED)
         return None
 
-    def judged(self, detector: DetectorSlot[Any], findings: Findings) -> dict[Contributor, Finding]:
-        """Return the findings of one detector with their verdicts, and held back where due."""
-        return {key: self._judge(detector.asks_for, key, each) for key, each in findings.items()}
+    def with_diagnoses(
+        self, detector: DetectorSlot[Any], findings: Findings
+    ) -> dict[Contributor, Finding]:
+        """Return one detector's findings with diagnoses, held back where a wider cause stands."""
+        return {
+            key: self._diagnosed(detector.detector.role, key, each)
+            for key, each in findings.items()
+        }
 
     @property
     def _is_shared(self) -> bool:
@@ -98,10 +103,10 @@ class WindowDiagnosis:
         reasons = ", ".join(self.guard.evidence.failed_gates).replace("_", " ")
         return Diagnosis(Culprit.FLEET, (), self.guard.evidence.suspects, ("guard",), reasons)
 
-    def _judge(self, kind: ActionKind | None, key: Contributor, finding: Finding) -> Finding:
-        if kind is ActionKind.SHIFT_AWAY:
+    def _diagnosed(self, role: DetectorRole, key: Contributor, finding: Finding) -> Finding:
+        if role is DetectorRole.ZONE:
             held, verdict = self._is_shared, self._of_zone(key, finding)
-        elif kind is ActionKind.REPLACE_HOST:
+        elif role is DetectorRole.HOST:
             held = self._is_shared or self.guard is not None
             verdict = self._of_host(key, finding)
         else:
@@ -138,7 +143,7 @@ class WindowDiagnosis:
         return _of(finding, Culprit.UNKNOWN, key, _NOT_CONFIRMED)
 
     def _of_other(self, key: Contributor, finding: Finding) -> Diagnosis:
-        """Judge what asks for nothing: a caller, the guard itself, or silence."""
+        """Diagnose a finding that requests no action: a caller, the guard itself, or silence."""
         if key == FLEET and self.guard is not None:
             return self._fleet()
         if key in self.callers.findings:
@@ -155,7 +160,7 @@ _NOT_CONFIRMED: Final = "something is wrong, and no test confirms whose fault it
 
 
 def diagnose(found: Iterable[tuple[DetectorSlot[Any], Findings]]) -> WindowDiagnosis:
-    """Put the findings of all detectors that are on together."""
+    """Group the findings of all detectors that are switched on."""
     guard: Finding | None = None
     zones: list[tuple[str, Contributor, Finding]] = []
     hosts, callers, doubted = list(zones), list(zones), list(zones)
@@ -163,17 +168,18 @@ def diagnose(found: Iterable[tuple[DetectorSlot[Any], Findings]]) -> WindowDiagn
         for key, finding in findings.items():
             if not finding.met or detector.is_shadow:
                 continue
-            vote = (detector.name, key, finding)
-            if detector.asks_for is ActionKind.SHIFT_AWAY:
-                zones.append(vote)
-            elif finding.evidence.confirmed:
-                hosts.append(vote)
-            elif detector.name == "guard":
-                guard = finding
-            elif detector.name == "caller":
-                callers.append(vote)
-            else:
-                doubted.append(vote)
+            entry = (detector.name, key, finding)
+            match detector.detector.role:
+                case DetectorRole.ZONE:
+                    zones.append(entry)
+                case DetectorRole.HOST if finding.evidence.confirmed:
+                    hosts.append(entry)
+                case DetectorRole.FLEET:
+                    guard = finding
+                case DetectorRole.CALLER:
+                    callers.append(entry)
+                case _:
+                    doubted.append(entry)
     return WindowDiagnosis(
         guard,
         _group_findings(zones),
@@ -183,10 +189,10 @@ def diagnose(found: Iterable[tuple[DetectorSlot[Any], Findings]]) -> WindowDiagn
     )
 
 
-def _group_findings(votes: Sequence[tuple[str, Contributor, Finding]]) -> FindingGroup:
+def _group_findings(named: Sequence[tuple[str, Contributor, Finding]]) -> FindingGroup:
     detectors: dict[Contributor, tuple[str, ...]] = {}
     findings: dict[Contributor, Finding] = {}
-    for name, key, finding in votes:
+    for name, key, finding in named:
         detectors[key] = (*detectors.get(key, ()), name)
         known = findings.get(key)
         if known is None or finding.evidence.p_value < known.evidence.p_value:

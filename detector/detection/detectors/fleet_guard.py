@@ -1,16 +1,16 @@
-"""D7, the fleet guard: many at once have a shared cause, so actions are held back and people told.
+"""D7, the fleet guard: trouble on many hosts has a shared cause, so it holds actions back.
 
-Law: the guard never asks for an action, it only holds back. The worst zone is left out where the
-question is whether zones may be shifted, or a zone in trouble could never be left; single hosts are
-left alone as soon as the whole fleet answers to one of the reasons.
+Law: the guard never requests an action; it only holds actions back. For zone shifts it leaves out
+the worst zone, because otherwise a zone in trouble could never be shifted away. Actions on single
+hosts are held back as soon as any reason applies to the whole fleet.
 
 Reasons: the clean hosts fail five times as often as in the last hour; more than 5 % of the hosts
-are suspect; two zones stand out; a fifth of the hosts is gone. It must have been calm for two
-minutes before actions may be taken again.
+are suspect; two zones stand out; a fifth of the hosts is missing. Actions resume after two calm
+minutes.
 
-Known limits: in its first five minutes with a service the guard does not know what is usual, and
+Known limits: in its first five minutes with a service the guard does not know the usual level, and
 only suspects and zones count. A level that lasts becomes the usual one: after a quarter of an hour
-at ten times the rate it holds nothing back for that any more.
+at ten times the rate, the rate no longer holds actions back.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.usual_level import UsualLevel
 from detector.detection.evidence import FleetRate
 from detector.detection.explanations import guard_words, plain_name
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import BoolArray
 from detector.detection.zone_test import ZoneGate
@@ -38,17 +38,18 @@ AT_ONCE: Final = Persistence(1, 1)
 
 
 class FleetGuard:
-    """Holds back what would act on single hosts, or on a zone, when the cause is shared."""
+    """Holds back actions on single hosts, or on a zone, when the cause is shared."""
 
     name: Final = "guard"
     action: Final = None
+    role: Final = DetectorRole.FLEET
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
         self._usual: dict[str, UsualLevel] = {}
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return that once is enough: doubt speaks against acting."""
+        """Return that one window is enough: in doubt, hold back."""
         return AT_ONCE
 
     def who(self, contributor: Contributor) -> str:
@@ -58,7 +59,7 @@ class FleetGuard:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Say whether actions are held back, and take the window in as what is usual."""
+        """Report whether actions are held back, and add the window to the usual level."""
         window = view.window
         usual = self._level(window.subject)
         reasons = [reason for reason, holds in _reasons(view, usual, None).items() if holds]
@@ -72,11 +73,11 @@ class FleetGuard:
         return {FLEET: self._finding(view, usual, met=is_frozen)}
 
     def snapshot(self) -> Any:
-        """Return what is usual for each service."""
+        """Return the usual level of each service."""
         return [[subject, each.snapshot()] for subject, each in sorted(self._usual.items())]
 
     def restore(self, plain: Any) -> None:
-        """Go on from what ``snapshot`` gave."""
+        """Continue from a snapshot."""
         self._usual = {subject: UsualLevel.restored(each) for subject, each in plain}
 
     def _level(self, subject: str) -> UsualLevel:
@@ -123,7 +124,7 @@ class FleetGuard:
 
 
 def _reasons(view: FleetView, usual: UsualLevel, without: int | None) -> dict[str, bool]:
-    """Answer every reason, of the fleet or of what is left without one zone."""
+    """Evaluate every reason, for the fleet or for the rest of it without one zone."""
     window = view.window
     rows: BoolArray = np.ones(len(window.hosts), np.bool_)
     if without is not None:
@@ -160,13 +161,13 @@ def _is_missing(view: FleetView, usual: UsualLevel, without: int | None) -> bool
         left_out = max(before, key=lambda zone: (before[zone] - now.get(zone, 0.0), zone))
         before.pop(left_out)
         now.pop(left_out, None)
-    expected, heard = sum(before.values()), sum(now.get(zone, 0.0) for zone in before)
+    expected, present = sum(before.values()), sum(now.get(zone, 0.0) for zone in before)
     least = (1.0 - constants.GUARD_MISSING_FRACTION) * expected
-    return expected >= constants.GUARD_LEAST_HOSTS and heard < least
+    return expected >= constants.GUARD_LEAST_HOSTS and present < least
 
 
 def _worst_zone(view: FleetView) -> int | None:
-    """Return the zone whose hosts fail most, of several; none where there is but one."""
+    """Return the zone whose hosts fail most; ``None`` when the service has only one zone."""
     window = view.window
     if len(window.zones) < 2:  # noqa: PLR2004, a zone needs another beside it.
         return None

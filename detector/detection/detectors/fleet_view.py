@@ -1,9 +1,8 @@
-"""One fleet in one window, and what detectors ask of it, each worked out once.
+"""One fleet in one window, and what detectors ask of it, each computed once.
 
 Known limits: how many requests of a host came from its worst caller is not known, so the host keeps
-them when that caller's faults are taken out, which speaks for the host. A service with one caller
-only is recognised by that caller's faults on at least a quarter of its hosts; then callers are left
-out of account.
+them when that caller's faults are removed, which favours the host. A service with a single caller
+is recognised by that caller's faults on at least a quarter of its hosts; callers are then ignored.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,14 +24,14 @@ from detector.tables.reports import FleetWindow
 
 @dataclass(frozen=True, eq=False)
 class FleetView:
-    """One fleet in one window, and what detectors ask of it, each worked out once."""
+    """One fleet in one window, and what detectors ask of it, each computed once."""
 
     window: FleetWindow
     config: EvaluateConfig
 
     @cached_property
     def total(self) -> float:
-        """All faults of the window."""
+        """All faults in the window."""
         return float(self.window.faults.sum())
 
     @cached_property
@@ -52,17 +51,17 @@ class FleetView:
 
     @cached_property
     def accused(self) -> BoolArray:
-        """Hosts worse than their peers by the share test, for their own or a caller's sake."""
+        """Hosts worse than their peers by the share test, by themselves or through one caller."""
         return self.share_test.suspect | self.share_test.caller_blamed
 
     @cached_property
     def accused_count(self) -> int:
-        """How many hosts the share test accuses."""
+        """Number of hosts that the share test accuses."""
         return int(np.count_nonzero(self.accused))
 
     @cached_property
     def beyond_doubt(self) -> BoolArray:
-        """Suspects that stay so at the level of a test that nobody else asked for."""
+        """Suspects that remain at the stricter level of the share test on its own."""
         test = self.share_test
         rows = np.flatnonzero(test.suspect)
         sure = np.zeros_like(test.suspect)
@@ -74,12 +73,12 @@ class FleetView:
 
     @cached_property
     def caller_blamed_rows(self) -> tuple[int, ...]:
-        """Hosts that a caller clears."""
+        """Rows of the hosts that a caller clears."""
         return tuple(np.flatnonzero(self.share_test.caller_blamed).tolist())
 
     @cached_property
     def rows_by_caller(self) -> Mapping[str, list[int]]:
-        """Hosts by the caller that met most faults there; hosts without one are left out."""
+        """Rows of hosts by the caller with most faults there; hosts without one are left out."""
         rows: dict[str, list[int]] = {}
         for row in np.flatnonzero(self.window.caller_faults > 0.0).tolist():
             rows.setdefault(self.window.caller_names[row], []).append(row)
@@ -87,7 +86,7 @@ class FleetView:
 
     @cached_property
     def callers_matter(self) -> bool:
-        """Say whether callers can explain anything: they are told apart, and there are several."""
+        """Whether callers can explain anything: there are several, and logs distinguish them."""
         if not self.config.caller_out:
             return False
         faulty = int(np.count_nonzero(self.window.faults > 0.0))
@@ -98,7 +97,7 @@ class FleetView:
 
     @cached_property
     def zone_faults_test(self) -> ZoneTestResult:
-        """The zone test of the faults, without the worst caller of each zone too."""
+        """The zone test of faults, also without each zone's worst caller."""
         window = self.window
         excused = None
         if self.callers_matter and self.rows_by_caller:
@@ -118,7 +117,7 @@ class FleetView:
         return dict(zip(self.window.hosts, range(len(self.window.hosts)), strict=True))
 
     def rows_of(self, asked: Collection[Contributor]) -> set[int]:
-        """Return where the hosts asked about stand."""
+        """Return the rows of the hosts in ``asked`` that are in the window."""
         window, index = self.window, self._row_by_host
         names = {key[-1] for key in asked}
         if len(index) == len(window.hosts):

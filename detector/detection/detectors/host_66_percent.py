@@ -1,7 +1,7 @@
 """D0, the talk's rule: one host owns more than 66 % of the faults of its fleet.
 
-Law: the 66 % rule raises the alarm; only what the share test says too is confirmed, and only a
-confirmed alarm may lead to an action.
+Law: the 66 % rule raises the alarm; only an alarm that the share test confirms may lead to an
+action.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,22 +18,23 @@ from detector.detection.detectors.host_findings import (
 )
 from detector.detection.evidence import HostShare
 from detector.detection.explanations import host_words, plain_name
-from detector.detection.findings import Contributor, Finding
+from detector.detection.findings import Contributor, DetectorRole, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.ranking import fleet_key
 
 
 class Host66Percent:
-    """R66 on hosts: one host owns more than 66 % of the faults of its fleet."""
+    """The 66 % rule (R66) on hosts."""
 
     name: Final = "r66"
     action: Final = ActionKind.REPLACE_HOST
+    role: Final = DetectorRole.HOST
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
 
     def persistence(self, subject: str) -> Persistence | None:
-        """Return the persistence of the mode of ``subject``."""
+        """Return the persistence of the subject's mode."""
         return self._config.persistence_of(subject)
 
     def who(self, contributor: Contributor) -> str:
@@ -43,7 +44,7 @@ class Host66Percent:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find the host that dominates, if there is one, and the hosts asked about."""
+        """Find the host above the threshold, if any, and the hosts in ``asked``."""
         window, top = view.window, view.top
         rows = view.rows_of(asked) if asked else set()
         leader = -1

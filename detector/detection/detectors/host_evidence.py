@@ -1,11 +1,11 @@
-"""Evidence that hosts carry from window to window: one number for each, kept by the host's name.
+"""Evidence carried from window to window: one number per host, keyed by zone and host name.
 
-Law: of a service the ``limit`` hosts with most evidence keep theirs, a tie by the place of the row;
-whoever is not in the next window loses it. Evidence is kept in thousandths, which take a third of
-the room. So what is kept, what is saved and what is restored are the same.
+Law: for each service the ``limit`` hosts with most evidence keep it, ties in row order; a host that
+is missing from the next window loses it. Numbers are rounded to thousandths, which take a third of
+the space, so that kept, saved and restored values are equal.
 
-Theory of operation: the rows of a service seldom change, and then a window has the very same tuple
-of hosts as the one before; the numbers are kept by row until it has another.
+Theory of operation: the rows of a service seldom change, and then consecutive windows share the
+same tuple of hosts; numbers are kept by row until the tuple changes.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class HostEvidence:
         return int(np.count_nonzero(self._values))
 
     def of(self, window: FleetWindow) -> FloatArray:
-        """Return the evidence by row."""
+        """Return the evidence by row of ``window``."""
         if window.hosts is self._hosts and window.zone_index is self._zone_index:
             return self._values.copy()
         by_host = self._by_host()
@@ -52,7 +52,7 @@ class HostEvidence:
         return values
 
     def keep(self, window: FleetWindow, values: FloatArray, limit: int) -> FloatArray:
-        """Remember the largest ``limit`` of ``values`` and return them, the others 0."""
+        """Keep the ``limit`` largest values; return them by row, 0 for the others."""
         values = np.rint(values * THOUSAND) / THOUSAND
         rows = np.flatnonzero(values > 0.0)
         kept = np.zeros_like(values)
@@ -76,7 +76,7 @@ class HostEvidence:
 
     @staticmethod
     def restored(plain: Sequence[Any]) -> "HostEvidence":
-        """Return what ``snapshot`` gave."""
+        """Return the evidence of a snapshot."""
         end_ms, zones = plain
         return HostEvidence(
             end_ms,

@@ -1,4 +1,4 @@
-"""What every detector of hosts says of one host: who it is, and the numbers of its window."""
+"""What detectors of hosts share: the host's name, its target and the numbers of its window."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -36,7 +36,7 @@ def host_target(view: FleetView, row: int) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class HostCounts:
-    """Faults and requests of one host and of its fleet, and who has most faults beside it."""
+    """Faults and requests of one host and its fleet, and the host with most faults beside it."""
 
     faults: float
     fleet_faults: float
@@ -47,16 +47,16 @@ class HostCounts:
 
     @property
     def share(self) -> float:
-        """The host's part of the fleet's faults, 0 to 1."""
+        """The host's share of the fleet's faults, 0 to 1."""
         return self.faults / self.fleet_faults if self.fleet_faults > 0.0 else 0.0
 
     def plain(self) -> dict[str, Any]:
-        """Return the members that the measures of hosts share."""
+        """Return the members that all measures of hosts share."""
         return asdict(self)
 
 
 def host_counts(view: FleetView, row: int) -> HostCounts:
-    """Count for one host."""
+    """Return the counts of the host in ``row``."""
     window, top = view.window, view.top
     next_row, next_share = (
         (top.runner_up_index, top.runner_up_share)
@@ -74,9 +74,9 @@ def host_counts(view: FleetView, row: int) -> HostCounts:
 
 
 def host_evidence(view: FleetView, row: int, measure: Measure, **head: Any) -> Evidence:
-    """Return the evidence against one host; ``head`` replaces members of its head.
+    """Return the evidence against the host in ``row``; ``head`` replaces members of its head.
 
-    ``confirmed`` as the share test sees it, with the caller that it blames instead.
+    ``confirmed`` and ``blamed_caller`` come from the share test.
     """
     window, test = view.window, view.share_test
     shared: dict[str, Any] = {
@@ -104,7 +104,7 @@ def rate_finding(
     hinted: bool = False,
     **head: Any,
 ) -> Finding:
-    """Return a finding about a host's rate of faults, beside that of its peers."""
+    """Return a finding about a host's fault rate beside that of its peers."""
     evidence = host_evidence(view, row, measure, **head)
     key = fleet_key(view.window, row)
     what = f"{FAULTS} of {plain_name(view.window.service)}"

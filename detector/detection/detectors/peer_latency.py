@@ -1,17 +1,17 @@
-"""D4, peer latency: a host that answers more slowly than its peers, for longer than noise explains.
+"""D4, peer latency: a host slower than its peers for longer than noise explains.
 
-Law: what is found is a function of the windows examined, in their order. Windows that overlap one
-that was read already add nothing, so a record of evidence is one whole window, whatever the slide;
-gaps between windows count nothing, for evidence is counted in records.
+Law: findings are a function of the windows examined, in order. A window that overlaps one already
+read adds nothing, so one record of evidence is one whole window, whatever the slide. Gaps between
+windows do not count: evidence is counted in records.
 
-The statistic and its reasons are in ``slow_evidence``, the noise in ``fleet_noise``, the peers in
-``peer_ratios``; every number is in ``detector_constants``. Persistence is in the evidence, so a
-host that is found slow in one window is found.
+The statistic and its derivation are in ``slow_evidence``, the noise in ``fleet_noise``, the peers
+in ``peer_ratios``, every number in ``constants``. Persistence is part of the evidence, so a host
+that is slow by the evidence of one window is found.
 
 Known limits: latency is the mean of what a host logged in the window. Hosts with fewer than a
-quarter of the usual number of observations are not judged, for their means are noisier than the
-noise that is measured. A whole zone that is slow accuses none of its hosts; that is for the zone
-test of slow requests. At most ``LATENCY_SERVICES`` services are followed.
+quarter of the usual number of observations are skipped, because their means are noisier than the
+measured noise. A zone that is slow as a whole accuses none of its hosts; the zone test of slow
+requests covers it. At most ``LATENCY_SERVICES`` services are tracked.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evidence import Evidence, HostLatency
 from detector.detection.explanations import latency_words, plain_name
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.fleet_noise import Key
 from detector.detection.peer_ratios import log_ratios
 from detector.detection.slow_evidence import SlowEvidence
@@ -36,17 +36,18 @@ from detector.tables.reports import FleetWindow
 
 
 class PeerLatency:
-    """Hosts that are slower than the other hosts of their zone."""
+    """Finds hosts that are slower than the other hosts of their zone."""
 
     name: Final = "latency"
     action: Final = ActionKind.REPLACE_HOST
+    role: Final = DetectorRole.HOST
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
         self._services: dict[str, SlowEvidence] = {}
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return that once is enough, for evidence persists by itself."""
+        """Return that one window is enough: the evidence already persists."""
         return Persistence(1, self._config.windows_seen)
 
     def who(self, contributor: Contributor) -> str:
@@ -57,7 +58,7 @@ class PeerLatency:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Read the window if it is new as a whole, and find the hosts that are slow."""
+        """Read the window if no part of it was read before, and find the slow hosts."""
         window = view.window
         known = self._services.get(window.subject)
         if not window.latencies.any() and known is None:
@@ -111,18 +112,18 @@ class PeerLatency:
         return [[subject, each.snapshot()] for subject, each in sorted(self._services.items())]
 
     def restore(self, plain: Any) -> None:
-        """Go on from what ``snapshot`` gave."""
+        """Continue from a snapshot."""
         self._services = {subject: SlowEvidence.restored(each) for subject, each in plain}
 
 
 def _mean_latency(window: FleetWindow) -> FloatArray:
-    """Return the mean of each host in microseconds, NaN where too little was logged."""
+    """Return the mean latency of each host in microseconds; NaN with too few observations."""
     if not window.latencies.size:
         return np.full(len(window.hosts), np.nan)
-    heard = window.latencies > 0.0
-    usual = float(np.median(window.latencies[heard])) if heard.any() else 0.0
-    enough = heard & (window.latencies >= constants.LATENCY_LEAST_COUNT_PART * usual)
-    mean: FloatArray = np.full(heard.size, np.nan)
+    present = window.latencies > 0.0
+    usual = float(np.median(window.latencies[present])) if present.any() else 0.0
+    enough = present & (window.latencies >= constants.LATENCY_LEAST_COUNT_PART * usual)
+    mean: FloatArray = np.full(present.size, np.nan)
     np.divide(window.latency_us, window.latencies, out=mean, where=enough)
     return mean
 

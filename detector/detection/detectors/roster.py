@@ -1,4 +1,4 @@
-"""Which detectors there are, in the order in which they examine a window."""
+"""All detectors, in the order in which they examine a window."""
 
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
@@ -22,7 +22,7 @@ from detector.tables.reports import RuleWindow
 
 
 def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
-    """Make the detectors of fleets, each with what it remembers still empty."""
+    """Create the detectors of fleets, each with an empty memory."""
     return (
         Host66Percent(config),
         ShareOutlier(config),
@@ -37,12 +37,12 @@ def fleet_detectors(config: EvaluateConfig) -> tuple[Detector[FleetView], ...]:
 
 
 def detector_names() -> tuple[str, ...]:
-    """Name all detectors; alarms, settings and metrics call them so."""
+    """Return the names of all detectors, as alarms, settings and metrics use them."""
     config = EvaluateConfig()
     fleets = [detector.name for detector in fleet_detectors(config)]
     return tuple(dict.fromkeys([*fleets, *(each.name for each in rule_detectors(config))]))
 
 
 def rule_detectors(config: EvaluateConfig) -> tuple[Detector[RuleWindow], ...]:
-    """Make the detectors of contributor rules."""
+    """Create the detectors of contributor rules."""
     return (Contributor66Percent(config),)

@@ -1,17 +1,17 @@
-"""D3, the sequential test: evidence adds up pane by pane until it is beyond doubt.
+"""D3, the sequential test: evidence adds up pane by pane until it exceeds a threshold.
 
 Law: for each host S = max(0, S + F ln(p1/p0) + (R - F) ln((1-p1)/(1-p0))) over the panes, a CUSUM
 on the binomial likelihood ratio (Page 1954; Lorden 1971: at least e^h panes between false alarms).
-p0 is the rate of the other hosts, the larger of before and in the pane, so that what happens to all
-is no evidence against one. No window has to fill first: a host at 5 % over 0.1 % is proven after
-about 150 requests.
+p0 is the rate of the other hosts, the larger of before and in the pane, so that trouble common to
+all hosts is no evidence against one. No window has to fill first: a host at 5 % over 0.1 % is
+proven after about 150 requests.
 
-A pane adds three quarters of what an alarm needs at the most, so that one burst never suffices; and
-where the clean hosts scatter more than chance, all evidence is divided by that. What is remembered
-is the evidence against hosts that have any.
+One pane adds at most three quarters of what an alarm needs, so one burst never suffices. Where the
+clean hosts scatter more than chance, all evidence is divided by their dispersion. Only evidence
+above zero is kept.
 
-Known limits: where many hosts are bad at once p0 is high and the test is silent; the share test is
-there for that. Panes that could not be trusted add nothing.
+Known limits: where many hosts are bad at once, p0 is high and the test is silent; the share test
+covers that. Panes of untrustworthy windows add nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_evidence import HostEvidence
 from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
 from detector.detection.evidence import HostLikelihood
-from detector.detection.findings import Contributor, Finding
+from detector.detection.findings import Contributor, DetectorRole, Finding
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import (
     FloatArray,
@@ -39,17 +39,18 @@ from detector.tables.ranking import fleet_key
 
 
 class SequentialTest:
-    """The fast path: a host is named as soon as its requests prove it."""
+    """Names a host as soon as its requests prove it."""
 
     name: Final = "sequential"
     action: Final = ActionKind.REPLACE_HOST
+    role: Final = DetectorRole.HOST
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
         self._evidence: dict[str, HostEvidence] = {}
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return that once is enough, for evidence persists by itself."""
+        """Return that one window is enough: the evidence already persists."""
         return Persistence(1, self._config.windows_seen)
 
     def who(self, contributor: Contributor) -> str:
@@ -59,7 +60,7 @@ class SequentialTest:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Add the newest pane up, and find the hosts that are proven or nearly so."""
+        """Add the newest pane, and find the hosts that are proven or nearly so."""
         window = view.window
         if window.newest is None or window.meta.newest is None:
             return {}
@@ -75,7 +76,7 @@ class SequentialTest:
         }
 
     def _add(self, view: FleetView, newest: FloatArray) -> FloatArray:
-        """Return the evidence with that of the newest pane."""
+        """Return the evidence by row, including the newest pane."""
         window = view.window
         kept = self._evidence.setdefault(window.subject, HostEvidence())
         span = window.meta.window.end_ms - window.meta.window.start_ms
@@ -94,7 +95,7 @@ class SequentialTest:
         return [[subject, each.snapshot()] for subject, each in sorted(self._evidence.items())]
 
     def restore(self, plain: Any) -> None:
-        """Go on from what ``snapshot`` gave."""
+        """Continue from a snapshot."""
         self._evidence = {subject: HostEvidence.restored(each) for subject, each in plain}
 
 
@@ -148,7 +149,7 @@ def _finding(view: FleetView, row: int, value: float) -> Finding:
 
 
 def _blamed_caller(view: FleetView, row: int) -> str:
-    """Name the caller without which the host is like its peers; empty when there is none."""
+    """Return the caller without which the host is like its peers, or an empty string."""
     window = view.window
     if not view.callers_matter or window.caller_faults[row] <= 0.0:
         return ""

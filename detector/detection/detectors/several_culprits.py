@@ -1,8 +1,8 @@
 """D2, R66 for several culprits: the fewest hosts that together own 66 % of the excess faults.
 
-Law: each of them is beyond doubt by the share test, and there are at least two (one is D0's) and no
-more than could be replaced. Excess is counted against the rate of the clean hosts, so that a
-background of faults hides nobody.
+Law: each of them exceeds the stricter level of the share test. There are at least two (one is for
+D0) and no more than could be replaced. Excess is counted over the rate of the clean hosts, so that
+a background of faults hides no culprit.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,22 +16,23 @@ from detector.detection.constants import R66K_FLEET_FRACTION, R66K_LEAST_MOST
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
 from detector.detection.evidence import HostGroup
-from detector.detection.findings import Contributor, Finding
+from detector.detection.findings import Contributor, DetectorRole, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.ranking import fleet_key
 
 
 class SeveralCulprits:
-    """R66k: a few hosts own more than 66 % of the faults beyond the usual."""
+    """R66k: a few hosts own more than 66 % of the faults beyond the usual rate."""
 
     name: Final = "r66k"
     action: Final = ActionKind.REPLACE_HOST
+    role: Final = DetectorRole.HOST
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return the persistence of guarded mode, whatever the subject."""
+        """Return the persistence of guarded mode, for every subject."""
         return self._config.guarded
 
     def who(self, contributor: Contributor) -> str:
@@ -41,7 +42,7 @@ class SeveralCulprits:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find the few hosts that own the excess, and the hosts asked about."""
+        """Find the few hosts that own the excess, and the hosts in ``asked``."""
         culprits, share = self._culprits(view)
         rows = {*culprits, *(view.rows_of(asked) if asked else ())}
         return {

@@ -1,8 +1,8 @@
-"""D1, the share test on its own: hosts that hold more faults than their requests explain.
+"""D1, the share test on its own: hosts with more faults than their requests explain.
 
-Law: it finds gray hosts under a background of faults, where no host ever owns 66 % of them. Asked
-of every host in every window it must be stricter than when it confirms what another has raised;
-what it names is confirmed by itself.
+Law: it finds gray hosts above a background of faults, where no host ever owns 66 % of them. It
+tests every host in every window, so it is stricter than when it confirms the finding of another
+detector; a host that it names is confirmed.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,22 +16,23 @@ from detector.detection.constants import MOST_NAMED
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
 from detector.detection.evidence import HostRate
-from detector.detection.findings import Contributor, Finding
+from detector.detection.findings import Contributor, DetectorRole, Finding
 from detector.detection.state_machine import Persistence
 from detector.tables.ranking import fleet_key
 
 
 class ShareOutlier:
-    """The share test, at a level that holds for months of windows."""
+    """The share test at a level that holds for months of windows."""
 
     name: Final = "share"
     action: Final = ActionKind.REPLACE_HOST
+    role: Final = DetectorRole.HOST
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return the persistence of guarded mode, whatever the subject."""
+        """Return the persistence of guarded mode, for every subject."""
         return self._config.guarded
 
     def who(self, contributor: Contributor) -> str:
@@ -41,7 +42,7 @@ class ShareOutlier:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find the worst hosts beyond doubt, and the hosts asked about."""
+        """Find the worst hosts beyond doubt, and the hosts in ``asked``."""
         met = np.flatnonzero(view.beyond_doubt)
         worst = met[np.argsort(-view.share_test.excess[met], kind="stable")[:MOST_NAMED]]
         rows = {*worst.tolist(), *(view.rows_of(asked) if asked else ())}

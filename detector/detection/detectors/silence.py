@@ -1,16 +1,16 @@
-"""D5, silence: hosts that were heard and are not any more, and a zone that much of is silent.
+"""D5, silence: hosts that stopped logging, and a zone in which many did.
 
-Law: silence is never taken for failure. A host that says nothing may have been taken away, and a
-zone that says nothing may only have lost what collects its logs; so an alarm of this detector asks
-for nothing and is never confirmed: it tells people, and it counts in the diagnosis.
+Law: silence is never taken for failure. A silent host may have been removed, and a silent zone may
+only have lost its log collector; so an alarm of this detector requests no action and is never
+confirmed. It notifies people, and it counts in the diagnosis.
 
-Theory of operation: a host is silent when it was not heard for three panes in which it should have
-served at least 25 requests at the rate of the panes before. It stays silent until it is heard again
-or an hour has passed. A zone is in doubt when the silent hosts lie in it against chance
+Theory of operation: a host is silent when it logged nothing for three panes in which it should have
+served at least 25 requests at its previous rate. It stays silent until it logs again or an hour has
+passed. A zone is in doubt when the silent hosts are concentrated in it beyond chance
 (hypergeometric), are a tenth of its hosts, and no other zone has lost a tenth.
 
-Known limits: hosts with fewer requests are not followed, their silence is chance. A window must be
-longer than three panes. A host that leaves while windows are incomplete is not noticed.
+Known limits: hosts with fewer requests are not tracked, because their silence is chance. A window
+must be longer than three panes. A host that leaves while windows are incomplete is not noticed.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ from detector.detection.detectors.host_findings import host_name
 from detector.detection.detectors.silent_hosts import Silent, SilentHosts, ZoneCount
 from detector.detection.evidence import HostSilence, ZoneSilence
 from detector.detection.explanations import plain_name, silence_words, silent_zone_words
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.tables.reports import ZoneRef
 
@@ -34,17 +34,18 @@ AT_ONCE: Final = Persistence(1, 1)
 
 
 class Silence:
-    """Missing telemetry of hosts and of zones; the contributor is zone and host, or a zone."""
+    """Missing telemetry of hosts and zones; the contributor is zone and host, or a zone."""
 
     name: Final = "silence"
     action: Final = None
+    role: Final = DetectorRole.TELEMETRY
 
     def __init__(self, config: EvaluateConfig) -> None:
         self._config = config
         self._silent: dict[str, SilentHosts] = {}
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return that once is enough: three panes have passed in silence already."""
+        """Return that one window is enough: three silent panes have passed already."""
         return AT_ONCE
 
     def who(self, contributor: Contributor) -> str:
@@ -56,14 +57,14 @@ class Silence:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find silent hosts, the busiest first, and the zone that they lie in."""
+        """Find silent hosts, the busiest first, or the zone in which they lie."""
         silent = self._silent.setdefault(view.window.subject, SilentHosts())
         elsewhere = sum(len(each) for each in self._silent.values()) - len(silent)
         silent.add(view.window, constants.SILENT_REMEMBERED - elsewhere)
         if not len(silent) and not asked:
             return {}
-        heard = len(view.window.hosts)
-        most = max(constants.SILENT_NAMED_LEAST, constants.SILENT_NAMED_FRACTION * heard)
+        present = len(view.window.hosts)
+        most = max(constants.SILENT_NAMED_LEAST, constants.SILENT_NAMED_FRACTION * present)
         worst = silent.busiest(constants.SILENT_NAMED) if len(silent) <= most else []
         hosts = sorted({*worst, *(key for key in asked if len(key) > 1)})
         findings = {key: self._host(view, key, silent.get(key)) for key in hosts}
@@ -78,7 +79,7 @@ class Silence:
         return [[subject, each.snapshot()] for subject, each in sorted(kept.items())]
 
     def restore(self, plain: Any) -> None:
-        """Go on from what ``snapshot`` gave."""
+        """Continue from a snapshot."""
         self._silent = {subject: SilentHosts.restored(each) for subject, each in plain}
 
     def _host(self, view: FleetView, key: Contributor, silent: Silent | None) -> Finding:
@@ -114,8 +115,8 @@ class Silence:
             measure,
             p_value=tally.p_value,
             peers=max(len(window.zones) - 1, 0),
-            fleet_hosts=tally.heard_in_all,
-            zone_hosts=tally.heard,
+            fleet_hosts=tally.present_in_all,
+            zone_hosts=tally.present,
             zones=len(window.zones),
         )
         ref = _zone_of(view, zone)
@@ -125,6 +126,6 @@ class Silence:
 
 
 def _zone_of(view: FleetView, zone: str) -> ZoneRef:
-    """Return both names of a zone; of one that is not in the window only the one is known."""
+    """Return both names of a zone; a zone that left the window has only the known one."""
     found = (ref for ref in view.window.zones if ref.zone == zone)
     return next(found, ZoneRef(zone, zone, ""))

@@ -1,4 +1,4 @@
-"""Which hosts of one service are silent, since when, and how they lie in the zones."""
+"""Which hosts of one service are silent, since when, and how they are spread over the zones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ HostKey = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A host that fell silent: event time of its last word, and its requests a second before."""
+    """A silent host: event time of its last log record, and its requests per second before."""
 
     last_seen_ms: int
     rate: float
@@ -24,15 +24,15 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class ZoneCount:
-    """Silent hosts of a zone among those heard within the hour, and of all zones.
+    """Silent hosts of one zone and of all zones, and the hosts that logged within the hour.
 
-    ``p_value``: the chance of so many there if the silent were drawn from all hosts alike.
+    ``p_value``: the chance of so many in this zone if the silent hosts were drawn from all hosts.
     """
 
     silent: int
-    heard: int
+    present: int
     silent_in_all: int
-    heard_in_all: int
+    present_in_all: int
     p_value: float
     is_in_doubt: bool
 
@@ -56,18 +56,18 @@ class SilentHosts:
         return ranked[:count]
 
     def add(self, window: FleetWindow, room: int) -> None:
-        """Forget who is heard again or long gone; note who fell silent, at most ``room`` in all."""
+        """Forget hosts that log again or are long gone; note new ones, at most ``room`` in all."""
         end_ms = window.meta.window.end_ms
         oldest = end_ms - constants.SILENT_FORGET_MS
         mute = _mute(window)
         if self._by_key:
             names = {host for _, host in self._by_key}
             rows = [row for row, host in enumerate(window.hosts) if host in names]
-            heard = {fleet_key(window, row) for row in rows if not mute[row]}
+            present = {fleet_key(window, row) for row in rows if not mute[row]}
             self._by_key = {
                 key: silent
                 for key, silent in self._by_key.items()
-                if key not in heard and silent.last_seen_ms >= oldest
+                if key not in present and silent.last_seen_ms >= oldest
             }
         for row in np.flatnonzero(mute & _is_missed(window)).tolist():
             key = fleet_key(window, row)
@@ -77,16 +77,17 @@ class SilentHosts:
                 self._by_key[key] = Silent(spoke, float(window.requests[row]) / span)
 
     def zones(self, window: FleetWindow) -> Mapping[str, ZoneCount]:
-        """Count silent and heard hosts of every zone."""
+        """Count silent and logging hosts of every zone."""
         index = {ref.zone: number for number, ref in enumerate(window.zones)}
-        heard = dict(zip(index, np.bincount(window.zone_index, minlength=len(index)), strict=True))
-        present = {fleet_key(window, row) for row in np.flatnonzero(_mute(window)).tolist()}
+        counts = np.bincount(window.zone_index, minlength=len(index))
+        logged = dict(zip(index, counts.tolist(), strict=True))
+        mute = {fleet_key(window, row) for row in np.flatnonzero(_mute(window)).tolist()}
         silent: dict[str, int] = dict.fromkeys(index, 0)
         for key in self._by_key:
             silent[key[0]] = silent.get(key[0], 0) + 1
-            if key not in present:
-                heard[key[0]] = heard.get(key[0], 0) + 1
-        return _counts(silent, {zone: int(count) for zone, count in heard.items()})
+            if key not in mute:
+                logged[key[0]] = logged.get(key[0], 0) + 1
+        return _counts(silent, logged)
 
     def snapshot(self) -> list[list[Any]]:
         """Return plain data."""
@@ -94,7 +95,7 @@ class SilentHosts:
 
     @staticmethod
     def restored(plain: Sequence[Any]) -> "SilentHosts":
-        """Return what ``snapshot`` gave."""
+        """Return the hosts of a snapshot."""
         return SilentHosts({(zone, host): Silent(at, rate) for zone, host, at, rate in plain})
 
 
@@ -105,7 +106,7 @@ def _pane_ms(window: FleetWindow) -> int:
 
 
 def _mute(window: FleetWindow) -> BoolArray:
-    """Mark hosts that were not heard in the newest panes; nobody where panes are not known."""
+    """Mark hosts without records in the newest panes; none where panes are unknown."""
     pane_ms = _pane_ms(window)
     since = window.meta.window.end_ms - constants.SILENT_PANES * pane_ms
     mute: BoolArray = (window.last_seen_ms < since) & (pane_ms > 0)
@@ -121,12 +122,12 @@ def _is_missed(window: FleetWindow) -> BoolArray:
     return missed
 
 
-def _counts(silent: Mapping[str, int], heard: Mapping[str, int]) -> dict[str, ZoneCount]:
-    hosts, quiet = sum(heard.values()), sum(silent.values())
-    part = {zone: silent[zone] / max(heard[zone], 1) for zone in silent}
+def _counts(silent: Mapping[str, int], present: Mapping[str, int]) -> dict[str, ZoneCount]:
+    hosts, quiet = sum(present.values()), sum(silent.values())
+    part = {zone: silent[zone] / max(present[zone], 1) for zone in silent}
     found = {}
     for zone, count in silent.items():
-        tail = hypergeometric_upper_tail(hosts, quiet, heard[zone], count) if count else 1.0
+        tail = hypergeometric_upper_tail(hosts, quiet, present[zone], count) if count else 1.0
         others = max((part[other] for other in silent if other != zone), default=1.0)
         is_in_doubt = (
             tail < constants.SILENT_ZONE_P
@@ -134,5 +135,5 @@ def _counts(silent: Mapping[str, int], heard: Mapping[str, int]) -> dict[str, Zo
             and part[zone] >= constants.SILENT_ZONE_FRACTION
             and others < constants.SILENT_ZONE_FRACTION
         )
-        found[zone] = ZoneCount(count, heard[zone], quiet, hosts, tail, is_in_doubt)
+        found[zone] = ZoneCount(count, present[zone], quiet, hosts, tail, is_in_doubt)
     return found

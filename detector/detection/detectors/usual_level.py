@@ -1,7 +1,7 @@
-"""What is usual for one service: the rate of its clean hosts and how many hosts each zone has.
+"""The usual level of one service: the fault rate of its clean hosts, and the hosts of each zone.
 
-Law: sums lose their weight with event time, by half in 42 minutes (a factor of e in an hour); what
-is usual is a function of the windows taken in, in their order.
+Law: sums decay with event time, by half in 42 minutes (a factor of e in an hour). The usual level
+is a function of the windows added, in order.
 """
 
 import math
@@ -14,10 +14,10 @@ from detector.detection import constants
 
 @dataclass(slots=True)
 class UsualLevel:
-    """Decaying sums; ``since_ms`` and ``end_ms``: ends of the first and of the newest window.
+    """Decaying sums; ``since_ms`` and ``end_ms`` are the ends of the first and the newest window.
 
-    ``frozen_until_ms``: actions are held back until then, for the ``reasons``; ``freezes_zones``:
-    those on zones too.
+    ``frozen_until_ms``: until then actions are held back, for ``reasons``; ``freezes_zones``: also
+    actions on zones.
     """
 
     since_ms: int = 0
@@ -32,12 +32,12 @@ class UsualLevel:
 
     @property
     def is_known(self) -> bool:
-        """Say whether enough has been heard to know what is usual."""
+        """Whether enough was logged to know the usual level."""
         return self.weight > 0.0 and self.end_ms - self.since_ms >= constants.GUARD_WARM_UP_MS
 
     @property
     def rate(self) -> float:
-        """Faults per request of the clean hosts; of half a fault at the least."""
+        """Faults per request of the clean hosts, of at least half a fault."""
         return (self.faults + 0.5) / (self.requests + 1.0)
 
     def hosts(self) -> Mapping[str, float]:
@@ -46,7 +46,7 @@ class UsualLevel:
         return {zone: total / weight for zone, total in self.hosts_by_zone.items()}
 
     def add(self, end_ms: int, faults: float, requests: float, hosts: Mapping[str, int]) -> None:
-        """Take one window in: faults and requests of its clean hosts, hosts heard by zone."""
+        """Add one window: faults and requests of its clean hosts, and its hosts by zone."""
         if self.weight == 0.0:
             self.since_ms = end_ms
         kept = math.exp(-max(end_ms - self.end_ms, 0) / constants.GUARD_BASELINE_MS)
@@ -73,7 +73,7 @@ class UsualLevel:
 
     @staticmethod
     def restored(plain: Sequence[Any]) -> "UsualLevel":
-        """Return what ``snapshot`` gave."""
+        """Return the level of a snapshot."""
         since_ms, end_ms, faults, requests, weight, hosts, until_ms, reasons, zones = plain
         return UsualLevel(
             *(since_ms, end_ms, faults, requests, weight, dict(hosts)),

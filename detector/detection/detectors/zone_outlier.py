@@ -1,9 +1,9 @@
 """Z1: one zone, and only one, has more of a signal than its requests explain.
 
-Law: a zone alarm is raised by all gates of the zone test at once, so it is confirmed whenever its
+Law: a zone alarm needs all gates of the zone test at once, so it is confirmed whenever its
 condition holds. Each signal (faults, slow requests, connection failures) is a detector of its own
-under its own name and switch; missing hosts are told by ``silence``, because a zone that says
-nothing may be well.
+with its own name and switch. ``silence`` reports missing hosts, because a silent zone may be
+healthy.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +18,7 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evidence import ZoneShare
 from detector.detection.explanations import plain_name, zone_words
-from detector.detection.findings import Contributor, Finding, evidence_of
+from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.state_machine import Persistence
 from detector.detection.statistics import FloatArray
 from detector.detection.zone_test import ZoneGate, ZoneTestResult, zone_test
@@ -27,7 +27,7 @@ from detector.tables.reports import FleetWindow
 
 @dataclass(frozen=True, slots=True)
 class ZoneSignal:
-    """What is counted for a zone: ``events`` out of ``trials``, one of each for every host."""
+    """What is counted for a zone: ``events`` out of ``trials``, each per host."""
 
     name: str
     words: str
@@ -50,6 +50,7 @@ class ZoneOutlier:
     """The zone test of one signal."""
 
     action: Final = ActionKind.SHIFT_AWAY
+    role: Final = DetectorRole.ZONE
 
     def __init__(self, config: EvaluateConfig, signal: ZoneSignal = ZONE_FAULTS) -> None:
         self._config = config
@@ -61,7 +62,7 @@ class ZoneOutlier:
         return self._signal.name
 
     def persistence(self, subject: str) -> Persistence | None:  # noqa: ARG002 (same for all)
-        """Return the persistence of guarded mode, whatever the subject."""
+        """Return the persistence of guarded mode, for every subject."""
         return self._config.guarded
 
     def who(self, contributor: Contributor) -> str:
@@ -71,7 +72,7 @@ class ZoneOutlier:
     def examine(
         self, view: FleetView, asked: Collection[Contributor]
     ) -> Mapping[Contributor, Finding]:
-        """Find the zone that stands out, if there is one, and the zones asked about."""
+        """Find the zone that stands out, if any, and the zones in ``asked``."""
         window = view.window
         events = self._signal.events(window)
         # With fewer no zone can pass the gates, and most windows of most services have few.
@@ -150,7 +151,7 @@ def _by_zone(window: FleetWindow, column: FloatArray) -> FloatArray:
 
 
 def _excess(view: FleetView, number: int, events: FloatArray, trials: FloatArray) -> float:
-    """Count the events of a zone beyond the rate of the clean hosts of the other zones."""
+    """Return the events of a zone beyond the rate of the clean hosts of the other zones."""
     own = view.window.zone_index == number
     peers = ~own & ~view.accused
     served = float(trials[peers].sum())

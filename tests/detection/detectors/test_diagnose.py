@@ -50,10 +50,10 @@ def whole(found: Found) -> tuple[Culprit, tuple[str, ...]] | None:
     return None if verdict is None else (verdict.kind, verdict.named)
 
 
-def judged(
+def with_diagnoses(
     joint: WindowDiagnosis, detector: DetectorSlot[Any], key: Contributor, each: Finding
 ) -> Finding:
-    return joint.judged(detector, {key: each})[key]
+    return joint.with_diagnoses(detector, {key: each})[key]
 
 
 def test_a_window_without_findings_has_no_verdict() -> None:
@@ -110,7 +110,7 @@ def test_a_detector_in_shadow_has_no_vote_and_still_hears_the_verdict() -> None:
     shadow = replace(SHARE, switch=Switch.SHADOW)
     joint = diagnose([(shadow, {HOST: finding()})])
     assert joint.whole is None
-    each = judged(joint, shadow, HOST, finding(confirmed=False)).verdict
+    each = with_diagnoses(joint, shadow, HOST, finding(confirmed=False)).verdict
     assert each is not None
     assert (Culprit.UNKNOWN, ()) == (each.kind, each.detectors)
 
@@ -130,7 +130,7 @@ def test_a_detector_in_shadow_has_no_vote_and_still_hears_the_verdict() -> None:
 def test_a_host_is_blamed_where_nothing_wider_is(
     found: Found, kind: Culprit, *, fleet_event: bool
 ) -> None:
-    each = judged(diagnose(found), R66, HOST, finding())
+    each = with_diagnoses(diagnose(found), R66, HOST, finding())
     assert each.verdict is not None
     assert (kind, fleet_event, True) == (
         each.verdict.kind,
@@ -141,7 +141,7 @@ def test_a_host_is_blamed_where_nothing_wider_is(
 
 def test_a_host_that_a_caller_clears_names_the_caller() -> None:
     cleared = finding(confirmed=False, blamed_caller="poison")
-    each = judged(diagnose([(R66, {HOST: cleared})]), R66, HOST, cleared)
+    each = with_diagnoses(diagnose([(R66, {HOST: cleared})]), R66, HOST, cleared)
     assert each.verdict is not None
     assert (Culprit.CALLER, ("poison",)) == (each.verdict.kind, each.verdict.named)
 
@@ -155,7 +155,7 @@ def test_a_host_that_a_caller_clears_names_the_caller() -> None:
 )
 def test_a_zone_that_is_flagged(numbers: dict[str, object], kind: Culprit) -> None:
     flagged = finding(**numbers)  # type: ignore[arg-type]
-    each = judged(diagnose([(ZONE, {AZ1: flagged})]), ZONE, AZ1, flagged)
+    each = with_diagnoses(diagnose([(ZONE, {AZ1: flagged})]), ZONE, AZ1, flagged)
     assert each.verdict is not None
     assert kind == each.verdict.kind
 
@@ -172,7 +172,7 @@ def test_a_zone_that_is_not_flagged_says_who_explains_it(
     gates: tuple[str, ...], kind: Culprit
 ) -> None:
     cleared = finding(met=False, confirmed=False, failed_gates=gates)
-    each = judged(diagnose([]), ZONE, AZ1, cleared)
+    each = with_diagnoses(diagnose([]), ZONE, AZ1, cleared)
     assert each.verdict is not None
     assert (kind, ("az1",)) == (each.verdict.kind, each.verdict.named)
 
@@ -180,7 +180,7 @@ def test_a_zone_that_is_not_flagged_says_who_explains_it(
 def test_the_guard_holds_zones_back_only_when_the_cause_lies_beyond_one_zone() -> None:
     for zones in (True, False):
         joint = diagnose([(GUARD, {FLEET: held(zones=zones)}), (ZONE, {AZ1: finding()})])
-        each = judged(joint, ZONE, AZ1, finding())
+        each = with_diagnoses(joint, ZONE, AZ1, finding())
         assert each.verdict is not None
         assert (zones, Culprit.FLEET if zones else Culprit.ZONE) == (
             each.evidence.fleet_event,
@@ -198,7 +198,7 @@ def test_what_asks_for_nothing_is_never_held_back() -> None:
     )
     kinds = {}
     for detector, key in ((GUARD, FLEET), (CALLER, ("c",)), (SILENCE, AZ1), (SILENCE, AZ2)):
-        each = judged(joint, detector, key, finding(confirmed=False))
+        each = with_diagnoses(joint, detector, key, finding(confirmed=False))
         assert not each.evidence.fleet_event
         assert each.verdict is not None
         kinds[detector.name, key] = each.verdict.kind
