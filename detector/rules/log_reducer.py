@@ -100,7 +100,7 @@ class RuleHistory:
         return self.entries[place] if place >= 0 else None
 
 
-class RuleReader:
+class DefinitionCache:
     """Parses definitions once; a definition that is no rule is remembered as such."""
 
     def __init__(self, parse: Parse) -> None:
@@ -128,7 +128,7 @@ class RuleLogReducer:
     """The lives of all rules and the fates of all records taken in so far."""
 
     def __init__(
-        self, files: Iterable[RuleEntry], terms: TimelineTerms, reader: RuleReader
+        self, files: Iterable[RuleEntry], terms: TimelineTerms, reader: DefinitionCache
     ) -> None:
         self._terms = terms
         self._reader = reader

@@ -12,15 +12,15 @@ such commas, and says so in warnings. It never lifts the meaning: ``Sum`` of not
 import hashlib
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from detector.core.errors import Fault, RuleError
 from detector.logs.field_paths import path_text
 from detector.logs.json_text import nests_deeper
-from detector.rules.json_lines import source_lines
-from detector.rules.members import Members, read_members
-from detector.rules.reading import LENIENT, STRICT, Reading, RuleLimits, shown
+from detector.rules.json_lines import shown, source_lines
+from detector.rules.limits import LENIENT, STRICT, RuleLimits
+from detector.rules.reader import RuleReader
 from detector.rules.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio
 
 __all__ = ["LENIENT", "STRICT", "ReadRule", "RuleLimits", "parse_rule", "read_rule"]
@@ -55,13 +55,13 @@ def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
     definition, syntax = _read_json(text)
     if syntax:
         raise RuleError(faults + syntax)
-    reading = Reading(source_lines(text), limits)
-    members = read_members(reading, definition)
-    faults += reading.faults
+    reader = RuleReader(source_lines(text), limits)
+    rule = reader.rule(name, definition)
+    faults += reader.faults
     if faults:
         raise RuleError(sorted(faults, key=lambda fault: fault.line))
-    warnings += reading.warnings
-    rule = ContributorRule(name=name, version=_version(members), **members._asdict())
+    warnings += reader.warnings
+    rule = replace(rule, version=_version(rule))
     return ReadRule(rule, tuple(sorted(warnings, key=lambda warning: warning.line)))
 
 
@@ -117,25 +117,25 @@ def _read_json(text: str) -> tuple[Any, list[Fault]]:
         return None, [Fault(1, "definition", "a number of thousands of digits", expected)]
 
 
-def _version(members: Members) -> str:
+def _version(rule: ContributorRule) -> str:
     """Hash what the rule means: the order of groups, filters and operands is no part of it.
 
     What a plain rule cannot say is left out of its hash, so that its version stays what it was.
     """
     meaning: dict[str, Any] = {
-        "groups": sorted(set(members.log_group_names)),
-        "keys": [path_text(key) for key in members.keys],
-        "filters": sorted(_filter_meaning(wanted) for wanted in members.filters),
-        "aggregate": members.aggregate_on,
-        "value": path_text(members.value_of) if members.value_of else "",
+        "groups": sorted(set(rule.log_group_names)),
+        "keys": [path_text(key) for key in rule.keys],
+        "filters": sorted(_filter_meaning(wanted) for wanted in rule.filters),
+        "aggregate": rule.aggregate_on,
+        "value": path_text(rule.value_of) if rule.value_of else "",
     }
-    if members.log_group_arns:
-        meaning["arns"] = sorted({str(arn) for arn in members.log_group_arns})
-    if members.log_format is LogFormat.CLF:
-        meaning["fields"] = sorted(members.fields)
-    if members.any_of:
-        meaning["any_of"] = sorted(sorted(map(_filter_meaning, each)) for each in members.any_of)
-    match members.measure:
+    if rule.log_group_arns:
+        meaning["arns"] = sorted({str(arn) for arn in rule.log_group_arns})
+    if rule.log_format is LogFormat.CLF:
+        meaning["fields"] = sorted(rule.fields)
+    if rule.any_of:
+        meaning["any_of"] = sorted(sorted(map(_filter_meaning, each)) for each in rule.any_of)
+    match rule.measure:
         case Ratio(filters, value_of, minimum):
             conditions = sorted(map(_filter_meaning, filters))
             meaning["ratio"] = [conditions, path_text(value_of) if value_of else "", minimum]

@@ -3,7 +3,7 @@
 A rule says which events count (log group, filters), for whom (keys) and how much (one each, or the
 sum of a field). What CloudWatch does not have (``any_of``, ``measure``, four of the operators)
 comes from the member ``Extensions``; a rule without it means here what it means there. Reading and
-checking the JSON text lives in ``detector.rules.parser``.
+checking the JSON text lives in ``detector.rules.reader``.
 """
 
 from collections.abc import Iterator, Mapping

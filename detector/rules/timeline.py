@@ -21,10 +21,10 @@ from detector.core.vocabulary import RuleState
 from detector.rules.change_log import read_rule_key
 from detector.rules.log_reducer import (
     ChangeResult,
+    DefinitionCache,
     Parse,
     RuleEntry,
     RuleLogReducer,
-    RuleReader,
     TimelineTerms,
 )
 from detector.rules.rules import ContributorRule, RuleSet
@@ -43,7 +43,7 @@ class RuleTimeline:
     ) -> None:
         self._files = tuple(RuleEntry(rule.name, text, rule) for rule, text in files)
         self._terms = terms
-        self._reader = RuleReader(parse)
+        self._reader = DefinitionCache(parse)
         self._records: dict[bytes, tuple[bytes, int]] = {}
         self._waiting: list[bytes] = []
         self._has_lost = False

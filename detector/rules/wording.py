@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from detector.rules.reading import shown
+from detector.rules.json_lines import shown
 from detector.rules.rules import (
     Aggregate,
     AnyOf,

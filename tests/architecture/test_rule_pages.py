@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from detector.logs.clf import MOST_CHARACTERS, MOST_FIELDS
-from detector.rules.extensions import (
+from detector.rules.limits import (
     MOST_FILTERS,
     MOST_GROUPS,
     MOST_IN_GROUP,

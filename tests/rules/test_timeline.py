@@ -13,7 +13,7 @@ from detector.rules.change_log import RULE_SCHEMA, rule_key
 from detector.rules.log_reducer import (
     BEGINNING,
     FURTHEST_AHEAD_MS,
-    RuleReader,
+    DefinitionCache,
     TimelineTerms,
 )
 from detector.rules.rules import ContributorRule
@@ -312,7 +312,7 @@ def test_definitions_are_parsed_once_and_not_remembered_for_ever() -> None:
         parsed.append(definition)
         return parse(name, definition)
 
-    reader = RuleReader(parse_and_count)
+    reader = DefinitionCache(parse_and_count)
     first = reader.rule("a", "v1")
     assert first is reader.rule("a", "v1")
     reader.forget_beyond(1)
