@@ -34,12 +34,12 @@ def source_lines(text: str) -> SourceLines:
     """Find every member of a valid JSON text; a repeated one has the line of its last writing."""
     walk = _Walk(text)
     walk.value(())
-    return walk.places
+    return walk.lines
 
 
 class _Walk:
     def __init__(self, text: str) -> None:
-        self.places = SourceLines({}, [])
+        self.lines = SourceLines({}, [])
         self._tokens: list[tuple[str, int]] = []
         self._next = 0
         line, position = 1, 0
@@ -50,7 +50,7 @@ class _Walk:
 
     def value(self, path: JsonPath) -> None:
         begin, line = self._take()
-        self.places.line_by_path.setdefault(path, line)
+        self.lines.line_by_path.setdefault(path, line)
         if begin == "{":
             self._members(path)
         elif begin == "[":
@@ -62,9 +62,9 @@ class _Walk:
             if name == ",":
                 continue
             inner = (*path, json.loads(name))
-            if inner in self.places.line_by_path:
-                self.places.repeated.append(inner)
-            self.places.line_by_path[inner] = line
+            if inner in self.lines.line_by_path:
+                self.lines.repeated.append(inner)
+            self.lines.line_by_path[inner] = line
             self._take()
             self.value(inner)
 

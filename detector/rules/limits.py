@@ -6,20 +6,20 @@ PutInsightRule API.
 
 from dataclasses import dataclass
 
-MOST_POSITION = 256
+MAX_POSITION = 256
 """Fields of a CLF line that a rule can name."""
 
-MOST_KEYS = 8
+MAX_KEYS = 8
 """Keys of a rule, those of its contribution and its extensions together."""
-MOST_FILTERS = 16
+MAX_FILTERS = 16
 """Filters of a rule, those of its contribution and its extensions together."""
-MOST_GROUPS = 8
-MOST_IN_GROUP = 8
+MAX_GROUPS = 8
+MAX_IN_GROUP = 8
 """Groups of ``AnyOf``, and filters of one group or of a numerator."""
-MOST_PERCENTILES = 5
-MOST_SKETCHED = 20_000
+MAX_PERCENTILES = 5
+MAX_SKETCHED = 20_000
 """Contributors of one pane that a rule may have sketched; a sketch takes some kilobytes."""
-SKETCHED = 2_000
+DEFAULT_SKETCHED = 2_000
 """Contributors of one pane that a rule has sketched when it does not say."""
 LARGEST_MINIMUM = 1e15
 """Largest ``MinimumDenominator`` and ``MinimumSamples``."""

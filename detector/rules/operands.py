@@ -19,7 +19,7 @@ class OperandFault(NamedTuple):
 
 
 def read_operand(
-    operator: Operator, value: Any, most_strings: int, *, takes_text: bool
+    operator: Operator, value: Any, max_strings: int, *, takes_text: bool
 ) -> tuple[Operator, Operand] | OperandFault:
     """Return the operator and its operand.
 
@@ -41,7 +41,7 @@ def read_operand(
             operand = finite(value)
             expected = "one number or one string" if takes_text else "one number"
         case _:
-            return _strings(operator, value, most_strings)
+            return _strings(operator, value, max_strings)
     return OperandFault(shown(value), expected) if operand is None else (operator, operand)
 
 

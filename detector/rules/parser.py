@@ -1,12 +1,12 @@
-"""Contributor rules as operators write them: CloudWatch Contributor Insights' JSON, checked.
+"""Parses contributor rules: CloudWatch Contributor Insights' JSON, checked.
 
-Law: a rule is understood whole or refused with every fault that it has, each with its line. Nothing
-is guessed: unknown members, a second operator in a filter, a number where text belongs are faults.
+Law: a rule is read completely or refused with all its faults, each with its line. Nothing is
+guessed: an unknown member, a second operator in a filter or a number in place of text is a fault.
 
 Source: Amazon CloudWatch User Guide, "Contributor Insights rule syntax", and the limits of the
-PutInsightRule API. AWS's own examples break these rules in places (a fifth filter, a comma too
-many, ``Sum`` without ``ValueOf``); ``LENIENT`` lifts the limits that are mere numbers and reads
-such commas, and says so in warnings. It never lifts the meaning: ``Sum`` of nothing stays refused.
+PutInsightRule API. Some of AWS's own examples break these rules (a fifth filter, a trailing comma,
+``Sum`` without ``ValueOf``). ``LENIENT`` raises the numeric limits and accepts trailing commas,
+both with a warning. It never changes the meaning: ``Sum`` of nothing stays a fault.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _STRINGS_OR_COMMAS = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
 
 
 class ReadRule(NamedTuple):
-    """A rule, and what CloudWatch would refuse of it, each with what it expects instead."""
+    """A rule, and what CloudWatch would refuse of it; ``expected`` is what CloudWatch accepts."""
 
     rule: ContributorRule
     warnings: tuple[Fault, ...]
@@ -44,7 +44,7 @@ def parse_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> Contribu
 
 
 def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
-    """Read one rule and say what CloudWatch would refuse. Raise ``RuleError`` with all faults."""
+    """Read one rule and its warnings. Raise ``RuleError`` with all its faults."""
     faults = _check_name(name) + _check_characters(text, limits)
     if len(text) > limits.characters:
         raise RuleError(faults)
@@ -91,7 +91,7 @@ def _check_length(text: str) -> list[Fault]:
 
 
 def _without_spare_commas(text: str) -> tuple[str, list[Fault]]:
-    """Put a space in the place of each comma behind a last item, and tell where they were."""
+    """Replace each trailing comma by a space, and return a warning for each."""
     warnings: list[Fault] = []
 
     def spare(found: re.Match[str]) -> str:
@@ -118,9 +118,10 @@ def _read_json(text: str) -> tuple[Any, list[Fault]]:
 
 
 def _version(rule: ContributorRule) -> str:
-    """Hash what the rule means: the order of groups, filters and operands is no part of it.
+    """Hash what the rule means, whatever the order of its groups, filters and operands.
 
-    What a plain rule cannot say is left out of its hash, so that its version stays what it was.
+    Members that only extended rules have are left out where a rule does not use them: the version
+    of a plain rule does not depend on them.
     """
     meaning: dict[str, Any] = {
         "groups": sorted(set(rule.log_group_names)),

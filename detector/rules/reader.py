@@ -4,9 +4,9 @@ Law: a member with a fault reads as empty and reading goes on, so that every fau
 warning is what CloudWatch would refuse and this reader accepts; it has the form of a fault whose
 ``expected`` is what CloudWatch accepts.
 
-``Extensions`` is what a rule may ask beyond CloudWatch. Its ``Keys`` and ``Filters`` are added to
-those of the contribution, ``AnyOf`` holds groups of filters of which one must pass whole. ``Ratio``
-and ``Percentiles`` give a contributor another value than its count; a rule has one of the two.
+``Extensions`` is what a rule may hold beyond CloudWatch. Its ``Keys`` and ``Filters`` are added to
+those of the contribution. ``AnyOf`` holds groups of filters; all filters of one group must pass.
+``Ratio`` and ``Percentiles`` replace the value of a contributor; a rule has at most one of them.
 """
 
 import json
@@ -18,15 +18,15 @@ from detector.logs.field_paths import FieldPath, parse_path
 from detector.logs.log_groups import A_LOG_GROUP_ARN, LogGroupArn, parse_arn
 from detector.rules.json_lines import JsonPath, SourceLines, counted, shown
 from detector.rules.limits import (
+    DEFAULT_SKETCHED,
     LARGEST_MINIMUM,
-    MOST_FILTERS,
-    MOST_GROUPS,
-    MOST_IN_GROUP,
-    MOST_KEYS,
-    MOST_PERCENTILES,
-    MOST_POSITION,
-    MOST_SKETCHED,
-    SKETCHED,
+    MAX_FILTERS,
+    MAX_GROUPS,
+    MAX_IN_GROUP,
+    MAX_KEYS,
+    MAX_PERCENTILES,
+    MAX_POSITION,
+    MAX_SKETCHED,
     STRICT,
     RuleLimits,
 )
@@ -154,7 +154,7 @@ class RuleReader:
         for position, alias in value.items():
             path: JsonPath = ("Fields", position)
             if not _position(position):
-                expected = f"a position from 1 to {MOST_POSITION}"
+                expected = f"a position from 1 to {MAX_POSITION}"
                 self._fault(path, f"position {shown(position)}", expected)
             if not isinstance(alias, str) or not alias or alias in aliases:
                 self._fault(path, shown(alias), "an alias of its own, which is text")
@@ -179,7 +179,7 @@ class RuleReader:
         members = self._object(root["Contribution"], path, _CONTRIBUTION_MEMBERS, ("Keys",))
         keys: tuple[FieldPath, ...] = ()
         if "Keys" in members:
-            keys = self._keys(members["Keys"], min(self._limits.keys, MOST_KEYS))
+            keys = self._keys(members["Keys"], min(self._limits.keys, MAX_KEYS))
         place = (*path, "Filters")
         filters = self._filters(members.get("Filters", []), place, self._limits.filters, _PLAIN)
         if len(filters) > STRICT.filters:
@@ -253,8 +253,8 @@ class RuleReader:
             measure = self._percentiles(members["Percentiles"], aggregate)
         place = (*path, "Filters")
         return _Extensions(
-            self._more_keys(members["Keys"], MOST_KEYS - keys) if "Keys" in members else (),
-            self._filters(members.get("Filters", []), place, MOST_FILTERS - filters),
+            self._more_keys(members["Keys"], MAX_KEYS - keys) if "Keys" in members else (),
+            self._filters(members.get("Filters", []), place, MAX_FILTERS - filters),
             self._groups(members["AnyOf"]) if "AnyOf" in members else (),
             measure,
         )
@@ -266,14 +266,14 @@ class RuleReader:
 
     def _groups(self, value: Any) -> AnyOf:
         path: JsonPath = ("Extensions", "AnyOf")
-        expected = f"a list of 1 to {MOST_GROUPS} groups of filters"
-        items = self._list(value, path, "groups", 1, MOST_GROUPS, expected)
+        expected = f"a list of 1 to {MAX_GROUPS} groups of filters"
+        items = self._list(value, path, "groups", 1, MAX_GROUPS, expected)
         groups = []
         for position, group in enumerate(items):
             place = (*path, position)
             if group == []:
-                self._fault(place, "no filters", f"a list of 1 to {MOST_IN_GROUP} filters")
-            groups.append(self._filters(group, place, MOST_IN_GROUP))
+                self._fault(place, "no filters", f"a list of 1 to {MAX_IN_GROUP} filters")
+            groups.append(self._filters(group, place, MAX_IN_GROUP))
         return tuple(groups)
 
     def _ratio(self, value: Any) -> Ratio | None:
@@ -289,7 +289,7 @@ class RuleReader:
         numerator = self._object(members["Numerator"], place, ("Filters", "ValueOf"))
         if members["Numerator"] == {}:
             self._fault(place, "{}", "Filters, ValueOf or both")
-        filters = self._filters(numerator.get("Filters", []), (*place, "Filters"), MOST_IN_GROUP)
+        filters = self._filters(numerator.get("Filters", []), (*place, "Filters"), MAX_IN_GROUP)
         value_of = None
         if "ValueOf" in numerator:
             value_of = self._field(numerator["ValueOf"], (*place, "ValueOf"))
@@ -305,16 +305,16 @@ class RuleReader:
         at = self._ranks(members["At"]) if "At" in members else ()
         samples, place = members.get("MinimumSamples", 1), (*path, "MinimumSamples")
         minimum = self._number(samples, place, 1, LARGEST_MINIMUM)
-        kept, place = members.get("MostContributors", SKETCHED), (*path, "MostContributors")
-        most = self._number(kept, place, 1, MOST_SKETCHED, whole=True)
+        kept, place = members.get("MostContributors", DEFAULT_SKETCHED), (*path, "MostContributors")
+        most = self._number(kept, place, 1, MAX_SKETCHED, whole=True)
         if of is None or not at or minimum is None or most is None:
             return None
         return Percentiles(of, at, minimum, int(most))
 
     def _ranks(self, value: Any) -> tuple[float, ...]:
         path: JsonPath = ("Extensions", "Percentiles", "At")
-        expected = f"a list of 1 to {MOST_PERCENTILES} percentiles, the one that ranks first"
-        ranks = self._list(value, path, "percentiles", 1, MOST_PERCENTILES, expected)
+        expected = f"a list of 1 to {MAX_PERCENTILES} percentiles, the one that ranks first"
+        ranks = self._list(value, path, "percentiles", 1, MAX_PERCENTILES, expected)
         read = [self._number(rank, (*path, place), 0, 100) for place, rank in enumerate(ranks)]
         return tuple(rank for rank in read if rank is not None)
 
@@ -366,7 +366,7 @@ class RuleReader:
         if self._aliases is None:
             return _A_FIELD
         known = f" ({', '.join(self._aliases)})" if self._aliases else ""
-        return f"an alias of Fields{known} or a position from 1 to {MOST_POSITION}"
+        return f"an alias of Fields{known} or a position from 1 to {MAX_POSITION}"
 
     def _number(
         self, value: Any, path: JsonPath, low: float, high: float, *, whole: bool = False
@@ -393,5 +393,5 @@ def _is_schema(value: Any) -> bool:
 def _position(text: str) -> int:
     """Read the position of a CLF field, 0 when it is none."""
     plain = text.isascii() and text.isdigit() and not text.startswith("0")
-    position = int(text) if plain and len(text) <= len(str(MOST_POSITION)) else 0
-    return position if position <= MOST_POSITION else 0
+    position = int(text) if plain and len(text) <= len(str(MAX_POSITION)) else 0
+    return position if position <= MAX_POSITION else 0
