@@ -241,7 +241,7 @@ class RuleAdmin:
             ) from None
 
     async def _free_space(self) -> None:
-        """Remove the records that no pane needs which may still be counted."""
+        """Remove the records that no pane can need any longer; refuse when the log stays full."""
         timeline, now = self._rules.timeline, self._now()
         is_full = timeline.records >= self._bounds.max_records
         if is_full or now - self._tidied >= TIDY_SECONDS:
