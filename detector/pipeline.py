@@ -38,7 +38,7 @@ class Detection:
         rules = FixedRules(settings.rules)
         self._intake = Intake(
             topic,
-            rules_at=rules.book_at,
+            rules_at=rules.rule_set_at,
             mapping=settings.mapping,
             limits=settings.limits,
             times=settings.times,
@@ -47,7 +47,7 @@ class Detection:
             PartitionTally(
                 topic,
                 partition,
-                rules_at=rules.book_at,
+                rules_at=rules.rule_set_at,
                 times=settings.times,
                 limits=settings.tally_limits,
                 begins_inside=False,
@@ -57,7 +57,7 @@ class Detection:
         self._merge = Merge(
             settings.times,
             settings.tally_limits.exact_contributors,
-            rules.book_at,
+            rules.rule_set_at,
         )
         self._evaluator = Evaluator(evaluate)
         self._decider = Decider(decide)

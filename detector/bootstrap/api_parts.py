@@ -120,8 +120,8 @@ def rule_admin(settings: Settings, publisher: RecordPublisher, rules: LiveRules)
         rules=rules,
         now=Clock().now,
         bounds=RuleBounds(
-            most_rules=section.most,
-            most_records=section.most_records,
+            max_rules=section.most,
+            max_records=section.most_records,
             history_ms=round(section.history_hours * 3_600_000),
         ),
         fields=settings.fields.mapping(),

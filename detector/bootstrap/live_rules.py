@@ -21,7 +21,7 @@ def timeline_terms(settings: Settings) -> TimelineTerms:
     return TimelineTerms(
         pane_ms=settings.windows.times().pane_ms,
         ahead_ms=round(ahead_seconds * 1000),
-        most_rules=settings.rules.most,
+        max_rules=settings.rules.most,
     )
 
 

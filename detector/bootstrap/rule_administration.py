@@ -55,8 +55,8 @@ async def open_rule_admin(
             rules=rules,
             now=clock.now,
             bounds=RuleBounds(
-                most_rules=settings.rules.most,
-                most_records=settings.rules.most_records,
+                max_rules=settings.rules.most,
+                max_records=settings.rules.most_records,
                 history_ms=round(settings.rules.history_hours * 3_600_000),
             ),
             fields=settings.fields.mapping(),

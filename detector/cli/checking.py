@@ -36,7 +36,7 @@ def check(config: Path | None, output: Output) -> int:
     warnings: tuple[Fault, ...] = ()
     try:
         read = read_rules(rules_dir, lenient=lenient)
-        names, warnings = [rule.name for rule in read.book], read.warnings
+        names, warnings = [rule.name for rule in read.rule_set], read.warnings
     except RuleError as error:
         faults += error.faults
     if output is Output.JSON:

@@ -50,7 +50,7 @@ def check(settings: Settings, place: Path | None, output: Output, *, lenient: bo
     names: list[str] = []
     try:
         read = read_rules(place or settings.rules_dir, lenient=_lenient(settings, lenient))
-        names, warnings = [rule.name for rule in read.book], read.warnings
+        names, warnings = [rule.name for rule in read.rule_set], read.warnings
     except RuleError as error:
         faults = error.faults
     if output is Output.JSON:
@@ -79,7 +79,7 @@ def explain(
     record_ms = int(Clock().now() * 1000)
     given = None if sample is None else list(_records(sample))
     where = place or settings.rules_dir
-    book = read_rules(where, lenient=_lenient(settings, lenient)).book
+    book = read_rules(where, lenient=_lenient(settings, lenient)).rule_set
     for path, rule in zip(rule_paths(where), book, strict=True):
         explainer = RuleExplainer(rule, settings.fields.mapping(), settings.input.limits())
         records = given if given is not None else _own_records(path, rule, record_ms)
@@ -127,7 +127,7 @@ def _try_rule(
     settings: Settings, path: Path, examples: Examples, *, lenient: bool
 ) -> Iterator[ExampleResult]:
     try:
-        [rule] = read_rules(path, lenient=lenient).book
+        [rule] = read_rules(path, lenient=lenient).rule_set
     except RuleError as error:
         if not examples.faults:
             raise

@@ -184,13 +184,13 @@ class RulesRead:
 
 @dataclass(frozen=True, slots=True)
 class RuleChangeRead:
-    """A rule changes from pane ``from_ms`` on, or the change was passed over for ``objection``."""
+    """A rule changes from pane ``from_ms`` on, or the change was passed over for ``rejection``."""
 
     name: str
     kind: str
     version: str
     from_ms: int
-    objection: RuleRejection | None
+    rejection: RuleRejection | None
     rules: int
 
 

@@ -75,7 +75,7 @@ class _Owned(Generic[Token]):
     def __init__(
         self, settings: EvaluationSettings, rules: RuleSource, state: EvaluationState | None
     ) -> None:
-        self.merge = Merge(settings.times, settings.exact_contributors, rules.book_at)
+        self.merge = Merge(settings.times, settings.exact_contributors, rules.rule_set_at)
         self.evaluator = Evaluator(settings.evaluate)
         self.waiting: AckQueue[Token] = AckQueue()
         self.lock = asyncio.Lock()

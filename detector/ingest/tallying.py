@@ -107,7 +107,7 @@ class TallyService(Generic[Token]):
         tally = PartitionTally(
             topic,
             partition,
-            rules_at=self._rules.book_at,
+            rules_at=self._rules.rule_set_at,
             times=settings.times,
             limits=settings.tally_limits,
             begins_inside=not had_commit and offset > 0,
@@ -191,7 +191,7 @@ class TallyService(Generic[Token]):
             settings = self._settings
             intake = self._intakes[topic] = Intake(
                 topic,
-                rules_at=self._rules.book_at,
+                rules_at=self._rules.rule_set_at,
                 mapping=settings.mapping,
                 limits=settings.limits,
                 times=settings.times,

@@ -1,8 +1,8 @@
-"""Changing contributor rules: checked, written to the log, and read back.
+"""Changes contributor rules: checks a change, writes it to the log and reads it back.
 
-Law: nothing is written that readers would refuse, as far as is known; and nothing is reported done
-before it was read back, with the pane from which it is in force. When another change of the same
-rule came in between, the change is made again on top of it.
+Law: nothing is written that readers are known to refuse. A change is reported as done only after it
+was read back, with the pane from which it is in force. When another change of the same rule was
+written in between, the change is made again on top of it.
 """
 
 import asyncio
@@ -50,21 +50,21 @@ TIDIED_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes rules, and why, for whoever reads the log later."""
+    """Who changes rules, and why; both are kept in the log."""
 
     by: str
     reason: str = ""
 
 
 Wanted = RuleEntry | None
-"""A rule as it should stand; ``None`` for one that should not."""
+"""The rule as it should be after the change; ``None`` to delete it."""
 Make = Callable[[RuleEntry | None], Wanted]
 
 
 class RuleAdmin:
     """Puts, switches, tags and deletes rules in the log on ``topic``; ``now`` in epoch seconds.
 
-    ``new_id`` names each change and never gives the same text twice.
+    ``new_id`` returns the id of a change, never the same text twice.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class RuleAdmin:
         self._tidied = float("-inf")
 
     def rules(self) -> list[RuleEntry]:
-        """Return all rules by name, as they stand after the last change."""
+        """Return all rules by name, as they are after the last change."""
         return self._rules.timeline.entries()
 
     def rule(self, name: str) -> RuleEntry:
@@ -109,10 +109,11 @@ class RuleAdmin:
         state: RuleState | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> RuleEntry:
-        """Make a rule or give it another definition.
+        """Create a rule or replace its definition.
 
-        A new rule is enabled unless ``state`` says otherwise, and takes the ``tags``; of one that
-        exists both stay as they are, unless ``state`` is given. ``RuleError`` with all faults.
+        A new rule is enabled unless ``state`` says otherwise, and gets the ``tags``. An existing
+        rule keeps its tags, and its state unless ``state`` is given. Raise ``RuleError`` with all
+        faults.
         """
         rule = parse_rule(definition, name=name, limits=self._limits)
         fresh = RuleEntry(name, definition, rule, state or RuleState.ENABLED, _tags(tags or {}))
@@ -129,7 +130,7 @@ class RuleAdmin:
     async def put_managed(
         self, template: RuleTemplate, resource: str, author: Author, tags: Mapping[str, str]
     ) -> RuleEntry:
-        """Make the rule of a template for the service that ``resource`` names, or enable it."""
+        """Create the rule of a template for the service that ``resource`` names, or enable it."""
         service = service_of(resource)
         if service is None:
             raise RuleChangeError(
@@ -155,7 +156,7 @@ class RuleAdmin:
     async def tag(
         self, name: str, tags: Mapping[str, str], author: Author, *, without: tuple[str, ...] = ()
     ) -> RuleEntry:
-        """Add and replace tags of a rule, and take those ``without`` away."""
+        """Add and replace tags of a rule, and remove those of ``without``."""
 
         def make(old: RuleEntry) -> RuleEntry:
             kept = {key: value for key, value in old.tags if key not in without}
@@ -164,7 +165,7 @@ class RuleAdmin:
         return await self._change(name, RuleChangeKind.TAG, author, make)
 
     async def delete(self, name: str, author: Author) -> ChangeResult | None:
-        """Delete a rule; return from which pane on it counts no more."""
+        """Delete a rule; return the result, with the first pane in which it no longer counts."""
         return await self._write(
             name, RuleChangeKind.DELETE, author, _existing(name, lambda _: None)
         )
@@ -186,21 +187,21 @@ class RuleAdmin:
     async def _write(
         self, name: str, kind: RuleChangeKind, author: Author, make: Make
     ) -> ChangeResult | None:
-        """Write a change until it is accepted; ``None`` when there is nothing to change."""
-        await self._make_room()
+        """Write a change until it is accepted. Return ``None`` when there is nothing to change."""
+        await self._free_space()
         for attempt in range(1, ATTEMPTS + 1):
             timeline = self._rules.timeline
             old = timeline.entry(name)
             wanted = make(old)
             if wanted is not None and wanted == old:
                 return None
-            if old is None and len(timeline.entries()) >= self._bounds.most_rules:
-                raise too_many_rules(self._bounds.most_rules)
-            fate = await self._publish(self._record(name, kind, author, wanted))
-            if fate.objection is None:
-                return fate
-            if fate.objection is not RuleRejection.CONFLICT or attempt == ATTEMPTS:
-                raise passed_over(fate, self._bounds)
+            if old is None and len(timeline.entries()) >= self._bounds.max_rules:
+                raise too_many_rules(self._bounds.max_rules)
+            result = await self._publish(self._record(name, kind, author, wanted))
+            if result.rejection is None:
+                return result
+            if result.rejection is not RuleRejection.CONFLICT or attempt == ATTEMPTS:
+                raise passed_over(result, self._bounds)
         raise AssertionError("the last attempt returns or raises")
 
     def _record(
@@ -231,7 +232,7 @@ class RuleAdmin:
         await self._publisher.publish(self._topic, key=key, value=value, partition=0)
         try:
             async with asyncio.timeout(READ_BACK_SECONDS):
-                return await self._rules.fate_of(key)
+                return await self._rules.result_of(key)
         except TimeoutError:
             raise RuleChangeError(
                 RuleTrouble.NOT_READ_BACK,
@@ -239,10 +240,10 @@ class RuleAdmin:
                 f"{READ_BACK_SECONDS:g} s: list the rules before you try again",
             ) from None
 
-    async def _make_room(self) -> None:
-        """Remove from the log what no pane needs that may still be counted."""
+    async def _free_space(self) -> None:
+        """Remove the records that no pane can need any longer; refuse when the log stays full."""
         timeline, now = self._rules.timeline, self._now()
-        is_full = timeline.records >= self._bounds.most_records
+        is_full = timeline.records >= self._bounds.max_records
         if is_full or now - self._tidied >= TIDY_SECONDS:
             self._tidied = now
             obsolete = timeline.obsolete(round(now * 1000) - self._bounds.history_ms)

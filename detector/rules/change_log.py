@@ -1,10 +1,10 @@
 """Changes of contributor rules as records on the control topic.
 
-Law: one change is one record under a key of its own, ``rule/<name>/<id>``, so that compaction keeps
-the history. Every record but a deletion says all there is to say of the rule after the change; what
-was changed stands beside it for people. ``replaces`` names the change that the writer built upon:
-when another one came in between, the log's readers pass the record over and its writer tries again,
-so that no change is lost and all readers agree.
+Law: each change is one record with its own key, ``rule/<name>/<id>``, so compaction keeps the
+history. Every record except a deletion holds the whole rule after the change; ``change`` says for
+people what was changed. ``replaces`` names the change that the writer built upon. When another
+change was written in between, readers pass the record over and its writer tries again: no change is
+lost and all readers agree.
 """
 
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ class ManagedBy(msgspec.Struct, frozen=True):
 class RuleChange(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One change. ``at`` in epoch seconds; ``effective_from`` in epoch milliseconds of event time.
 
-    The change takes effect at the first pane that begins then or later, and never earlier than
-    readers can know of it, which is what 0 asks for. ``replaces`` is the id of the change before
-    it, "" when the writer saw none, and missing when the writer does not care.
+    The change takes effect at the first pane that begins at ``effective_from`` or later, but never
+    before all readers can know of it; 0 means as soon as possible. ``replaces`` is the id of the
+    change before it, "" when the writer saw none, and missing when the writer does not check.
     """
 
     schema: str
@@ -57,7 +57,7 @@ def rule_key(name: str, change_id: str) -> bytes:
 
 
 def read_rule_key(key: bytes | None) -> tuple[str, str] | None:
-    """Return (name, change id) of a rule record's key; ``None`` for the key of something else."""
+    """Return (name, change id) of a rule record's key; ``None`` for any other key."""
     if key is None or not key.startswith(RULE_KEY_PREFIX):
         return None
     name, slash, change_id = key[len(RULE_KEY_PREFIX) :].decode(errors="replace").rpartition("/")
@@ -70,7 +70,7 @@ def encode_rule_change(change: RuleChange) -> bytes:
 
 
 def decode_rule_change(name: str, value: bytes) -> RuleChange | RuleRejection:
-    """Read the value of a record about rule ``name``, or say why it cannot be used."""
+    """Read the value of a record about rule ``name``, or return why it cannot be used."""
     if len(value) > MAX_RECORD_BYTES:
         return RuleRejection.UNREADABLE
     try:
@@ -83,7 +83,7 @@ def decode_rule_change(name: str, value: bytes) -> RuleChange | RuleRejection:
 
 
 def tag_fault(tags: Mapping[Any, Any]) -> str:
-    """Say what is wrong with the tags of a rule, "" when nothing is. Limits are CloudWatch's."""
+    """Return what is wrong with the tags of a rule, "" for nothing. Limits are CloudWatch's."""
     if len(tags) > MAX_TAGS:
         return f"found {len(tags)} tags, expected at most {MAX_TAGS}"
     for key, value in tags.items():

@@ -11,10 +11,10 @@ class Contribution:
     """What one event adds to one contributor under one rule.
 
     ``samples`` counts its observations, ``minimum`` and ``maximum`` are the smallest and largest
-    of them. Under a rule with a ratio ``value`` is the denominator and ``numerator`` what stands
-    over it. Under a rule with percentiles ``value`` counts the observations, and ``observations``
-    are they (empty where only their extremes are known), kept for at most ``most_sketched``
-    contributors of a pane.
+    of them. Under a rule with a ratio, ``value`` is the denominator and ``numerator`` the
+    numerator. Under a rule with percentiles, ``value`` counts the observations and
+    ``observations`` holds them (empty where only their extremes are known); they are kept for at
+    most ``max_sketched`` contributors of a pane.
     """
 
     keys: tuple[str, ...]
@@ -24,4 +24,4 @@ class Contribution:
     maximum: float
     numerator: float | None = None
     observations: Weighted | None = None
-    most_sketched: int = 0
+    max_sketched: int = 0

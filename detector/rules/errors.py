@@ -1,4 +1,4 @@
-"""Why a contributor rule cannot be changed as asked, in words for whoever asked."""
+"""Errors of changes of contributor rules, with messages for their authors."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,15 +10,15 @@ from detector.rules.log_reducer import ChangeResult
 
 @dataclass(frozen=True, slots=True)
 class RuleBounds:
-    """Rules and records that a writer allows; versions older than ``history_ms`` are forgotten."""
+    """Most rules and records that a writer allows; versions older than ``history_ms`` may go."""
 
-    most_rules: int = 1_000
-    most_records: int = 10_000
+    max_rules: int = 1_000
+    max_records: int = 10_000
     history_ms: int = 168 * 3_600_000
 
 
 class RuleTrouble(StrEnum):
-    """Why a rule cannot be changed as asked; the definition's own faults are a ``RuleError``."""
+    """Why a rule was not changed; faults of the definition are a ``RuleError`` instead."""
 
     UNKNOWN_RULE = "unknown_rule"
     MANAGED_RULE = "managed_rule"
@@ -32,7 +32,7 @@ class RuleTrouble(StrEnum):
 
 
 class RuleChangeError(DetectorError):
-    """A change that was not made, or of which it is not known whether it was."""
+    """A change that was not made, or that may not have been made."""
 
     def __init__(self, trouble: RuleTrouble, message: str) -> None:
         super().__init__(message)
@@ -61,22 +61,22 @@ def too_many_rules(most: int) -> RuleChangeError:
 
 
 def too_many_changes(bounds: RuleBounds) -> RuleChangeError:
-    """Return the error for a log that is full of changes which may still be needed."""
+    """Return the error for a log full of changes that may still be needed."""
     return RuleChangeError(
         RuleTrouble.TOO_MANY_CHANGES,
-        f"the last {bounds.history_ms / 3_600_000:g} h hold {bounds.most_records} changes of "
+        f"the last {bounds.history_ms / 3_600_000:g} h hold {bounds.max_records} changes of "
         "rules, expected less: change them less often, or lower rules.history_hours",
     )
 
 
-def passed_over(fate: ChangeResult, bounds: RuleBounds) -> RuleChangeError:
-    """Return the error for a change that was written and that readers pass over."""
-    match fate.objection:
+def passed_over(result: ChangeResult, bounds: RuleBounds) -> RuleChangeError:
+    """Return the error for a change that was written but that readers pass over."""
+    match result.rejection:
         case RuleRejection.TOO_MANY_RULES:
-            return too_many_rules(bounds.most_rules)
+            return too_many_rules(bounds.max_rules)
         case RuleRejection.CONFLICT:
-            message = f"rule {fate.name!r} was changed by others again and again: try again"
+            message = f"rule {result.name!r} was changed by others again and again: try again"
             return RuleChangeError(RuleTrouble.CONFLICT, message)
         case _:
-            message = f"readers pass the change of rule {fate.name!r} over: {fate.objection}"
+            message = f"readers pass the change of rule {result.name!r} over: {result.rejection}"
             return RuleChangeError(RuleTrouble.PASSED_OVER, message)

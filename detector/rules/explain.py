@@ -1,7 +1,7 @@
-"""What a rule makes of one record: what the record contributes, or what stopped it.
+"""Explains what one record contributes under a rule, or why it contributes nothing.
 
-Law: the decoder and the matcher that count are asked; this only finds out at which question the
-matcher said no.
+Law: the result is that of the decoder and the matcher that count. This module only finds out which
+condition was not met.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from detector.rules.wording import any_of_words, filter_words
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What became of one event: a contribution, or the reason why there is none."""
+    """Result of one event: a contribution, or why there is none."""
 
     contribution: Contribution | None
     stopped_by: str
@@ -33,7 +33,7 @@ class RuleExplainer:
         self._decoder = Decoder(mapping, limits, RuleSet((rule,)))
 
     def explain(self, record: bytes, *, topic: str, record_ms: int) -> list[Explained]:
-        """Explain every event of a record; one that is refused has a single answer."""
+        """Explain every event of a record; a record that is refused gives one entry."""
         decoded = self._decoder.decode(record, topic=topic, record_ms=record_ms)
         if decoded.unreadable is not None:
             refused = decoded.unreadable

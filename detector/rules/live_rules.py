@@ -1,13 +1,13 @@
-"""Where the rules in force come from: fixed for good, or followed in the rules' log.
+"""The source of the rules in force: fixed, or read continuously from the rules' log.
 
-Law: nobody opens a pane while a change for it may still come. A change takes effect no earlier than
-``ahead_ms`` after its record; so whoever read the log to its end a moment ago knows all panes that
-an event may fall into now, and whoever did not, waits.
+Law: no pane is opened while a change for it may still be written. A change takes effect no earlier
+than ``ahead_ms`` after its record. A worker that read the log to its end a moment ago therefore
+knows the rules of all panes that an event may fall into now; any other worker waits.
 
 Theory of operation: ``ahead_ms`` is the future tolerance, which is how far ahead of its record an
 event may lie, plus a lead. Half of the lead may pass since the log was read to its end; the other
-half is for clocks that differ. A new reading of the log is folded apart and takes the place of the
-old one when it is complete.
+half is for clocks that differ. A new reading of the log builds a timeline of its own, which
+replaces the current one when it is complete.
 
 Known limit: where a producer's clock runs ahead by more than half of the lead, panes may be opened
 before a change for them is known; such a pane may hold two versions of a rule, and its windows are
@@ -33,31 +33,31 @@ from detector.rules.timeline import RuleTimeline
 class RuleSource(Protocol):
     """The contributor rules in force, by pane."""
 
-    def book_at(self, pane_ms: int) -> RuleSet:
+    def rule_set_at(self, pane_ms: int) -> RuleSet:
         """Return the rules of the pane that starts at ``pane_ms``."""
         ...
 
     async def settled(self) -> None:
-        """Return when no change can come any more for panes that may be opened now."""
+        """Return when the rules of all panes that may be opened now are final."""
         ...
 
 
 class FixedRules:
     """The same rules in every pane."""
 
-    def __init__(self, book: RuleSet) -> None:
-        self._book = book
+    def __init__(self, rule_set: RuleSet) -> None:
+        self._rule_set = rule_set
 
-    def book_at(self, _pane_ms: int) -> RuleSet:
+    def rule_set_at(self, _pane_ms: int) -> RuleSet:
         """Return the rules."""
-        return self._book
+        return self._rule_set
 
     async def settled(self) -> None:
         """Return at once: nothing ever changes."""
 
 
 class LiveRules:
-    """The rules as the control topic tells them; whoever reads the topic calls the first four."""
+    """The rules of the control topic. Its reader calls ``began``, ``read`` and ``proven``."""
 
     def __init__(
         self,
@@ -72,54 +72,54 @@ class LiveRules:
         self._max_age = max_age_seconds
         self._listener = listener
         self._timeline = self._reading = new_timeline()
-        self._unseen: list[bytes] = []
+        self._unreported: list[bytes] = []
         self._proven: float | None = None
         self._is_held = False
-        self._told = asyncio.Event()
+        self._progressed = asyncio.Event()
 
     def began(self) -> None:
-        """Begin a reading of the whole log; the one before stays in force until it is complete."""
+        """Start to read the whole log; the current rules stay in force until this is complete."""
         self._reading = self._new_timeline()
-        self._unseen = []
+        self._unreported = []
 
     def read(self, key: bytes | None, value: bytes | None, stamp_ms: int) -> None:
-        """Take the next record in."""
+        """Add the next record of the log."""
         if self._reading.read(key, value, stamp_ms) and key is not None:
-            self._unseen.append(key)
-            self._told.set()
+            self._unreported.append(key)
+            self._progressed.set()
 
     def proven(self, at: SteadyTime) -> None:
-        """Take note that at ``at`` the log held nothing more than was read."""
+        """Record that at ``at`` the log held no more than what was read; report the changes."""
         is_first = self._timeline is not self._reading or self._proven is None
         self._timeline = self._reading
         self._proven = at.monotonic
-        unseen, self._unseen = self._unseen, []
+        unreported, self._unreported = self._unreported, []
         if is_first:
-            fates = self._timeline.fates()
-            passed_over = sum(fate.objection is not None for fate in fates)
+            results = self._timeline.results()
+            passed_over = sum(result.rejection is not None for result in results)
             rules = len(self._timeline.entries())
-            self._listener(RulesRead(rules, len(fates), passed_over))
+            self._listener(RulesRead(rules, len(results), passed_over))
         else:
-            for key in unseen:
-                self._tell(self._timeline.fate(key))
-        self._told.set()
+            for key in unreported:
+                self._report(self._timeline.result(key))
+        self._progressed.set()
 
-    def _tell(self, fate: ChangeResult | None) -> None:
-        if fate is not None:
+    def _report(self, result: ChangeResult | None) -> None:
+        if result is not None:
             self._listener(
                 RuleChangeRead(
-                    name=fate.name,
-                    kind=fate.kind,
-                    version=fate.version,
-                    from_ms=fate.from_ms,
-                    objection=fate.objection,
+                    name=result.name,
+                    kind=result.kind,
+                    version=result.version,
+                    from_ms=result.from_ms,
+                    rejection=result.rejection,
                     rules=len(self._timeline.entries()),
                 )
             )
 
     @property
     def timeline(self) -> RuleTimeline:
-        """Return what is known."""
+        """Return the current timeline."""
         return self._timeline
 
     @property
@@ -128,25 +128,25 @@ class LiveRules:
         now = self._clock().monotonic
         return self._proven is not None and now - self._proven <= self._max_age
 
-    def book_at(self, pane_ms: int) -> RuleSet:
-        """Return the rules of the pane that starts at ``pane_ms``, as far as is known."""
-        return self._timeline.book_at(pane_ms)
+    def rule_set_at(self, pane_ms: int) -> RuleSet:
+        """Return the rules of the pane that starts at ``pane_ms``, as far as they are known."""
+        return self._timeline.rule_set_at(pane_ms)
 
     async def settled(self) -> None:
-        """Wait until the log was read to its end a moment ago; tell when that holds things up."""
+        """Wait until the log was read to its end a moment ago; report when this has to wait."""
         while not self.is_settled:
             if not self._is_held:
                 self._is_held = True
                 self._listener(TallyingHeld(held=True))
-            self._told.clear()
-            await self._told.wait()
+            self._progressed.clear()
+            await self._progressed.wait()
         if self._is_held:
             self._is_held = False
             self._listener(TallyingHeld(held=False))
 
-    async def fate_of(self, key: bytes) -> ChangeResult:
-        """Wait until the record under ``key`` was read; return what became of it."""
-        while (fate := self._timeline.fate(key)) is None:
-            self._told.clear()
-            await self._told.wait()
-        return fate
+    async def result_of(self, key: bytes) -> ChangeResult:
+        """Wait until the record under ``key`` was read; return its result."""
+        while (result := self._timeline.result(key)) is None:
+            self._progressed.clear()
+            await self._progressed.wait()
+        return result

@@ -1,8 +1,8 @@
-"""Managed rules: templates that make a contributor rule of their own for one service.
+"""Managed rules: templates from which a contributor rule is made for one service.
 
-A resource is a service, under an ARN of our own kind: ``arn:detector:fleet:::service/<name>``; what
-stands between the first and the last part of an ARN is not looked at. The fields of a rule are the
-first names of the field mapping.
+A resource is a service, with an ARN of our own form: ``arn:detector:fleet:::service/<name>``. Of an
+ARN only ``arn``, ``fleet`` and the last part are checked. The fields of a rule are the first names
+of the field mapping.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _RESOURCE = re.compile(r"arn:[^:]*:fleet:[^:]*:[^:]*:service/([ -~]{1,200})")
 class RuleTemplate:
     """One template: which contributors of a service are ranked, and by what.
 
-    ``keys`` and ``summed`` name meanings of the field mapping; ``summed`` is "" to count requests.
+    ``keys`` and ``summed`` are members of the field mapping; ``summed`` is "" to count requests.
     """
 
     name: str
@@ -44,13 +44,13 @@ TEMPLATES = {
 
 
 def service_of(resource: str) -> str | None:
-    """Return the service that an ARN names; ``None`` when it names something else."""
+    """Return the service that an ARN names; ``None`` for anything else."""
     found = _RESOURCE.fullmatch(resource)
     return found[1] if found else None
 
 
 def managed_name(template: RuleTemplate, service: str) -> str:
-    """Return the name of the rule that a template makes for a service: at most 128 characters."""
+    """Return the name of a template's rule for a service: at most 128 characters."""
     name = f"{template.name}-{service}"
     if len(name) <= _NAME_CHARACTERS:
         return name

@@ -1,27 +1,29 @@
 """Second stage: what one log event adds to the table of one contributor rule.
 
-This is the reference that any faster matcher must agree with. How values are compared, all of it:
+Law: this is the reference; every faster matcher must give the same result.
 
-- A member that is missing, or ``null``, satisfies nothing but ``IsPresent: false``; ``NotIn`` and
-  ``NotEqualTo`` too ask something of a value that is there.
-- ``In``, ``NotIn`` and ``StartsWith`` speak of text; any other value satisfies none of them.
-- ``GreaterThan``, ``LessThan``, ``EqualTo`` and ``NotEqualTo`` speak of numbers, negative ones
-  included. Of several observations one that passes is enough; of a statistic set the observations
-  that are known are its ``Min`` and ``Max``. Text is no number.
-- Ours: ``EndsWith``, ``Contains`` and ``Matches`` speak of text, ``Between`` of numbers, both ends
-  within. Of ``any_of`` one group must pass whole, besides all filters.
-- ``IsPresent`` looks at leaves, as CloudWatch does: text, numbers, truth values, and lists of
+How values are compared:
+
+- A member that is missing or ``null`` satisfies only ``IsPresent: false``. ``NotIn`` and
+  ``NotEqualTo`` also need a value.
+- ``In``, ``NotIn`` and ``StartsWith`` compare text; any other value fails them.
+- ``GreaterThan``, ``LessThan``, ``EqualTo`` and ``NotEqualTo`` compare numbers, negative ones
+  included. Of several observations one that passes is enough; the known observations of a
+  statistic set are its ``Min`` and ``Max``. Text is not a number.
+- Ours: ``EndsWith``, ``Contains`` and ``Matches`` compare text, ``Between`` compares numbers and
+  includes both ends. All filters of one group of ``any_of`` must pass, besides all other filters.
+- ``IsPresent`` is true for leaves, as in CloudWatch: text, numbers, truth values, and lists of
   numbers, which is how EMF writes several observations of one metric. Objects and other lists are
   not present.
-- Keys are text, numbers as JSON prints them, or truth values; without all keys nothing is
-  contributed. Long keys are shortened as ``shorten_key`` says.
-- ``Count`` counts matching events, whatever they stand for. ``Sum`` adds the total of ``ValueOf``;
-  what is not a number of observations, or is negative, or is no observation at all adds nothing.
-- A rule with a ratio counts or sums its denominator so; the numerator is 0 unless the event passes
-  its filters too, and where its ``value_of`` adds nothing. A rule with percentiles takes every
-  observation of its field; of a statistic set only their number is known.
-- A JSON rule reads no CLF line and a CLF rule nothing else. The fields of a line are text;
-  where a number is asked for, text that is a number is one.
+- Keys are text, numbers as JSON prints them, or truth values. An event that lacks one of the keys
+  contributes nothing. ``shorten_key`` shortens long keys.
+- ``Count`` counts matching events, each as one. ``Sum`` adds the total of ``ValueOf``; a value that
+  is no number, is negative or has no observation adds nothing.
+- The denominator of a ratio is counted or summed in the same way. The numerator is 0 when the event
+  does not pass the ratio's filters or its ``value_of`` adds nothing. Percentiles take every
+  observation of their field; of a statistic set only the number of observations is known.
+- A JSON rule reads no CLF lines, a CLF rule reads only CLF lines. The fields of a line are text;
+  where a number is needed, text that is written as a number is one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,7 +70,7 @@ def match_document(
     *,
     key_characters: int = KEY_CHARACTERS,
 ) -> Contribution | None:
-    """Return what a document of the rule's own format contributes."""
+    """Return what a document contributes that has the rule's format."""
     if not rule.reads_log_group(log_group):
         return None
     is_clf = rule.log_format is LogFormat.CLF
@@ -90,7 +92,7 @@ def match_document(
 def keys_of(
     document: Mapping[str, Any], paths: Iterable[FieldPath], characters: int
 ) -> tuple[str, ...] | None:
-    """Return the key values of a document, ``None`` where one is missing or no key."""
+    """Return the key values of a document, ``None`` when one is missing or cannot be a key."""
     keys: list[str] = []
     for path in paths:
         key = as_key(lookup(document, path))
@@ -171,7 +173,7 @@ def _observed(
 def _counted(
     document: Mapping[str, Any], rule: ContributorRule, keys: tuple[str, ...], *, as_text: bool
 ) -> Contribution | None:
-    """Return what the rule counts or sums, whatever its measure makes of it."""
+    """Return what the rule counts or sums, without its measure."""
     if rule.aggregate_on is Aggregate.COUNT or rule.value_of is None:
         return Contribution(keys, 1.0, 1.0, 1.0, 1.0)
     seen = _observed(document, rule.value_of, as_text=as_text)
@@ -193,7 +195,7 @@ def _sketched(
         seen.minimum,
         seen.maximum,
         observations=seen.values or (),
-        most_sketched=wanted.most,
+        max_sketched=wanted.most,
     )
 
 

@@ -1,26 +1,26 @@
-"""Contributor rules as operators write them: CloudWatch Contributor Insights' JSON, checked.
+"""Parses contributor rules: CloudWatch Contributor Insights' JSON, checked.
 
-Law: a rule is understood whole or refused with every fault that it has, each with its line. Nothing
-is guessed: unknown members, a second operator in a filter, a number where text belongs are faults.
+Law: a rule is read completely or refused with all its faults, each with its line. Nothing is
+guessed: an unknown member, a second operator in a filter or a number in place of text is a fault.
 
 Source: Amazon CloudWatch User Guide, "Contributor Insights rule syntax", and the limits of the
-PutInsightRule API. AWS's own examples break these rules in places (a fifth filter, a comma too
-many, ``Sum`` without ``ValueOf``); ``LENIENT`` lifts the limits that are mere numbers and reads
-such commas, and says so in warnings. It never lifts the meaning: ``Sum`` of nothing stays refused.
+PutInsightRule API. Some of AWS's own examples break these rules (a fifth filter, a trailing comma,
+``Sum`` without ``ValueOf``). ``LENIENT`` raises the numeric limits and accepts trailing commas,
+both with a warning. It never changes the meaning: ``Sum`` of nothing stays a fault.
 """
 
 import hashlib
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from detector.core.errors import Fault, RuleError
 from detector.logs.field_paths import path_text
 from detector.logs.json_text import nests_deeper
-from detector.rules.json_lines import source_lines
-from detector.rules.members import Members, read_members
-from detector.rules.reading import LENIENT, STRICT, Reading, RuleLimits, shown
+from detector.rules.json_lines import shown, source_lines
+from detector.rules.limits import LENIENT, STRICT, RuleLimits
+from detector.rules.reader import RuleReader
 from detector.rules.rules import ContributorRule, Filter, LogFormat, Percentiles, Ratio
 
 __all__ = ["LENIENT", "STRICT", "ReadRule", "RuleLimits", "parse_rule", "read_rule"]
@@ -32,7 +32,7 @@ _STRINGS_OR_COMMAS = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
 
 
 class ReadRule(NamedTuple):
-    """A rule, and what CloudWatch would refuse of it, each with what it expects instead."""
+    """A rule, and what CloudWatch would refuse of it; ``expected`` is what CloudWatch accepts."""
 
     rule: ContributorRule
     warnings: tuple[Fault, ...]
@@ -44,7 +44,7 @@ def parse_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> Contribu
 
 
 def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
-    """Read one rule and say what CloudWatch would refuse. Raise ``RuleError`` with all faults."""
+    """Read one rule and its warnings. Raise ``RuleError`` with all its faults."""
     faults = _check_name(name) + _check_characters(text, limits)
     if len(text) > limits.characters:
         raise RuleError(faults)
@@ -55,13 +55,13 @@ def read_rule(text: str, *, name: str, limits: RuleLimits = STRICT) -> ReadRule:
     definition, syntax = _read_json(text)
     if syntax:
         raise RuleError(faults + syntax)
-    reading = Reading(source_lines(text), limits)
-    members = read_members(reading, definition)
-    faults += reading.faults
+    reader = RuleReader(source_lines(text), limits)
+    rule = reader.rule(name, definition)
+    faults += reader.faults
     if faults:
         raise RuleError(sorted(faults, key=lambda fault: fault.line))
-    warnings += reading.warnings
-    rule = ContributorRule(name=name, version=_version(members), **members._asdict())
+    warnings += reader.warnings
+    rule = replace(rule, version=_version(rule))
     return ReadRule(rule, tuple(sorted(warnings, key=lambda warning: warning.line)))
 
 
@@ -91,7 +91,7 @@ def _check_length(text: str) -> list[Fault]:
 
 
 def _without_spare_commas(text: str) -> tuple[str, list[Fault]]:
-    """Put a space in the place of each comma behind a last item, and tell where they were."""
+    """Replace each trailing comma by a space, and return a warning for each."""
     warnings: list[Fault] = []
 
     def spare(found: re.Match[str]) -> str:
@@ -117,25 +117,26 @@ def _read_json(text: str) -> tuple[Any, list[Fault]]:
         return None, [Fault(1, "definition", "a number of thousands of digits", expected)]
 
 
-def _version(members: Members) -> str:
-    """Hash what the rule means: the order of groups, filters and operands is no part of it.
+def _version(rule: ContributorRule) -> str:
+    """Hash what the rule means, whatever the order of its groups, filters and operands.
 
-    What a plain rule cannot say is left out of its hash, so that its version stays what it was.
+    Members that only extended rules have are left out where a rule does not use them: the version
+    of a plain rule does not depend on them.
     """
     meaning: dict[str, Any] = {
-        "groups": sorted(set(members.log_group_names)),
-        "keys": [path_text(key) for key in members.keys],
-        "filters": sorted(_filter_meaning(wanted) for wanted in members.filters),
-        "aggregate": members.aggregate_on,
-        "value": path_text(members.value_of) if members.value_of else "",
+        "groups": sorted(set(rule.log_group_names)),
+        "keys": [path_text(key) for key in rule.keys],
+        "filters": sorted(_filter_meaning(wanted) for wanted in rule.filters),
+        "aggregate": rule.aggregate_on,
+        "value": path_text(rule.value_of) if rule.value_of else "",
     }
-    if members.log_group_arns:
-        meaning["arns"] = sorted({str(arn) for arn in members.log_group_arns})
-    if members.log_format is LogFormat.CLF:
-        meaning["fields"] = sorted(members.fields)
-    if members.any_of:
-        meaning["any_of"] = sorted(sorted(map(_filter_meaning, each)) for each in members.any_of)
-    match members.measure:
+    if rule.log_group_arns:
+        meaning["arns"] = sorted({str(arn) for arn in rule.log_group_arns})
+    if rule.log_format is LogFormat.CLF:
+        meaning["fields"] = sorted(rule.fields)
+    if rule.any_of:
+        meaning["any_of"] = sorted(sorted(map(_filter_meaning, each)) for each in rule.any_of)
+    match rule.measure:
         case Ratio(filters, value_of, minimum):
             conditions = sorted(map(_filter_meaning, filters))
             meaning["ratio"] = [conditions, path_text(value_of) if value_of else "", minimum]

@@ -1,7 +1,7 @@
-"""Regular expressions of rules: RE2, which takes time linear in the text whatever the pattern.
+"""Regular expressions of rules, in RE2: its time is linear in the text for every pattern.
 
-Source of the syntax: github.com/google/re2/wiki/Syntax. A pattern is searched anywhere in the text,
-case-sensitive, unless it says otherwise (``^``, ``$``, ``(?i)``).
+Source of the syntax: github.com/google/re2/wiki/Syntax. A pattern is searched anywhere in the text
+and is case-sensitive, unless it says otherwise (``^``, ``$``, ``(?i)``).
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ PATTERN_CHARACTERS = 256
 """Longest pattern."""
 
 COMPILED_BYTES = 1 << 18
-"""Most memory of one compiled pattern, so that no pattern can ask for a machine without end."""
+"""Upper bound of the memory of one compiled pattern; a larger pattern is refused."""
 
 REMEMBERED = 4_096
-"""Compiled patterns that are kept; one that has been forgotten is compiled again."""
+"""Compiled patterns in the cache; a pattern that was evicted is compiled again."""
 
 
 def pattern_fault(pattern: str) -> str:
-    """Say what is wrong with a pattern, empty when it can be used."""
+    """Return what is wrong with a pattern, "" when it can be used."""
     if len(pattern) > PATTERN_CHARACTERS:
         return f"{len(pattern)} characters"
     try:
@@ -32,17 +32,17 @@ def pattern_fault(pattern: str) -> str:
 
 @lru_cache(maxsize=REMEMBERED)
 def searcher(pattern: str) -> Callable[[str], bool]:
-    """Compile a pattern into a question about a text. ``ValueError`` says why it is none."""
+    """Compile a pattern into a predicate of a text. Raise ``ValueError`` when it is invalid."""
     options = re2.Options()
     options.max_mem = COMPILED_BYTES
     options.log_errors = False
     try:
         search = re2.compile(pattern, options).search
     except re2.error as error:
-        told = error.args[0]
-        raise ValueError(told.decode(errors="replace") if isinstance(told, bytes) else told) from (
-            error
-        )
+        message = error.args[0]
+        if isinstance(message, bytes):
+            message = message.decode(errors="replace")
+        raise ValueError(message) from error
 
     def passes(text: str) -> bool:
         return search(text) is not None

@@ -2,7 +2,7 @@
 
 ``NAME_test.json`` beside a rule holds its examples and is no rule.
 
-Law: all rules are read or none; every fault of every file is told at once.
+Law: all rules are read or none; all faults of all files are reported at once.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from detector.rules.rules import ContributorRule, RuleSet
 
 
 def read_definition(directory: Path, name: str) -> str:
-    """Return the text of the file of rule ``name``; "" when it cannot be read any more."""
+    """Return the text of the file of rule ``name``; "" when it can no longer be read."""
     try:
         return (directory / f"{name}.json").read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
@@ -23,31 +23,31 @@ def read_definition(directory: Path, name: str) -> str:
 
 EXAMPLES_ENDING = "_test"
 _READ_BYTES = 4 * LENIENT.characters
-"""More than any permitted definition in any encoding; a file beyond is refused for its length."""
+"""More than any valid definition in any encoding; a longer file is refused for its length."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFiles:
     """The rules of some files, in name order, and what CloudWatch would refuse of them.
 
-    Warnings have the form of faults, with their file; what CloudWatch has instead is ``expected``.
+    Warnings have the form of faults, with their file; ``expected`` is what CloudWatch accepts.
     """
 
-    book: RuleSet
+    rule_set: RuleSet
     warnings: tuple[Fault, ...]
 
 
 def load_rules(directory: Path, *, lenient: bool = False) -> RuleSet:
-    """Read all rules of ``directory``, in name order; none is a valid rule book.
+    """Read all rules of ``directory``, in name order; a directory without rules is valid.
 
     ``lenient`` lifts CloudWatch's numeric limits. Raise ``RuleError`` with all faults, each with
     its file and line.
     """
-    return read_rules(directory, lenient=lenient).book
+    return read_rules(directory, lenient=lenient).rule_set
 
 
 def read_rules(place: Path, *, lenient: bool = False) -> RuleFiles:
-    """Read one rule file, or all of a directory, with their warnings; raise as ``load_rules``."""
+    """Read one rule file or all of a directory, with warnings; raises like ``load_rules``."""
     rules: list[ContributorRule] = []
     faults: list[Fault] = []
     warnings: list[Fault] = []
@@ -80,19 +80,19 @@ def rule_paths(place: Path) -> tuple[Path, ...]:
 
 
 def examples_path(rule: Path) -> Path:
-    """Return where the examples of a rule file lie, if it has any."""
+    """Return the path of the examples of a rule file, which need not exist."""
     return rule.with_name(f"{rule.stem}{EXAMPLES_ENDING}.json")
 
 
 def read_text(path: Path) -> str:
-    """Read a file whole, as far as a rule could reach; ``RuleError`` when that is not possible."""
+    """Read a file, at most as much as a rule may hold. Raise ``RuleError`` when that fails."""
     try:
         with path.open("rb") as file:
             raw = file.read(_READ_BYTES)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise RuleError([Fault(0, "", f"an unreadable file ({reason})", "a rule")]) from error
-    # What is not ASCII is a fault in any encoding, and Latin-1 reads every byte as one character.
+    # A character that is not ASCII is a fault whatever it is, so decoding may replace it.
     return raw.decode("ascii") if raw.isascii() else raw.decode("utf-8", errors="replace")
 
 

@@ -1,9 +1,9 @@
 """Contributor rules in CloudWatch Contributor Insights' terms, as typed values.
 
-A rule says which events count (log group, filters), for whom (keys) and how much (one each, or the
-sum of a field). What CloudWatch does not have (``any_of``, ``measure``, four of the operators)
-comes from the member ``Extensions``; a rule without it means here what it means there. Reading and
-checking the JSON text lives in ``detector.rules.parser``.
+A rule says which events count (log group, filters), for which contributor (keys) and how much (one
+each, or the sum of a field). What CloudWatch does not have (``any_of``, ``measure``, four of the
+operators) comes from the member ``Extensions``; a rule without it means the same as in CloudWatch.
+``detector.rules.parser`` reads and checks the JSON text.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from detector.logs.log_groups import LogGroupArn, fits
 
 
 class LogFormat(StrEnum):
-    """What a rule reads: structured events, or lines of text whose fields are counted."""
+    """What a rule reads: structured events, or lines of text whose fields have positions."""
 
     JSON = "JSON"
     CLF = "CLF"
@@ -65,9 +65,9 @@ Operand = tuple[str, ...] | tuple[float, float] | float | bool
 class Filter:
     """One condition on one field.
 
-    ``operand`` is a tuple of strings (one pattern for ``Matches``), a number, a truth value, or
-    the two ends of ``Between``, which belong to the range, by operator. Text that is to be equal
-    is written ``In`` or ``NotIn`` with one string.
+    The operator decides what ``operand`` is: a tuple of strings (one pattern for ``Matches``), a
+    number, a truth value, or the two ends of ``Between``, both included. Equality with a text is
+    ``In`` or ``NotIn`` with one string.
     """
 
     match: FieldPath
@@ -76,16 +76,16 @@ class Filter:
 
 
 AnyOf = tuple[tuple[Filter, ...], ...]
-"""Groups of filters: one group must pass whole. No groups ask for nothing."""
+"""Groups of filters: all filters of at least one group must pass. Empty: no condition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Value of a contributor: what these filters let through, over what the rule counts.
+    """Value of a contributor: what also passes these filters, over what the rule counts.
 
     The numerator counts the rule's events that also pass ``filters``, or sums their ``value_of``.
-    A contributor whose denominator in a window is below ``minimum``, which is above 0, is counted
-    and not ranked, so nothing is ever divided by zero.
+    A contributor whose denominator in a window is below ``minimum`` is counted but not ranked.
+    ``minimum`` is above 0, so nothing is divided by zero.
     """
 
     filters: tuple[Filter, ...]
@@ -97,8 +97,8 @@ class Ratio:
 class Percentiles:
     """Value of a contributor: the first of these percentiles (0 to 100) of a field.
 
-    At most ``most`` contributors of a pane are sketched, what the others bring is counted as not
-    held; one with fewer observations in a window than ``minimum`` is not ranked.
+    At most ``most`` contributors of a pane are sketched; the observations of others are counted as
+    not held. A contributor with fewer than ``minimum`` observations in a window is not ranked.
     """
 
     of: FieldPath
@@ -111,9 +111,9 @@ class Percentiles:
 class ContributorRule:
     """One compiled rule.
 
-    ``version`` changes whenever the meaning of the rule changes (a hash of its definition).
-    ``fields`` are the aliases of a CLF rule with their positions, which begin at 1; paths of such
-    a rule are single aliases.
+    ``version`` is a hash of what the rule means and changes only with it. ``fields`` are the
+    aliases of a CLF rule with their positions, which begin at 1; a path of such a rule is a single
+    alias.
     """
 
     name: str
@@ -141,7 +141,7 @@ class ContributorRule:
 
     @property
     def reads_all_groups(self) -> bool:
-        """Say whether every log group is covered, whatever it is called."""
+        """Say whether the rule covers every log group."""
         return "*" in self.log_group_names
 
     def label(self, path: FieldPath) -> str:
@@ -158,7 +158,7 @@ class ContributorRule:
         )
 
     def view(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the document as the rule's paths name it: of a CLF line, its aliases alone."""
+        """Return the document that the rule's paths read: for a CLF line, its aliases only."""
         if self.log_format is LogFormat.JSON:
             return document
         return {alias: document.get(str(position)) for alias, position in self.fields}
@@ -166,7 +166,7 @@ class ContributorRule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """All enabled rules, in name order, so that the same files always give the same book."""
+    """All enabled rules, in name order: the same files always give an equal set."""
 
     rules: tuple[ContributorRule, ...] = field(default_factory=tuple)
 
@@ -176,7 +176,7 @@ class RuleSet:
 
     @property
     def json_paths(self) -> tuple[FieldPath, ...]:
-        """The members that keys and values of the rules read; those of CLF rules left out."""
+        """The members that keys and values of the JSON rules read."""
         paths: dict[FieldPath, None] = {}
         for rule in self.rules:
             if rule.log_format is LogFormat.JSON:

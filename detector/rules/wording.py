@@ -1,8 +1,8 @@
-"""What a rule counts, in words. Fields and operands are shown as they are written, shortened."""
+"""Describes a rule in words. Fields and operands are shown as written, shortened."""
 
 from collections.abc import Iterator
 
-from detector.rules.reading import shown
+from detector.rules.json_lines import shown
 from detector.rules.rules import (
     Aggregate,
     AnyOf,
@@ -42,8 +42,8 @@ def rule_words(rule: ContributorRule) -> Iterator[str]:
         case Ratio(filters, value_of, minimum):
             over = "the number of them" if value_of is None else f"their {rule.label(value_of)}"
             where = "".join(f" and {filter_words(rule, each)}" for each in filters)
-            told = f" where{where.removeprefix(' and')}" if where else ""
-            yield f"The value is {over}{told}, over what is counted."
+            condition = f" where{where.removeprefix(' and')}" if where else ""
+            yield f"The value is {over}{condition}, over what is counted."
             yield f"Ranks contributors with at least {minimum:g} below the line."
         case Percentiles(of, at, minimum, most):
             first, *others = at
@@ -56,7 +56,7 @@ def rule_words(rule: ContributorRule) -> Iterator[str]:
 
 
 def filter_words(rule: ContributorRule, wanted: Filter) -> str:
-    """Say what one filter asks."""
+    """Describe the condition of one filter."""
     label = rule.label(wanted.match)
     if wanted.operator is Operator.IS_PRESENT:
         return f"{label} is {'' if wanted.operand else 'not '}present"
@@ -72,9 +72,9 @@ def filter_words(rule: ContributorRule, wanted: Filter) -> str:
 
 
 def any_of_words(rule: ContributorRule, groups: AnyOf) -> str:
-    """Say what groups of filters ask."""
-    told = (" and ".join(filter_words(rule, each) for each in group) for group in groups)
-    return "at least one holds: " + "; or ".join(told)
+    """Describe the condition of groups of filters."""
+    described = (" and ".join(filter_words(rule, each) for each in group) for group in groups)
+    return "at least one holds: " + "; or ".join(described)
 
 
 def _format_words(rule: ContributorRule) -> str:

@@ -81,7 +81,7 @@ class ContributorTable:
         if contribution.numerator is not None:
             self.add_ratio(key, contribution.value, contribution.numerator, limit)
         elif contribution.observations is not None:
-            most = min(limit, contribution.most_sketched)
+            most = min(limit, contribution.max_sketched)
             self.add_observations(key, contribution.value, contribution.observations, most)
         else:
             return False

@@ -1,7 +1,7 @@
-"""Examples of a rule, in the manner of promtool: records in, the contributors they must make out.
+"""Examples of a rule, as in promtool's tests: input records and the contributors they must give.
 
-Law: what counts in production counts here: decoder, matcher, tables and ranking are the same. All
-records of one example lie in one window, whatever their times.
+Law: decoder, matcher, tables and ranking are those of production. All records of one example are in
+one window, whatever their times.
 """
 
 import math
@@ -30,14 +30,14 @@ _EXACT = 1e-9
 
 
 class ExpectedContributor(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
-    """A contributor as the report must list it; percentiles are compared within their error."""
+    """A contributor as the report must list it; percentiles may differ by their relative error."""
 
     keys: list[str]
     value: float
 
 
 class ExpectedReport(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
-    """What an example must give: all contributors by rank, and who was refused why, in order."""
+    """Expected result: all contributors by rank, and why records were refused, in order."""
 
     contributors: list[ExpectedContributor]
     sum: float | None = None
@@ -46,7 +46,7 @@ class ExpectedReport(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"
 
 
 class Example(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
-    """Records (objects are written as JSON, text goes in as it is) and what they must give."""
+    """Records (objects are encoded as JSON, text is used as it is) and the expected result."""
 
     name: str
     records: list[Any]
@@ -55,7 +55,7 @@ class Example(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
 
 
 class Examples(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
-    """The contents of a ``NAME_test.json``; ``faults`` is for rules that must be refused."""
+    """The contents of a ``NAME_test.json``; ``faults`` are those of a rule that must be refused."""
 
     tests: list[Example] = []
     faults: list[str] = []
@@ -63,28 +63,28 @@ class Examples(msgspec.Struct, forbid_unknown_fields=True, rename="pascal"):
 
 @dataclass(frozen=True, slots=True)
 class ExampleResult:
-    """How one example ended; ``differences`` is empty when it gave what it must."""
+    """Result of one example; ``differences`` is empty when it passed."""
 
     name: str
     differences: tuple[str, ...]
 
 
 def read_examples(text: str) -> Examples:
-    """Read the text of a test file. Raise ``RuleError`` when it is none."""
+    """Read the text of a test file. Raise ``RuleError`` when it is not valid."""
     try:
         examples = msgspec.json.decode(text, type=Examples)
     except (msgspec.DecodeError, RecursionError) as error:
-        told = str(error)
+        message = str(error)
         expected = "examples: {Tests: [{Name, Records, Expect: {Contributors: [{Keys, Value}]}}]}"
-        raise RuleError([Fault(0, "", f"{told[0].lower()}{told[1:]}", expected)]) from error
+        raise RuleError([Fault(0, "", f"{message[0].lower()}{message[1:]}", expected)]) from error
     if not examples.tests and not examples.faults:
         raise RuleError([Fault(0, "Tests", "nothing", "at least one example, or Faults")])
     return examples
 
 
-def try_fault(examples: Examples, told: list[str]) -> ExampleResult:
-    """Compare the faults of a rule that was refused with those that its examples expect."""
-    expected, found = "; ".join(examples.faults) or "none", "; ".join(told) or "none"
+def try_fault(examples: Examples, faults: list[str]) -> ExampleResult:
+    """Compare the faults of a refused rule with those that its examples expect."""
+    expected, found = "; ".join(examples.faults) or "none", "; ".join(faults) or "none"
     differences = () if expected == found else (f"faults: found {found}, expected {expected}",)
     return ExampleResult("the rule's faults", differences)
 
@@ -92,7 +92,7 @@ def try_fault(examples: Examples, told: list[str]) -> ExampleResult:
 def try_example(
     example: Example, rule: ContributorRule, mapping: FieldMapping, limits: DecodeLimits
 ) -> ExampleResult:
-    """Count the records of an example and compare."""
+    """Count the records of an example and compare the report with the expected one."""
     refused, report = _count(example, rule, mapping, limits)
     expect = example.expect
     differences = []
@@ -105,8 +105,8 @@ def try_example(
         keys == listed and math.isclose(value, must, rel_tol=max(error, _EXACT))
         for (keys, value), (listed, must) in zip(found, wanted, strict=True)
     ):
-        told, must_be = _contributors(found), _contributors(wanted)
-        differences.append(f"contributors: found {told}, expected {must_be}")
+        listed, expected = _contributors(found), _contributors(wanted)
+        differences.append(f"contributors: found {listed}, expected {expected}")
     if expect.sum is not None and not math.isclose(
         report.sum, expect.sum, rel_tol=max(error, _EXACT)
     ):
@@ -120,17 +120,17 @@ def try_example(
 def _count(
     example: Example, rule: ContributorRule, mapping: FieldMapping, limits: DecodeLimits
 ) -> tuple[list[str], Report]:
-    book = RuleSet((rule,))
-    decoder = Decoder(mapping, limits, book)
+    rule_set = RuleSet((rule,))
+    decoder = Decoder(mapping, limits, rule_set)
     tally = PartitionTally(
         example.topic,
         0,
-        rules_at=lambda _: book,
+        rules_at=lambda _: rule_set,
         times=WindowTimes(),
         limits=TallyLimits(),
         begins_inside=False,
     )
-    pane = OpenPane(0, book)
+    pane = OpenPane(0, rule_set)
     refused = []
     for record in example.records:
         raw = record.encode() if isinstance(record, str) else msgspec.json.encode(record)

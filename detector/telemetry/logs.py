@@ -192,8 +192,12 @@ class LogListener:
             case notices.RulesRead():
                 self._log.info("rules_read", **asdict(notice))
             case notices.RuleChangeRead():
-                level = logging.WARNING if notice.objection else logging.INFO
-                self._log.log(level, "rule_change_read", **asdict(notice))
+                level = logging.WARNING if notice.rejection else logging.INFO
+                # The member ``objection`` of the log event keeps its name.
+                members = {
+                    "objection" if k == "rejection" else k: v for k, v in asdict(notice).items()
+                }
+                self._log.log(level, "rule_change_read", **members)
             case notices.TallyingHeld():
                 self._log.warning("tallying_held", held=notice.held)
             case notices.RuleFlooded():

@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 
 from detector.logs.clf import MOST_CHARACTERS, MOST_FIELDS
-from detector.rules.extensions import (
-    MOST_FILTERS,
-    MOST_GROUPS,
-    MOST_IN_GROUP,
-    MOST_KEYS,
-    MOST_PERCENTILES,
-    MOST_SKETCHED,
-    SKETCHED,
+from detector.rules.limits import (
+    DEFAULT_SKETCHED,
+    MAX_FILTERS,
+    MAX_GROUPS,
+    MAX_IN_GROUP,
+    MAX_KEYS,
+    MAX_PERCENTILES,
+    MAX_SKETCHED,
 )
 from detector.rules.parser import LENIENT, STRICT, read_rule
 from detector.rules.patterns import PATTERN_CHARACTERS
@@ -44,12 +44,12 @@ def test_the_bounds_on_the_page_are_those_of_the_code() -> None:
             f"{LENIENT.characters:,} characters"
         ),
         f"At most {MOST_CHARACTERS:,} characters and {MOST_FIELDS} fields a line",
-        f"| {MOST_KEYS} in all |",
-        f"| {MOST_FILTERS} in all; patterns of {PATTERN_CHARACTERS} characters |",
-        f"| {MOST_GROUPS} groups of {MOST_IN_GROUP} |",
+        f"| {MAX_KEYS} in all |",
+        f"| {MAX_FILTERS} in all; patterns of {PATTERN_CHARACTERS} characters |",
+        f"| {MAX_GROUPS} groups of {MAX_IN_GROUP} |",
         (
-            f"{MOST_PERCENTILES} percentiles; `MostContributors` ({SKETCHED:,}, at most "
-            f"{MOST_SKETCHED:,})"
+            f"{MAX_PERCENTILES} percentiles; `MostContributors` ({DEFAULT_SKETCHED:,}, at most "
+            f"{MAX_SKETCHED:,})"
         ),
     ):
         assert stated in PAGE, stated

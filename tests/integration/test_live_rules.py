@@ -17,7 +17,7 @@ from detector.settings import load
 from tests.support.deployment import PANE_MS, PARTITIONS, WINDOW_PANES, Deployment
 from tests.support.kafka import RealKafka
 from tests.support.producing import PacedProducer
-from tests.support.rule_recount import Phase, count_rules, in_force, told_rules
+from tests.support.rule_recount import Phase, count_rules, in_force, tallied_rules
 from tests.support.tansu import EmbeddedBroker
 from tests.support.waiting import wait_for
 
@@ -108,12 +108,12 @@ def test_running_workers_get_new_updated_disabled_and_deleted_rules_at_the_same_
         producer.stop()
         expected = count_rules(bootstrap, topics.logs, phases, pane_ms=PANE_MS)
         wait_for(
-            lambda: expected.keys() <= told_rules(bootstrap, topics.tallies)[0].keys(),
+            lambda: expected.keys() <= tallied_rules(bootstrap, topics.tallies)[0].keys(),
             what="every pane",
             every=0.5,
         )
-        told, versions = told_rules(bootstrap, topics.tallies)
-        assert expected == told
+        tallied, versions = tallied_rules(bootstrap, topics.tallies)
+        assert expected == tallied
         assert 2 == len(
             {version for (_, _, name), version in versions.items() if name == "by-caller"}
         )

@@ -103,10 +103,10 @@ async def test_a_writer_who_always_comes_second_gives_up_and_says_so() -> None:
 
 
 async def test_more_than_a_hundred_rules_work_and_the_bound_says_what_to_do() -> None:
-    admin = RuleWorld().admin(bounds=RuleBounds(most_rules=150))
+    admin = RuleWorld().admin(bounds=RuleBounds(max_rules=150))
     for number in range(150):
         await admin.put(f"r{number}", definition("Host"), TEST)
-    assert 150 == len(admin._rules.book_at(2**60).rules)
+    assert 150 == len(admin._rules.rule_set_at(2**60).rules)
     with pytest.raises(RuleChangeError, match="there are 150 rules already"):
         await admin.put("x", definition("Host"), TEST)
     await admin.put("r7", definition("Zone"), TEST)
@@ -114,9 +114,9 @@ async def test_more_than_a_hundred_rules_work_and_the_bound_says_what_to_do() ->
     await admin.put("x", definition("Host"), TEST)
 
 
-async def test_a_full_log_makes_room_or_refuses() -> None:
+async def test_a_full_log_frees_space_or_refuses() -> None:
     world = RuleWorld()
-    admin = world.admin(bounds=RuleBounds(most_records=3, history_ms=60_000))
+    admin = world.admin(bounds=RuleBounds(max_records=3, history_ms=60_000))
     for key in ("Host", "Zone", "Caller"):
         await admin.put("r", definition(key), TEST)
     with pytest.raises(RuleChangeError, match="hold 3 changes of rules") as caught:
@@ -142,7 +142,9 @@ async def test_history_is_tidied_by_the_hour() -> None:
     assert [key for key, _, _ in world.log[:2]] == removed
 
 
-async def test_what_is_not_read_back_is_not_told_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_not_read_back_is_not_reported_as_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rule_admin, "READ_BACK_SECONDS", 0.01)
     world = RuleWorld()
     admin = world.admin()

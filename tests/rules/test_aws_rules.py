@@ -134,7 +134,7 @@ def test_lenient_reads_the_rule_of_a_zone_and_tells_both() -> None:
     ] == [str(warning) for warning in read.warnings]
 
 
-def test_a_missing_bracket_is_told_with_its_line_in_both_modes() -> None:
+def test_a_missing_bracket_is_reported_with_its_line_in_both_modes() -> None:
     text = ZONE.replace('"Count",', '"Count"').replace('"$.InstanceId"\n  ],', '"$.InstanceId"\n')
     for limits in (STRICT, LENIENT):
         [fault] = faults(text, limits)

@@ -1,4 +1,4 @@
-"""Records of rule changes: what is read back is what was written; bad records are told apart."""
+"""Records of rule changes: what is read back is what was written; bad records are recognised."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""What is said of a change that was not made."""
+"""Messages of changes that were not made."""
 
 import pytest
 
@@ -13,11 +13,11 @@ from detector.rules.errors import (
 )
 from detector.rules.log_reducer import ChangeResult
 
-BOUNDS = RuleBounds(most_rules=5)
+BOUNDS = RuleBounds(max_rules=5)
 
 
 @pytest.mark.parametrize(
-    ("objection", "trouble", "words"),
+    ("rejection", "trouble", "words"),
     [
         (RuleRejection.TOO_MANY_RULES, RuleTrouble.TOO_MANY_RULES, "there are 5 rules already"),
         (RuleRejection.CONFLICT, RuleTrouble.CONFLICT, "rule 'r' was changed by others"),
@@ -28,10 +28,10 @@ BOUNDS = RuleBounds(most_rules=5)
         ),
     ],
 )
-def test_what_readers_pass_over_is_told_in_words(
-    objection: RuleRejection, trouble: RuleTrouble, words: str
+def test_what_readers_pass_over_has_a_message(
+    rejection: RuleRejection, trouble: RuleTrouble, words: str
 ) -> None:
-    error = passed_over(ChangeResult("r", "put", 1, objection=objection), BOUNDS)
+    error = passed_over(ChangeResult("r", "put", 1, rejection=rejection), BOUNDS)
     assert trouble is error.trouble
     assert str(error).startswith(words)
 

@@ -20,7 +20,7 @@ TEXT = """{
 
 
 def test_every_member_and_item_has_its_line() -> None:
-    places = source_lines(TEXT)
+    lines = source_lines(TEXT)
     assert {
         (): 1,
         ("a",): 8,
@@ -31,10 +31,10 @@ def test_every_member_and_item_has_its_line() -> None:
         ("b", "d", 1): 5,
         ("b", "d", 2): 5,
         ("b", "d", 2, "e"): 5,
-    } == places.line_by_path
+    } == lines.line_by_path
 
 
-def test_a_member_that_is_written_twice_is_told() -> None:
+def test_a_member_that_is_written_twice_is_listed() -> None:
     assert [("a",)] == source_lines(TEXT).repeated
 
 
@@ -60,5 +60,5 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @given(json_values, st.sampled_from([None, 2]))
 def test_all_paths_of_any_text_are_found(value: Any, indent: int | None) -> None:
-    places = source_lines(json.dumps(value, indent=indent))
-    assert (paths_in(value), []) == (set(places.line_by_path), places.repeated)
+    lines = source_lines(json.dumps(value, indent=indent))
+    assert (paths_in(value), []) == (set(lines.line_by_path), lines.repeated)

@@ -1,4 +1,4 @@
-"""Nobody opens a pane while a change for it may still come, and waiting is told."""
+"""No pane is opened while a change for it may still be written, and waiting is reported."""
 
 import asyncio
 
@@ -15,13 +15,13 @@ TEST = Author("test")
 
 
 async def test_fixed_rules_never_wait_and_never_change() -> None:
-    book = RuleSet((rule(),))
-    fixed = FixedRules(book)
+    rule_set = RuleSet((rule(),))
+    fixed = FixedRules(rule_set)
     await fixed.settled()
-    assert fixed.book_at(0) is fixed.book_at(2**50) is book
+    assert fixed.rule_set_at(0) is fixed.rule_set_at(2**50) is rule_set
 
 
-async def test_waiting_ends_with_the_next_proof_and_is_told_once() -> None:
+async def test_waiting_ends_with_the_next_proof_and_is_reported_once() -> None:
     world = RuleWorld()
     rules = world.follow(max_age_seconds=1.0)
     await rules.settled()
@@ -37,16 +37,16 @@ async def test_waiting_ends_with_the_next_proof_and_is_told_once() -> None:
     assert [TallyingHeld(held=True), TallyingHeld(held=False)] == held
 
 
-async def test_each_change_is_told_with_its_pane_or_the_reason_against_it() -> None:
+async def test_each_change_is_reported_with_its_pane_or_the_reason_against_it() -> None:
     world = RuleWorld(("file", definition("Host")))
     world.follow()
     assert [RulesRead(rules=1, changes=0, passed_over=0)] == world.notices
     await world.admin().put("r", definition("Zone"), TEST)
     world.append(rule_key("r", "odd"), b"?")
-    told = [notice for notice in world.notices if isinstance(notice, RuleChangeRead)][-4::2]
+    reported = [notice for notice in world.notices if isinstance(notice, RuleChangeRead)][-4::2]
     pane = -(-(round(BEGUN * 1000) + LEAD) // PANE) * PANE
     assert [("r", "put", pane, None, 2), ("r", "", -(2**62), RuleRejection.UNREADABLE, 2)] == [
-        (each.name, each.kind, each.from_ms, each.objection, each.rules) for each in told
+        (each.name, each.kind, each.from_ms, each.rejection, each.rules) for each in reported
     ]
 
 
@@ -55,9 +55,9 @@ async def test_a_new_reading_takes_the_place_of_the_old_one_when_it_is_complete(
     await world.admin().put("r", definition("Zone"), TEST)
     rules = world.follow()
     far = 2**50
-    assert 1 == len(rules.book_at(far).rules)
+    assert 1 == len(rules.rule_set_at(far).rules)
     rules.began()
-    assert 1 == len(rules.book_at(far).rules), "the old one holds until the new one is complete"
+    assert 1 == len(rules.rule_set_at(far).rules), "the old one holds until the new one is read"
     rules.proven(world.clock())
-    assert 0 == len(rules.book_at(far).rules)
+    assert 0 == len(rules.rule_set_at(far).rules)
     assert isinstance(world.notices[-1], RulesRead)

@@ -102,7 +102,7 @@ def test_percentiles_take_every_observation_and_of_a_statistic_set_the_number_al
     assert one is not None
     assert several is not None
     assert folded is not None
-    assert (1.0, ((12.5, 1.0),), 7) == (one.value, one.observations, one.most_sketched)
+    assert (1.0, ((12.5, 1.0),), 7) == (one.value, one.observations, one.max_sketched)
     assert (5.0, ((1.0, 2.0), (9.0, 3.0))) == (several.value, several.observations)
     assert (5.0, (), 1.0, 9.0) == (
         folded.value, folded.observations, folded.minimum, folded.maximum,

@@ -110,7 +110,7 @@ BAD = Path(__file__).parent / "files" / "bad"
 
 
 @pytest.mark.parametrize("path", sorted(BAD.glob("*.json")), ids=lambda path: path.stem)
-def test_each_fault_is_told_with_line_member_and_remedy(path: Path) -> None:
+def test_each_fault_is_reported_with_line_member_and_remedy(path: Path) -> None:
     with pytest.raises(RuleError) as caught:
         parse_rule(path.read_text(errors="replace"), name="r")
     expected = path.with_suffix(".expected").read_text().splitlines()
@@ -252,8 +252,8 @@ def test_extensions_are_read_with_a_warning_in_strict_mode_too() -> None:
 
 def test_lenient_reads_commas_behind_last_items_and_tells_their_lines() -> None:
     text = json.dumps(RULE, indent=2).replace('"Put"\n', '"Put",\n').replace('"Sum"\n', '"Sum", \n')
-    told = "definition: found a comma behind the last item, expected none there"
-    assert [f"26: {told}", f"31: {told}"] == warnings(text)
+    found = "definition: found a comma behind the last item, expected none there"
+    assert [f"26: {found}", f"31: {found}"] == warnings(text)
     with pytest.raises(RuleError):
         parse_rule(text, name="r")
 
@@ -302,11 +302,11 @@ def test_no_text_raises_anything_but_a_rule_error(
     text = json.dumps(rule, indent=2)
     for begin, length, patch in edits:
         text = text[:begin] + patch + text[begin + length :]
-    told: tuple[Fault, ...] = ()
+    found: tuple[Fault, ...] = ()
     try:
         assert parse_rule(text, name="r", limits=limits).keys
     except RuleError as error:
-        told = error.faults
-        if not told:
+        found = error.faults
+        if not found:
             raise
-    assert all(0 <= fault.line <= text.count("\n") + 1 for fault in told)
+    assert all(0 <= fault.line <= text.count("\n") + 1 for fault in found)

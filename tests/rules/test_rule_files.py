@@ -13,7 +13,7 @@ BAD = Path(__file__).parent / "files" / "bad"
 SHIPPED = Path(__file__).parent.parent.parent / "deploy" / "rules"
 
 
-def told(directory: Path) -> list[str]:
+def faults_of(directory: Path) -> list[str]:
     with pytest.raises(RuleError) as caught:
         load_rules(directory)
     return str(caught.value).splitlines()
@@ -30,10 +30,10 @@ def test_the_shipped_rules_are_these_in_name_order() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(BAD.glob("*.json")), ids=lambda path: path.stem)
-def test_a_bad_file_is_told_as_written_beside_it(path: Path, tmp_path: Path) -> None:
+def test_a_bad_file_is_reported_as_written_beside_it(path: Path, tmp_path: Path) -> None:
     shutil.copy(path, tmp_path)
     expected = path.with_suffix(".expected").read_text().splitlines()
-    assert [f"{tmp_path / path.name}:{line}" for line in expected] == told(tmp_path)
+    assert [f"{tmp_path / path.name}:{line}" for line in expected] == faults_of(tmp_path)
 
 
 def test_every_bad_file_has_its_message_beside_it() -> None:
@@ -42,19 +42,19 @@ def test_every_bad_file_has_its_message_beside_it() -> None:
     }
 
 
-def test_faults_of_all_files_are_told_at_once_in_name_order() -> None:
+def test_faults_of_all_files_are_reported_at_once_in_name_order() -> None:
     expected = [
         f"{path}:{line}"
         for path in sorted(BAD.glob("*.json"))
         for line in path.with_suffix(".expected").read_text().splitlines()
     ]
-    assert expected == told(BAD)
+    assert expected == faults_of(BAD)
 
 
 def test_good_files_beside_a_bad_one_are_not_used(tmp_path: Path) -> None:
     shutil.copy(SHIPPED / "faults-by-host.json", tmp_path)
     shutil.copy(BAD / "empty.json", tmp_path)
-    assert len(told(tmp_path)) == 1
+    assert len(faults_of(tmp_path)) == 1
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
@@ -65,27 +65,27 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 def test_a_missing_directory_is_a_fault(tmp_path: Path) -> None:
     missing = tmp_path / "rules"
     expected = "found no such directory, expected a directory of rule files (*.json)"
-    assert [f"{missing}: {expected}"] == told(missing)
+    assert [f"{missing}: {expected}"] == faults_of(missing)
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.mkdir()
     expected = "found an unreadable file (is a directory), expected a rule"
-    assert [f"{path}: {expected}"] == told(tmp_path)
+    assert [f"{path}: {expected}"] == faults_of(tmp_path)
 
 
 def test_a_huge_file_is_refused_for_its_length(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b" " * 10_000_000)
     expected = "found 262144 characters, expected at most 8192"
-    assert [f"{path}:1: definition: {expected}"] == told(tmp_path)
+    assert [f"{path}:1: definition: {expected}"] == faults_of(tmp_path)
 
 
 def test_a_file_name_is_the_rule_s_name_and_must_be_one(tmp_path: Path) -> None:
     path = tmp_path / "fäults.json"
     shutil.copy(SHIPPED / "faults-by-host.json", path)
-    (line,) = told(tmp_path)
+    (line,) = faults_of(tmp_path)
     assert line.startswith(f"{path}: rule name: found ")
 
 
@@ -95,4 +95,4 @@ def test_lenient_reads_rules_beyond_cloudwatch_s_limits(tmp_path: Path) -> None:
     (tmp_path / "five-filters.json").write_text(json.dumps(rule))
     (only,) = load_rules(tmp_path, lenient=True)
     assert ("five-filters", 5) == (only.name, len(only.filters))
-    assert len(told(tmp_path)) == 1
+    assert len(faults_of(tmp_path)) == 1

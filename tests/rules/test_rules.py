@@ -37,7 +37,7 @@ def test_subject_and_key_labels_are_as_written() -> None:
     assert "$.a[0][2]" == path_text(("a", 0, 2))
 
 
-def test_a_book_lists_its_rules_in_its_order() -> None:
+def test_a_rule_set_lists_its_rules_in_its_order() -> None:
     first, second = rule("a"), rule("b")
     assert [first, second] == list(RuleSet((first, second)))
     assert [] == list(RuleSet())

@@ -1,4 +1,4 @@
-"""The book of a pane is what the log says, by a second telling of the rules that shares no code."""
+"""The rules of a pane follow from the log, checked by a recount that shares no code."""
 
 import json
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from detector.rules.change_log import RULE_SCHEMA, rule_key
 from detector.rules.log_reducer import (
     BEGINNING,
     FURTHEST_AHEAD_MS,
-    RuleReader,
+    DefinitionCache,
     TimelineTerms,
 )
 from detector.rules.rules import ContributorRule
-from detector.rules.timeline import MOST_BOOKS, RuleTimeline
+from detector.rules.timeline import MAX_RULE_SETS, RuleTimeline
 from tests.builders import rule
 
 PANE = 1_000
 AHEAD = 3_500
-TERMS = TimelineTerms(pane_ms=PANE, ahead_ms=AHEAD, most_rules=3, most_records=1_000)
+TERMS = TimelineTerms(pane_ms=PANE, ahead_ms=AHEAD, max_rules=3, max_records=1_000)
 FILES = ("a", "b")
 
 
@@ -68,8 +68,8 @@ def record(
     return Record(rule_key(name, str(number)), json.dumps(document).encode(), stamp_ms)
 
 
-def told(timeline: RuleTimeline, pane_ms: int) -> dict[str, str]:
-    return {each.name: each.version for each in timeline.book_at(pane_ms)}
+def versions_at(timeline: RuleTimeline, pane_ms: int) -> dict[str, str]:
+    return {each.name: each.version for each in timeline.rule_set_at(pane_ms)}
 
 
 def feed(timeline: RuleTimeline, *records: Record) -> RuleTimeline:
@@ -104,8 +104,8 @@ Lines = dict[str, list[tuple[int, str | None]]]
 """By rule: (start, version in force from then on, ``None`` for none), in the order of the log."""
 
 
-def second_telling(log: list[Record]) -> Lines:
-    """Fold the log by the words of the documentation alone."""
+def recount(log: list[Record]) -> Lines:
+    """Reduce the log by the words of the documentation alone."""
     lines: Lines = {name: [(-(10**18), "file")] for name in FILES}
     alive = set(FILES)
     last: dict[str, str] = {}
@@ -117,7 +117,7 @@ def second_telling(log: list[Record]) -> Lines:
         is_deletion = document["change"] == "delete"
         if not is_deletion and document["definition"] == "bad":
             continue
-        if not is_deletion and name not in alive and len(alive) >= TERMS.most_rules:
+        if not is_deletion and name not in alive and len(alive) >= TERMS.max_rules:
             continue
         start = max(document["effective_from"], each.stamp_ms + AHEAD)
         while start % PANE:
@@ -145,10 +145,10 @@ def panes_of(log: list[Record]) -> list[int]:
 
 
 @given(logs())
-def test_the_book_of_every_pane_is_that_of_a_second_telling(log: list[Record]) -> None:
-    lines, timeline = second_telling(log), feed(new_timeline(), *log)
+def test_the_rules_of_every_pane_are_those_of_a_recount(log: list[Record]) -> None:
+    lines, timeline = recount(log), feed(new_timeline(), *log)
     for pane in panes_of(log):
-        assert expected_at(lines, pane) == told(timeline, pane)
+        assert expected_at(lines, pane) == versions_at(timeline, pane)
 
 
 @given(logs(), st.data())
@@ -159,11 +159,11 @@ def test_asking_in_between_and_repeated_records_change_nothing(
     for at, each in enumerate(log):
         feed(asked, each)
         if data.draw(st.booleans()):
-            asked.book_at(each.stamp_ms)
+            asked.rule_set_at(each.stamp_ms)
         feed(asked, data.draw(st.sampled_from(log[: at + 1])))
     for pane in panes_of(log):
-        assert told(plain, pane) == told(asked, pane)
-    assert plain.fates() == asked.fates()
+        assert versions_at(plain, pane) == versions_at(asked, pane)
+    assert plain.results() == asked.results()
     assert plain.entries() == asked.entries()
 
 
@@ -180,7 +180,7 @@ def test_what_is_obsolete_can_be_removed_in_its_order_at_any_pace(
     for key in gone[: data.draw(st.integers(0, len(gone)))]:
         left.read(key, None, 0)
     for pane in (each for each in panes_of(log) if each >= before):
-        assert told(whole, pane) == told(left, pane)
+        assert versions_at(whole, pane) == versions_at(left, pane)
     # When something began before the given pane is no longer known exactly.
     known = [
         [replace(entry, from_ms=max(entry.from_ms, before)) for entry in timeline.entries()]
@@ -197,35 +197,35 @@ def test_a_reader_knows_every_pane_that_begins_within_the_lead_of_what_it_has_re
     later = [Record(each.key + b"x", each.value, each.stamp_ms - 1_000_000 + now) for each in more]
     early, late = feed(new_timeline(), *log), feed(new_timeline(), *log, *later)
     for pane in range(1_000_000, now + AHEAD, PANE):
-        assert told(early, pane) == told(late, pane)
+        assert versions_at(early, pane) == versions_at(late, pane)
 
 
-def test_a_pane_gets_the_very_same_book_until_something_changes() -> None:
+def test_a_pane_gets_the_very_same_rule_set_until_something_changes() -> None:
     timeline = feed(new_timeline(), record("c", 1, 10_000))
-    assert timeline.book_at(0) is timeline.book_at(13_000)
-    assert timeline.book_at(14_000) is timeline.book_at(90_000)
-    before = timeline.book_at(14_000)
+    assert timeline.rule_set_at(0) is timeline.rule_set_at(13_000)
+    assert timeline.rule_set_at(14_000) is timeline.rule_set_at(90_000)
+    before = timeline.rule_set_at(14_000)
     feed(timeline, record("c", 2, 20_000, kind="tag", tags={"team": "one"}))
-    assert before is timeline.book_at(90_000), "tags change no book"
+    assert before is timeline.rule_set_at(90_000), "tags change no rule set"
     assert (("team", "one"),) == timeline.entries()[2].tags
 
 
-def test_more_stretches_than_are_remembered_are_built_again() -> None:
+def test_more_stretches_than_are_cached_are_built_again() -> None:
     changes = [
         record("c", number, number * 10_000, definition=f"v{number}") for number in range(1, 100)
     ]
     timeline = feed(new_timeline(), *changes)
-    first = timeline.book_at(13_000 + PANE)
-    assert len(changes) > MOST_BOOKS
+    first = timeline.rule_set_at(13_000 + PANE)
+    assert len(changes) > MAX_RULE_SETS
     for number in range(1, 100):
-        assert f"v{number}" == told(timeline, number * 10_000 + 4_000)["c"]
-    again = timeline.book_at(13_000 + PANE)
+        assert f"v{number}" == versions_at(timeline, number * 10_000 + 4_000)["c"]
+    again = timeline.rule_set_at(13_000 + PANE)
     assert first == again
     assert first is not again
 
 
 @pytest.mark.parametrize(
-    ("made", "objection"),
+    ("made", "rejection"),
     [
         (record("c", 9, 50_000, definition="bad"), RuleRejection.INVALID_RULE),
         (record("a", 9, 50_000, replaces="7"), RuleRejection.CONFLICT),
@@ -239,21 +239,21 @@ def test_more_stretches_than_are_remembered_are_built_again() -> None:
     ],
 )
 def test_a_change_that_is_passed_over_says_why_and_changes_nothing(
-    made: Record, objection: RuleRejection
+    made: Record, rejection: RuleRejection
 ) -> None:
     timeline = feed(new_timeline(), record("a", 1, 10_000), record("d", 2, 10_000))
     entries = timeline.entries()
-    fate = feed(timeline, made).fate(made.key)
-    assert fate is not None
-    assert objection == fate.objection
-    assert ("found bad" in fate.detail) is (objection is RuleRejection.INVALID_RULE)
+    result = feed(timeline, made).result(made.key)
+    assert result is not None
+    assert rejection == result.rejection
+    assert ("found bad" in result.detail) is (rejection is RuleRejection.INVALID_RULE)
     assert entries == timeline.entries()
 
 
 def test_records_beyond_the_bound_are_passed_over() -> None:
-    timeline = new_timeline(replace(TERMS, most_records=1))
+    timeline = new_timeline(replace(TERMS, max_records=1))
     feed(timeline, record("a", 1, 10_000), record("a", 2, 20_000, definition="v2"))
-    assert [None, RuleRejection.TOO_MANY_CHANGES] == [each.objection for each in timeline.fates()]
+    assert [None, RuleRejection.TOO_MANY_CHANGES] == [each.rejection for each in timeline.results()]
     assert 2 == timeline.records
 
 
@@ -261,9 +261,9 @@ def test_a_record_without_a_timestamp_goes_by_what_its_writer_says() -> None:
     made = record("c", 1, 0)
     document = json.loads(made.value or b"") | {"at": 10.0}
     timeline = feed(new_timeline(), replace(made, value=json.dumps(document).encode()))
-    fate = timeline.fate(made.key)
-    assert fate is not None
-    assert 14_000 == fate.from_ms
+    result = timeline.result(made.key)
+    assert result is not None
+    assert 14_000 == result.from_ms
 
 
 def test_rules_are_known_with_the_change_that_the_next_one_replaces() -> None:
@@ -300,29 +300,29 @@ def test_a_deletion_stays_while_it_keeps_a_file_or_a_conflict_away() -> None:
         record("c", 4, 30_000, replaces="2"),
     ]
     timeline = feed(new_timeline(), *log)
-    assert RuleRejection.CONFLICT is timeline.fates()[-1].objection
+    assert RuleRejection.CONFLICT is timeline.results()[-1].rejection
     assert [log[1].key] == timeline.obsolete(25_000)
     assert [log[3].key, log[1].key, log[2].key] == timeline.obsolete(60_000)
 
 
-def test_definitions_are_parsed_once_and_not_remembered_for_ever() -> None:
+def test_definitions_are_parsed_once_and_not_kept_for_ever() -> None:
     parsed: list[str] = []
 
     def parse_and_count(name: str, definition: str) -> ContributorRule:
         parsed.append(definition)
         return parse(name, definition)
 
-    reader = RuleReader(parse_and_count)
-    first = reader.rule("a", "v1")
-    assert first is reader.rule("a", "v1")
-    reader.forget_beyond(1)
-    assert first is reader.rule("a", "v1")
-    reader.forget_beyond(0)
-    assert first is not reader.rule("a", "v1")
+    cache = DefinitionCache(parse_and_count)
+    first = cache.rule("a", "v1")
+    assert first is cache.rule("a", "v1")
+    cache.clear_beyond(1)
+    assert first is cache.rule("a", "v1")
+    cache.clear_beyond(0)
+    assert first is not cache.rule("a", "v1")
     assert ["v1", "v1"] == parsed
 
 
-def test_a_deletion_stays_as_long_as_another_rule_may_live_in_its_room() -> None:
+def test_a_deletion_stays_as_long_as_another_rule_may_exist_in_its_place() -> None:
     """Two rules of files, a third, one deleted and a fourth in its place; three are allowed."""
     log = [
         record("c", 1, 1_000_000),
@@ -332,6 +332,6 @@ def test_a_deletion_stays_as_long_as_another_rule_may_live_in_its_room() -> None
     ]
     timeline = feed(new_timeline(), *log)
     assert [] == timeline.obsolete(2_000_000)
-    assert {"b": "file", "c": "v1", "d": "v1"} == told(timeline, 2_000_000)
-    roomy = feed(new_timeline(replace(TERMS, most_rules=4)), *log)
+    assert {"b": "file", "c": "v1", "d": "v1"} == versions_at(timeline, 2_000_000)
+    roomy = feed(new_timeline(replace(TERMS, max_rules=4)), *log)
     assert [rule_key("a", "2")] == roomy.obsolete(2_000_000)

@@ -7,7 +7,7 @@ from detector.rules.parser import parse_rule
 from detector.rules.wording import rule_words
 
 
-def told(**members: Any) -> list[str]:
+def words(**members: Any) -> list[str]:
     plain = {
         "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
         "LogGroupNames": ["*"],
@@ -26,8 +26,8 @@ def test_a_plain_rule() -> None:
     assert [
         "Reads JSON events of every log group.",
         "Counts events for each $.host.",
-    ] == told()
-    sums = told(
+    ] == words()
+    sums = words(
         LogGroupNames=["/shop/*", "api"],
         Contribution={"Keys": ["$.a", "$.b[0]"], "ValueOf": "$.Faults"},
         AggregateOn="Sum",
@@ -60,7 +60,7 @@ def test_every_operator_of_a_filter() -> None:
         "Only where $.f is present.",
         "Only where $.f is not present.",
         'Only where $.f is one of "x".',
-    ] == told(Extensions=extended)[2:]
+    ] == words(Extensions=extended)[2:]
 
 
 def test_groups_and_measures() -> None:
@@ -80,10 +80,10 @@ def test_groups_and_measures() -> None:
             "greater than 0, over what is counted."
         ),
         "Ranks contributors with at least 20 below the line.",
-    ] == told(Extensions=extensions)[2:]
+    ] == words(Extensions=extensions)[2:]
     assert (
         "The value is their $.Faults, over what is counted."
-        == told(Extensions={"Ratio": {"Numerator": {"ValueOf": "$.Faults"}}})[2]
+        == words(Extensions={"Ratio": {"Numerator": {"ValueOf": "$.Faults"}}})[2]
     )
     assert [
         "The value is percentile 99 (also 50, 99.9) of $.Latency, within 1 %.",
@@ -91,8 +91,8 @@ def test_groups_and_measures() -> None:
             "Ranks contributors with at least 1 observations, and keeps those of at most 2000 in a "
             "pane."
         ),
-    ] == told(Extensions={"Percentiles": {"Of": "$.Latency", "At": [99, 50, 99.9]}})[2:]
-    alone = told(Extensions={"Percentiles": {"Of": "$.Latency", "At": [50]}})[2]
+    ] == words(Extensions={"Percentiles": {"Of": "$.Latency", "At": [99, 50, 99.9]}})[2:]
+    alone = words(Extensions={"Percentiles": {"Of": "$.Latency", "At": [50]}})[2]
     assert "The value is percentile 50 of $.Latency, within 1 %." == alone
 
 

@@ -54,7 +54,7 @@ def count_rules(
     return dict(tables)
 
 
-def told_rules(bootstrap: str, topic: str) -> tuple[dict[Place, Table], dict[Place, str]]:
+def tallied_rules(bootstrap: str, topic: str) -> tuple[dict[Place, Table], dict[Place, str]]:
     """Read what the tallies say of rules, the first record of an identity winning; and versions."""
     tables: dict[Place, Table] = {}
     versions: dict[Place, str] = {}

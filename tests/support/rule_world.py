@@ -19,7 +19,7 @@ from detector.rules.timeline import RuleTimeline
 TOPIC = "detector.control"
 PANE = 1_000
 LEAD = 3_000
-TERMS = TimelineTerms(pane_ms=PANE, ahead_ms=LEAD, most_rules=1_000)
+TERMS = TimelineTerms(pane_ms=PANE, ahead_ms=LEAD, max_rules=1_000)
 BEGUN = 1_700_000_000.0
 
 
@@ -37,7 +37,7 @@ def definition(*keys: str, faults: bool = False, **changed: Any) -> str:
 
 
 class RuleWorld:
-    """The log, what was told of it, and ``seconds`` since it began.
+    """The log, the notices about it, and ``seconds`` since it began.
 
     A record takes ``delay`` turns of the loop to be written, so that writers meet. While
     ``is_silent`` nothing is read.
@@ -97,7 +97,7 @@ class RuleWorld:
         headers: Sequence[tuple[str, bytes]] = (),
         partition: int | None = None,
     ) -> None:
-        """Append a record; every follower reads it and has its proof."""
+        """Append a record; every follower reads it and the end of the log."""
         assert (TOPIC, (), 0) == (topic, tuple(headers), partition)
         for _ in range(self.delay):
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Examples of rules run through what counts in production, and differences are told."""
+"""Examples of rules run through what counts in production, and differences are reported."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def test_an_example_that_gives_what_it_must_has_no_differences() -> None:
     assert ExampleResult("it", ()) == found
 
 
-def test_every_difference_is_told() -> None:
+def test_every_difference_is_reported() -> None:
     found = outcome(SUM, RECORDS, Contributors=contributors(("a", 1), ("b", 5)), Sum=7)
     assert (
         "refused: found bad_json, expected none",
@@ -90,7 +90,7 @@ def test_times_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "found input data was truncated"),
         ("{}", "Tests: found nothing, expected at least one example, or Faults"),
@@ -102,10 +102,10 @@ def test_times_do_not_matter() -> None:
         ("[" * 100_000, "found "),
     ],
 )  # fmt: skip
-def test_a_file_that_holds_no_examples_is_a_fault(text: str, told: str) -> None:
+def test_a_file_that_holds_no_examples_is_a_fault(text: str, message: str) -> None:
     with pytest.raises(RuleError) as caught:
         read_examples(text)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
 
 
 def test_the_faults_of_a_rule_may_be_what_is_expected() -> None:

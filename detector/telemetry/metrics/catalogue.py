@@ -260,7 +260,7 @@ class Metrics(Families):
 
     def _on_rule_change(self, notice: notices.RuleChangeRead) -> None:
         self._rules.set(notice.rules)
-        self._rule_changes.labels(notice.objection or ACCEPTED).inc()
+        self._rule_changes.labels(notice.rejection or ACCEPTED).inc()
 
     def _on_decision(self, notice: notices.ActionDecided) -> None:
         self._proposed.labels(notice.kind).inc()

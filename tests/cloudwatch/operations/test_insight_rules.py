@@ -132,8 +132,8 @@ async def test_rules_come_in_pages_that_what_comes_and_goes_does_not_move() -> N
 
 
 async def test_five_hundred_rules_are_one_page_and_the_bound_is_told() -> None:
-    terms = TimelineTerms(pane_ms=PANE, ahead_ms=LEAD, most_rules=501)
-    api = Api(RuleWorld(terms=terms), bounds=RuleBounds(most_rules=501))
+    terms = TimelineTerms(pane_ms=PANE, ahead_ms=LEAD, max_rules=501)
+    api = Api(RuleWorld(terms=terms), bounds=RuleBounds(max_rules=501))
     for number in range(501):
         await api("PutInsightRule", RuleName=f"r{number}", RuleDefinition=definition("Host"))
     page = await api("DescribeInsightRules")
@@ -144,7 +144,7 @@ async def test_five_hundred_rules_are_one_page_and_the_bound_is_told() -> None:
     ) == await api.refused("PutInsightRule", RuleName="x", RuleDefinition=definition("Host"))
     names = [f"r{number}" for number in range(500)]
     assert {"Failures": []} == await api("DisableInsightRules", RuleNames=names)
-    assert 1 == len(api.admin._rules.book_at(2**60).rules)
+    assert 1 == len(api.admin._rules.rule_set_at(2**60).rules)
 
 
 async def test_tags_follow_cloudwatch_s_calls() -> None:
