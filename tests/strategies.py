@@ -212,7 +212,7 @@ def measures(draw: st.DrawFn, *, odd: bool) -> Ratio | Percentiles:
 
 
 @st.composite
-def rule_books(draw: st.DrawFn) -> RuleSet:
+def rule_sets(draw: st.DrawFn) -> RuleSet:
     """Draw up to five rules, some with the same filters.
 
     Odd ones (on a nested path, on presence) are left to the reference, so only some books hold any.

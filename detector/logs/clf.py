@@ -18,8 +18,8 @@ from typing import Final
 
 from detector.logs.event_time import EARLIEST_MS, LATEST_MS
 
-MOST_CHARACTERS: Final = 65_536
-MOST_FIELDS: Final = 256
+MAX_CHARACTERS: Final = 65_536
+MAX_FIELDS: Final = 256
 
 _FIELD = re.compile(
     r'"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"(?=\s|\Z)'
@@ -44,13 +44,13 @@ def looks_like_text(text: str) -> bool:
 
 def tokenise(line: str) -> list[str] | str:
     """Split one line into its fields, or say what is wrong with it."""
-    if len(line) > MOST_CHARACTERS:
-        return f"the line has {len(line)} characters, at most {MOST_CHARACTERS} are read"
+    if len(line) > MAX_CHARACTERS:
+        return f"the line has {len(line)} characters, at most {MAX_CHARACTERS} are read"
     tokens: list[str] = []
     position = _end_of_space(line, 0)
     while position < len(line):
-        if len(tokens) == MOST_FIELDS:
-            return f"the line has more than {MOST_FIELDS} fields"
+        if len(tokens) == MAX_FIELDS:
+            return f"the line has more than {MAX_FIELDS} fields"
         found = _FIELD.match(line, position)
         if found is None:
             mark = "quote" if line[position] == '"' else "bracket"

@@ -114,7 +114,7 @@ class Decoder:
         self._rule_paths = rules.json_paths if rules else ()
         is_covered = rules.reads_lines if rules else _no_topic
         self._lines = LineReader(limits, mapping.default_service, is_covered)
-        self._opener = Unwrapper(limits, self._weigh)
+        self._opener = Unwrapper(limits, self._strength_of)
 
     def decode(self, value: bytes | None, *, topic: str, record_ms: int) -> Decoded:
         """Read one record; ``record_ms`` is its Kafka timestamp. Bad bytes never raise."""
@@ -153,7 +153,7 @@ class Decoder:
         unknown = next(
             document.root
             for document in opened.documents
-            if document.form is Envelope.PLAIN and not self._weigh(document.root)
+            if document.form is Envelope.PLAIN and not self._strength_of(document.root)
         )
         names = ", ".join(repr(name[:_SHOWN_CHARACTERS]) for name in list(unknown)[:_SHOWN_MEMBERS])
         return Unreadable(
@@ -161,7 +161,7 @@ class Decoder:
             f"found members {names or 'none'}, expected _aws or a field of the mapping",
         )
 
-    def _weigh(self, document: Mapping[str, Any]) -> Strength:
+    def _strength_of(self, document: Mapping[str, Any]) -> Strength:
         names = self._index.names_in(document)
         if any(first_present(document, names.get(meaning, ())) for meaning in _COUNTED):
             return Strength.MEASURED

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from detector.logs.clf import MOST_CHARACTERS, MOST_FIELDS
+from detector.logs.clf import MAX_CHARACTERS, MAX_FIELDS
 from detector.rules.extensions import (
     MOST_FILTERS,
     MOST_GROUPS,
@@ -44,7 +44,7 @@ def test_the_bounds_that_are_told_are_those_of_the_code() -> None:
             f"{LENIENT.keys} keys, {LENIENT.filters} filters, {LENIENT.strings} strings and "
             f"{LENIENT.characters:,} characters"
         ),
-        f"At most {MOST_CHARACTERS:,} characters and {MOST_FIELDS} fields a line",
+        f"At most {MAX_CHARACTERS:,} characters and {MAX_FIELDS} fields a line",
         f"| {MOST_KEYS} in all |",
         f"| {MOST_FILTERS} in all; patterns of {PATTERN_CHARACTERS} characters |",
         f"| {MOST_GROUPS} groups of {MOST_IN_GROUP} |",

@@ -54,7 +54,7 @@ def test_names_and_operands_never_reach_the_text(written: ContributorRule) -> No
     assert not {"os", "import", "exit"} & set(re.findall(r"\w+", text))
 
 
-@given(strategies.rule_books(), st.sampled_from(list(LatencyUnit)))
+@given(strategies.rule_sets(), st.sampled_from(list(LatencyUnit)))
 def test_the_text_is_python_without_a_single_string(rules: RuleSet, unit: LatencyUnit) -> None:
     source = source_of(document(Status=200), rules, FieldMapping(latency_unit=unit))
     if source is None:

@@ -33,8 +33,8 @@ LIMITS = (DecodeLimits(), DecodeLimits(record_bytes=2_000, key_characters=20),
 def learning(lessons: int, layouts: int = 8) -> Iterator[None]:
     """Let a loop be compiled after ``lessons`` records, and at most ``layouts`` of them."""
     with (
-        mock.patch.object(intake_module, "LESSONS", lessons),
-        mock.patch.object(intake_module, "MAX_LAYOUTS", layouts),
+        mock.patch.object(intake_module, "MIN_SAMPLES", lessons),
+        mock.patch.object(intake_module, "MAX_SCHEMAS", layouts),
     ):
         yield
 
@@ -51,7 +51,7 @@ def tolerantly(
     data=st.data(),
     drawn=strategies.messages(),
     taught=strategies.messages(max_size=8),
-    rules=strategies.rule_books(),
+    rules=strategies.rule_sets(),
     mapping=st.sampled_from(MAPPINGS),
     limits=st.sampled_from(LIMITS),
     lessons=st.sampled_from((1, 1, 2, 5)),

@@ -47,8 +47,8 @@ def drawn(seed: int, count: int) -> list[Message]:
 def panes(seed: int, *, layouts: int, exact: int) -> list[bytes]:
     """Tally the same events with at most ``layouts`` compiled loops."""
     with (
-        mock.patch.object(intake_module, "LESSONS", 3),
-        mock.patch.object(intake_module, "MAX_LAYOUTS", layouts),
+        mock.patch.object(intake_module, "MIN_SAMPLES", 3),
+        mock.patch.object(intake_module, "MAX_SCHEMAS", layouts),
     ):
         intake = new_intake(RULES)
         tally = new_tally(RULES, limits=TallyLimits(exact_contributors=exact))
@@ -69,7 +69,7 @@ def test_rows_tell_of_their_rules_what_single_events_would(exact: int) -> None:
 
 def test_a_row_counts_every_event_of_its_host() -> None:
     """Against a count of the events themselves."""
-    with mock.patch.object(intake_module, "LESSONS", 1):
+    with mock.patch.object(intake_module, "MIN_SAMPLES", 1):
         intake, tally = new_intake(RULES), new_tally(RULES)
         events = [event(at % 900, InstanceId=f"h{at % 7}") for at in range(500)]
         for begin in range(0, len(events), 9):

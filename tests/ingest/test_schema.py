@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detector.ingest.schema import MemberKind, RecordSchema, can_ask, learn_schema
+from detector.ingest.schema import MemberKind, RecordSchema, can_compile, learn_schema
 from detector.logs.fields import FieldMapping
 from detector.rules.rules import (
     ContributorRule,
@@ -168,7 +168,7 @@ def test_rules_that_no_loop_can_compare_are_left_to_the_reference(written: Contr
     plain = rule("plain", keys=[("Operation",)])
     layout = learned(document(flag=True, size=7, word="w"), written, plain)
     assert layout is not None
-    assert ({"faults-by-host"}, set()) == (set(layout.exotic), set(layout.inert))
+    assert ({"faults-by-host"}, set()) == (set(layout.not_compilable), set(layout.inert))
     # Nothing of it is read, not even what could have been typed.
     assert kinds(learned(document(flag=True, size=7, word="w"), plain)) == kinds(layout)
 
@@ -179,7 +179,7 @@ def test_rules_on_members_that_must_be_absent_are_inert() -> None:
     sketched = rule("of", keys=[("host",)], measure=Percentiles(("instanceId",), (50.0,), 1.0, 9))
     layout = learned(shape, key, amount, sketched, rule("live", keys=[("host",)]))
     assert layout is not None
-    assert ({"key", "amount", "of"}, set()) == (set(layout.inert), set(layout.exotic))
+    assert ({"key", "amount", "of"}, set()) == (set(layout.inert), set(layout.not_compilable))
 
 
 def test_a_rule_on_lines_is_inert_for_every_producer_of_json() -> None:
@@ -205,7 +205,7 @@ def test_groups_and_measures_are_typed_like_filters(written: ContributorRule, ty
     live = dataclasses.replace(written, keys=(("host",),))
     layout = learned(shape, live)
     assert layout is not None
-    assert typed is (live.name not in layout.exotic)
+    assert typed is (live.name not in layout.not_compilable)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_groups_and_measures_are_typed_like_filters(written: ContributorRule, ty
 def test_a_filter_can_be_asked_of_its_own_kind_of_member(
     operator: Operator, kind: MemberKind, expected: bool
 ) -> None:
-    assert expected is can_ask(Filter(("f",), operator, ("a",)), kind)
+    assert expected is can_compile(Filter(("f",), operator, ("a",)), kind)
 
 
 def test_a_rule_on_the_presence_of_an_absent_member_is_not_inert() -> None:
@@ -229,4 +229,4 @@ def test_a_rule_on_the_presence_of_an_absent_member_is_not_inert() -> None:
     shape = document(drop=["InstanceId"], host="h1")
     layout = learned(shape, rule(keys=[("host",)], filters=[absent]))
     assert layout is not None
-    assert ({"faults-by-host"}, set()) == (set(layout.exotic), set(layout.inert))
+    assert ({"faults-by-host"}, set()) == (set(layout.not_compilable), set(layout.inert))

@@ -28,8 +28,8 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def parsed(raw: bytes, *, nesting: int = 32, most: int = 10_000) -> list[Any] | Unreadable:
-    return parse_values(raw, nesting=nesting, most=most)
+def parsed(raw: bytes, *, nesting: int = 32, max_values: int = 10_000) -> list[Any] | Unreadable:
+    return parse_values(raw, nesting=nesting, max_values=max_values)
 
 
 def depth_of(value: Any) -> int:
@@ -95,7 +95,7 @@ def test_a_number_out_of_range_spoils_only_itself(raw: bytes, values: list[Any])
     ],
 )
 def test_what_cannot_be_read_says_why(raw: bytes, reason: DeadLetterReason, message: str) -> None:
-    assert Unreadable(reason, message) == parsed(raw, most=3)
+    assert Unreadable(reason, message) == parsed(raw, max_values=3)
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:

@@ -91,7 +91,7 @@ class Metrics(Families):
             notices.RuleChangeRead: self._on_rule_change,
             notices.TallyingHeld: lambda told: self._held.set(told.held),
             notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
-            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
+            notices.ReportsKept: lambda told: self._kept.labels(told.result).inc(told.count),
             notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
         }
 
