@@ -87,7 +87,7 @@ class Detection:
         return result
 
     def close_idle(self, partition: int, now: float) -> None:
-        """Close and merge the open panes of a partition that received nothing more until ``now``."""
+        """Close the open panes of a partition that received nothing more until ``now``."""
         tally = self._tallies[partition]
         tally.close_idle(round(now * 1000))
         self._merge_closed(tally, now)

@@ -70,19 +70,19 @@ class LoopSource:
     def _find_row_rules(self, cell: int) -> RowRules:
         """Collect the rules that count every event by fields that a fleet row holds."""
         schema = self._schema
-        place_by_name = {
+        cell_by_name = {
             schema.host: HOST,
             schema.zone_id or schema.zone_name: ZONE,
             schema.service: SERVICE,
         }
         found = [
-            (at, tuple(place_by_name[str(path[0])] for path in rule.keys))
+            (at, tuple(cell_by_name[str(path[0])] for path in rule.keys))
             for at, rule in enumerate(self._rules)
             if not (rule.filters or rule.any_of or rule.measure)
             and rule.aggregate_on is Aggregate.COUNT
             and rule.log_format is LogFormat.JSON
             and rule.reads_all_groups
-            and all(path[0] in place_by_name for path in rule.keys)
+            and all(path[0] in cell_by_name for path in rule.keys)
         ]
         return RowRules(cell, tuple(found))
 

@@ -74,7 +74,7 @@ def nests_deeper(raw: bytes, limit: int) -> bool:
 def cut_deeper(raw: bytes, limit: int) -> bytes:
     """Replace each object and list that nests deeper than ``limit`` with an empty object.
 
-    The replaced part is not checked. A text that ends inside such a part ends with the empty object.
+    Replaced parts are not checked. A text that ends inside one ends with the empty object.
     """
     kept: list[bytes] = []
     depth = begin = 0

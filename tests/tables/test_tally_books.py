@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.ingest.intake import MIN_SAMPLES, MAX_RULE_SETS, Intake
+from detector.ingest.intake import MAX_RULE_SETS, MIN_SAMPLES, Intake
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rules import Filter, Operator, RuleSet
 from detector.tables.pane_records import PaneRecord
