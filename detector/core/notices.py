@@ -57,7 +57,7 @@ class EventsLost:
 
 
 @dataclass(frozen=True, slots=True)
-class EventsWithoutHostOrZone:
+class EventsUnattributed:
     """``count`` events named no host or no zone, so no fleet table counts them."""
 
     count: int
@@ -241,7 +241,7 @@ Notice = (
     | RecordsDecoded
     | TimesRead
     | EventsLost
-    | EventsWithoutHostOrZone
+    | EventsUnattributed
     | RecordDeadLettered
     | PanesTallied
     | WatermarkMoved

@@ -82,7 +82,7 @@ def compile_loop(
         "REFUSED": (msgspec.DecodeError, TypeError, RecursionError, UnicodeDecodeError),
         "UNSET": msgspec.UNSET,
         "masks": _GroupMasks(rules, topic),
-        "BOOK": rules,
+        "RULE_SET": rules,
         **source.constants,
         **callbacks,
     }

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from detector.core.ack_queue import AckQueue
 from detector.core.notices import (
     EventsLost,
-    EventsWithoutHostOrZone,
+    EventsUnattributed,
     NoticeListener,
     PanesTallied,
     RecordDeadLettered,
@@ -271,7 +271,7 @@ class TallyService(Generic[Token]):
         for source, number in result.times.items():
             self._listener(TimesRead(source, number))
         if result.unplaced:
-            self._listener(EventsWithoutHostOrZone(result.unplaced))
+            self._listener(EventsUnattributed(result.unplaced))
 
     def _notify_losses(self, tally: PartitionTally, before: tuple[int, int, int]) -> None:
         after = tally.losses

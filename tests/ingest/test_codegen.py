@@ -22,12 +22,12 @@ def source_of(
     shape: dict[str, Any], rules: RuleSet, mapping: FieldMapping | None = None
 ) -> LoopSource | None:
     mapping = mapping or FieldMapping()
-    layout = learn_schema(shape, mapping, rules)
-    if layout is None:
+    schema = learn_schema(shape, mapping, rules)
+    if schema is None:
         return None
-    names = {name: f"m{at}" for at, (name, _) in enumerate(layout.members)}
+    names = {name: f"m{at}" for at, (name, _) in enumerate(schema.members)}
     return LoopSource(
-        layout, tuple(rules), names, mapping=mapping, limits=DecodeLimits(), times=SHORT, cell=8
+        schema, tuple(rules), names, mapping=mapping, limits=DecodeLimits(), times=SHORT, cell=8
     )
 
 

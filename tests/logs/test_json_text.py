@@ -117,7 +117,7 @@ def test_the_depth_is_that_of_the_value(value: Any, limit: int) -> None:
 
 @given(st.lists(json_values, max_size=5), st.sampled_from(["", " ", "\n", "\r\n\t"]))
 def test_values_are_those_of_the_standard_library(values: list[Any], between: str) -> None:
-    # Two numbers or words in a row cannot be told apart without white space.
+    # Two numbers or words in a row cannot be separated without white space.
     wrapped = [value if isinstance(value, dict | list | str) else [value] for value in values]
     raw = between.join(json.dumps(value, ensure_ascii=False) for value in wrapped).encode()
     assert wrapped == parsed(raw)

@@ -138,7 +138,7 @@ def test_an_event_is_an_object(value: Any, what: str) -> None:
     assert Unreadable(DeadLetterReason.NOT_AN_OBJECT, message) == opened(value)
 
 
-def test_the_first_of_two_broken_payloads_is_told() -> None:
+def test_the_first_of_two_broken_payloads_is_reported() -> None:
     read = opened({"message": '{"a', "log": '{"a":}'})
     assert isinstance(read, Unreadable)
     assert read.message.startswith("under 'message'")

@@ -73,7 +73,7 @@ class Metrics(Families):
             notices.RecordsDecoded: self._on_decoded,
             notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
-            notices.EventsWithoutHostOrZone: lambda told: self._unplaced.inc(told.count),
+            notices.EventsUnattributed: lambda told: self._unplaced.inc(told.count),
             notices.WatermarkMoved: lambda told: self._watermark.labels(
                 self._topic(told.topic)
             ).set(told.time_ms / 1000),
