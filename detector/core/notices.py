@@ -135,7 +135,7 @@ class AlarmMoved:
 
 @dataclass(frozen=True, slots=True)
 class ActionDecided:
-    """The decider granted, observed or refused an action of ``kind``; ``refusal`` says why."""
+    """The decider granted, observed or refused an action; ``refusal`` is the reason if refused."""
 
     kind: ActionKind
     verdict: Decision

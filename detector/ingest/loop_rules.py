@@ -45,9 +45,9 @@ class RulesSource:
         ]
         self._not_compilable = [rule for _, rule in live if rule.name in schema.not_compilable]
         typed = [(at, rule) for at, rule in live if rule.name not in schema.not_compilable]
-        asked = Counter(each for _, rule in typed for each in _conditions(rule))
+        uses = Counter(each for _, rule in typed for each in _conditions(rule))
         self._typed: list[_PendingRule] = [
-            (at, rule, _in_order(_conditions(rule), asked)) for at, rule in typed
+            (at, rule, _in_order(_conditions(rule), uses)) for at, rule in typed
         ]
 
     def text(self) -> Iterator[str]:
@@ -72,10 +72,10 @@ class RulesSource:
         )
         return kind is not None and can_compile(wanted, kind)
 
-    def _under(self, asking: Sequence[_PendingRule], indent: str) -> Iterator[str]:
+    def _under(self, pending: Sequence[_PendingRule], indent: str) -> Iterator[str]:
         """Write rules inside the conditions that were already tested."""
         groups: dict[Condition, list[_PendingRule]] = {}
-        for at, rule, conditions in asking:
+        for at, rule, conditions in pending:
             if conditions:
                 groups.setdefault(conditions[0], []).append((at, rule, conditions[1:]))
             else:
@@ -139,12 +139,12 @@ def _conditions(rule: ContributorRule) -> tuple[Condition, ...]:
     return (*conditions, rule.any_of) if rule.any_of else conditions
 
 
-def _in_order(conditions: Sequence[Condition], asked: Counter[Condition]) -> tuple[Condition, ...]:
+def _in_order(conditions: Sequence[Condition], uses: Counter[Condition]) -> tuple[Condition, ...]:
     """Order conditions by the number of rules that share them; slow ones come last."""
 
     def rank(condition: Condition) -> tuple[bool, int, str]:
         slow = not isinstance(condition, Filter) or condition.operator is Operator.MATCHES
-        return slow, -asked[condition], repr(condition)
+        return slow, -uses[condition], repr(condition)
 
     return tuple(sorted(dict.fromkeys(conditions), key=rank))
 
