@@ -189,7 +189,7 @@ class RulesRead:
 
 @dataclass(frozen=True, slots=True)
 class RuleChangeRead:
-    """A rule changes from pane ``from_ms`` on, or the change was rejected for ``objection``."""
+    """A rule changes from pane ``from_ms`` on, or the change was passed over for ``objection``."""
 
     name: str
     kind: str
