@@ -1,8 +1,16 @@
-"""The way of a log event through the whole product, in one process and without a broker.
+"""How a log event flows through the detector, in one process and without a broker.
 
-This is the page to read first: the worker does the same with a topic between any two steps, so
-that each of them can crash, move and be replayed on its own. Tests and replays of recorded logs
-use it as it stands.
+Read this page first. A log event takes five steps::
+
+    Intake          decodes records into log events and matches them with the contributor rules
+    PartitionTally  counts the events of one source partition in panes of event time
+    Merge           joins the panes of all source partitions into sliding windows
+    Evaluator       ranks every window, runs the detectors on it and updates their alarms
+    Decider         grants, observes or refuses an action for each alarm that asks for one
+
+``Detection.feed`` runs the first three steps, ``Detection.tick`` the last two. The worker runs the
+same code with a topic between its agents, so each of them can crash, move and be replayed on its
+own. Tests and replays of recorded logs use ``Detection`` as it is.
 """
 
 from collections.abc import Sequence
@@ -23,7 +31,10 @@ from detector.tables.tally import PartitionTally
 
 
 class Detection:
-    """One topic of ``partitions`` source partitions, all subjects, one decider."""
+    """All steps for one input topic with ``partitions`` partitions.
+
+    ``reports`` and ``changes`` collect the reports of all windows and the changes of all alarms.
+    """
 
     def __init__(
         self,
@@ -65,14 +76,18 @@ class Detection:
         self.changes: list[AlarmChange] = []
 
     def feed(self, partition: int, messages: Sequence[Any], now: float) -> IntakeResult:
-        """Decode, match and tally a batch of one partition, and merge the panes that it closed."""
+        """Decode, match and tally a batch of one partition, and merge the panes that it closed.
+
+        ``messages`` are consumed Kafka messages in offset order, ``now`` is in epoch seconds. The
+        result holds the unreadable records of the batch, and counts.
+        """
         tally = self._tallies[partition]
         result = self._intake.read(messages, tally)
         self._merge_closed(tally, now)
         return result
 
     def close_idle(self, partition: int, now: float) -> None:
-        """Close the panes of a partition of which nothing more came until ``now``."""
+        """Close the open panes of a partition that received nothing more until ``now``."""
         tally = self._tallies[partition]
         tally.close_idle(round(now * 1000))
         self._merge_closed(tally, now)
@@ -82,7 +97,10 @@ class Detection:
             self._merge.apply(record, now)
 
     def tick(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
-        """Evaluate the windows that are complete and decide what follows from them."""
+        """Evaluate the windows that are ready at ``now``, and decide on their alarms.
+
+        Unless ``control`` shows that the kill switch is off, every action is refused.
+        """
         for slide in self._merge.advance(now.wall):
             evaluation = self._evaluator.evaluate(slide)
             self.reports.extend(evaluation.reports)

@@ -1,4 +1,4 @@
-"""Builders for tests of the way of a log event: a test states only what matters to it."""
+"""Builders for tests of the pipeline: a test states only what matters to it."""
 
 import hashlib
 import json
@@ -155,11 +155,11 @@ def new_tally(
     begins_inside: bool = False,
 ) -> PartitionTally:
     """Return the empty tally of partition 0 of ``TOPIC``."""
-    book = rules or NO_RULES
+    rule_set = rules or NO_RULES
     return PartitionTally(
         TOPIC,
         0,
-        rules_at=lambda _: book,
+        rules_at=lambda _: rule_set,
         times=times,
         limits=limits or TallyLimits(),
         begins_inside=begins_inside,
@@ -173,11 +173,11 @@ def new_intake(
     mapping: FieldMapping | None = None,
     limits: DecodeLimits | None = None,
 ) -> Intake:
-    """Return an intake of ``TOPIC`` that knows no layout yet."""
-    book = rules or NO_RULES
+    """Return an intake of ``TOPIC`` that knows no record schema yet."""
+    rule_set = rules or NO_RULES
     return Intake(
         TOPIC,
-        rules_at=lambda _: book,
+        rules_at=lambda _: rule_set,
         mapping=mapping or FieldMapping(),
         limits=limits or DecodeLimits(),
         times=times,
@@ -202,7 +202,7 @@ def encoded(records: Iterable[PaneRecord]) -> list[bytes]:
     return [encode_pane_record(record) for record in records]
 
 
-Told = tuple[
+Tallied = tuple[
     list[bytes],
     tuple[int, int, int],
     list[tuple[int, str, str]],
@@ -213,8 +213,8 @@ Told = tuple[
 """Pane records, losses, dead letters (offset, reason, message), envelopes, times, unplaced."""
 
 
-def told(intake: Intake, tally: PartitionTally, batches: Iterable[Sequence[Message]]) -> Told:
-    """Take ``batches`` in and return all that can be seen of them from outside."""
+def tallied(intake: Intake, tally: PartitionTally, batches: Iterable[Sequence[Message]]) -> Tallied:
+    """Read ``batches`` and return every visible result."""
     total = IntakeResult()
     records: list[PaneRecord] = []
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: what producers write, right and wrong, and what operators ask.
+"""Hypothesis strategies: what producers write, right and wrong, and what operators write.
 
 A producer is drawn first, as a shape (which members, of which kind); then its records, most of
 which keep to the shape. That is how the typed loops get anything to read at all.
@@ -212,10 +212,10 @@ def measures(draw: st.DrawFn, *, odd: bool) -> Ratio | Percentiles:
 
 
 @st.composite
-def rule_books(draw: st.DrawFn) -> RuleSet:
+def rule_sets(draw: st.DrawFn) -> RuleSet:
     """Draw up to five rules, some with the same filters.
 
-    Odd ones (on a nested path, on presence) are left to the reference, so only some books hold any.
+    Odd ones (on a nested path, on presence) are left to the reference; only some sets hold any.
     """
     odd = draw(st.integers(0, 3)) == 0
     paths = PATHS + (ODD_PATHS if odd else ())

@@ -1,4 +1,4 @@
-"""The whole way in one process: events in, the right ruling out, and the healthy left alone."""
+"""The whole pipeline in one process: a gray host is replaced, a healthy fleet left alone."""
 
 import random
 from typing import Any
@@ -51,49 +51,49 @@ def logged(second: int, gray: str) -> list[Message]:
     return found
 
 
-def run(way: Detection, gray: str, control: ControlView = OFF) -> list[Any]:
-    rulings: list[Any] = []
+def run(pipeline: Detection, gray: str, control: ControlView = OFF) -> list[Any]:
+    results: list[Any] = []
     for second in range(SECONDS):
         now = START / 1000 + second + 1
         lines = logged(second, gray)
-        way.feed(0, lines[::2], now)
-        way.feed(1, lines[1::2], now)
-        rulings += way.tick(SteadyTime(now, float(second)), control)
-    return rulings
+        pipeline.feed(0, lines[::2], now)
+        pipeline.feed(1, lines[1::2], now)
+        results += pipeline.tick(SteadyTime(now, float(second)), control)
+    return results
 
 
 def test_one_gray_host_is_found_confirmed_and_replaced_once() -> None:
-    way = detection()
-    (ruling,) = run(way, "h5")
-    assert Decision.GRANTED is ruling.decision.verdict
+    pipeline = detection()
+    (result,) = run(pipeline, "h5")
+    assert Decision.GRANTED is result.decision.verdict
     assert (ActionKind.REPLACE_HOST, "h5", "az2") == (
-        ruling.action.kind, ruling.action.target.host, ruling.action.target.zone,
+        result.action.kind, result.action.target.host, result.action.target.zone,
     )  # fmt: skip
-    alarms = {change.subject for change in way.changes if change.state is AlarmState.ALARM}
+    alarms = {change.subject for change in pipeline.changes if change.state is AlarmState.ALARM}
     assert {"fleet:checkout", "rule:faults-by-host"} == alarms
 
 
-def test_a_healthy_fleet_has_reports_and_no_rulings() -> None:
-    way = detection()
-    assert [] == run(way, "nobody")
-    fleet = [report for report in way.reports if report.subject == "fleet:checkout"]
+def test_a_healthy_fleet_has_reports_and_no_decisions() -> None:
+    pipeline = detection()
+    assert [] == run(pipeline, "nobody")
+    fleet = [report for report in pipeline.reports if report.subject == "fleet:checkout"]
     assert {3 * 12 * 20.0} == {report.totals["requests"] for report in fleet[2:-2]}
 
 
-def test_in_observe_mode_the_same_is_decided_and_nothing_is_asked_for() -> None:
-    (ruling,) = run(detection(Mode.OBSERVE), "h5")
-    assert Decision.OBSERVED is ruling.decision.verdict
-    assert ruling.action is None
+def test_in_observe_mode_the_same_is_decided_and_no_action_is_published() -> None:
+    (result,) = run(detection(Mode.OBSERVE), "h5")
+    assert Decision.OBSERVED is result.decision.verdict
+    assert result.action is None
 
 
 def test_while_the_kill_switch_is_unknown_the_same_is_refused() -> None:
-    (ruling,) = run(detection(), "h5", ControlView.unknown("not read"))
+    (result,) = run(detection(), "h5", ControlView.unknown("not read"))
     assert (Decision.REFUSED, Refusal.KILL_SWITCH) == (
-        ruling.decision.verdict, ruling.decision.refusal,
+        result.decision.verdict, result.decision.refusal,
     )  # fmt: skip
 
 
 def test_unreadable_records_come_back_and_change_nothing_else() -> None:
-    way = detection()
-    result = way.feed(0, [Message(b"no json", START)], START / 1000)
+    pipeline = detection()
+    result = pipeline.feed(0, [Message(b"no json", START)], START / 1000)
     assert ["bad_json"] == [refused.reason.value for _, refused in result.dead]

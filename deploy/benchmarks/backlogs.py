@@ -1,4 +1,4 @@
-"""Inputs of the benchmarks: backlogs and paced load, in the 590-byte form of ``bench_event``."""
+"""Inputs of the benchmarks: backlogs and paced load, as 590-byte ``benchmark_event`` records."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from detector.gameday.emf import bench_bodies, bench_events
+from detector.gameday.emf import benchmark_bodies, benchmark_events
 from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.producing import produce_all
 
@@ -18,13 +18,13 @@ CHUNK = 200_000
 def write_backlog(deployment: Deployment, *, events: int, hosts: int, pane_ms: int) -> int:
     """Fill the input topic; return the start of its last pane, closed by one more event each."""
     first_ms = int(time.time() * 1000) - events * 1000 // EVENT_RATE - 60_000
-    bodies = bench_bodies(1, max(20_000, hosts), hosts=hosts, zones=3)
-    values = bench_events(bodies, events, first_ms, EVENT_RATE)
+    bodies = benchmark_bodies(1, max(20_000, hosts), hosts=hosts, zones=3)
+    values = benchmark_events(bodies, events, first_ms, EVENT_RATE)
     for _ in range(0, events, CHUNK):
         chunk = list(islice(values, CHUNK))
         produce_all(deployment.bootstrap, deployment.topics.logs, chunk, partitions=PARTITIONS)
     last_ms = first_ms + events * 1000 // EVENT_RATE
-    closing = list(bench_events(bodies[:1], 1, last_ms + 2 * pane_ms + 20_000, EVENT_RATE))
+    closing = list(benchmark_events(bodies[:1], 1, last_ms + 2 * pane_ms + 20_000, EVENT_RATE))
     produce_all(
         deployment.bootstrap, deployment.topics.logs, closing * PARTITIONS, partitions=PARTITIONS
     )

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from deploy.benchmarks.product import cpu_seconds, pause, tallies
-from detector.gameday.emf import BENCH_PREFIX, bench_bodies, bench_event
+from detector.gameday.emf import BENCHMARK_PREFIX, benchmark_bodies, benchmark_event
 from tests.support.deployment import LATENESS_MS, PANE_MS, PARTITIONS, Deployment
 from tests.support.producing import PacedProducer
 from tests.support.recount import read_topic
@@ -41,9 +41,11 @@ class GrayServices:
         self._begun: int | None = None
         hosts = SERVICES * HOSTS_PER_SERVICE
         names = tuple(f"service-{number:02d}" for number in range(SERVICES))
-        self._healthy = bench_bodies(seed, 2 * hosts, hosts=hosts, services=names, fault_share=0.0)
+        self._healthy = benchmark_bodies(
+            seed, 2 * hosts, hosts=hosts, services=names, fault_share=0.0
+        )
         # Many callers each: faults of one caller alone would rightly be blamed on that caller.
-        self._faulty = bench_bodies(
+        self._faulty = benchmark_bodies(
             seed, CALLERS * hosts, hosts=hosts, services=names, fault_share=1.0
         )
         self._hosts = hosts
@@ -61,7 +63,7 @@ class GrayServices:
             body = self._faulty[host + self._hosts * self._chance.randrange(CALLERS)]
         else:
             body = self._healthy[number % len(self._healthy)]
-        return bench_event(now_ms - self._chance.randrange(JITTER_MS), body)
+        return benchmark_event(now_ms - self._chance.randrange(JITTER_MS), body)
 
 
 def action_latencies(deployment: Deployment, *, every_ms: int, seed: int) -> list[float]:
@@ -99,7 +101,7 @@ def _latencies(deployment: Deployment) -> list[float]:
 
 def _passed_at(deployment: Deployment, ends: Sequence[int]) -> dict[int, int]:
     """When (record timestamp) the last partition's log first held an event past end + lateness."""
-    at = len(BENCH_PREFIX)
+    at = len(BENCHMARK_PREFIX)
     waiting: dict[int, list[int]] = defaultdict(lambda: list(ends))
     passed: dict[int, int] = dict.fromkeys(ends, 0)
     for message in read_topic(deployment.bootstrap, deployment.topics.logs):

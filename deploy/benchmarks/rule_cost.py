@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from deploy.benchmarks.backlogs import write_rules
-from detector.gameday.emf import bench_bodies, bench_events
+from detector.gameday.emf import benchmark_bodies, benchmark_events
 from detector.ingest.intake import Intake
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rule_files import load_rules
@@ -27,8 +27,8 @@ SLICE = 2_000
 
 def events(count: int) -> list[Message]:
     """Return events of 2,000 hosts at 20,000 a second."""
-    bodies = bench_bodies(1, 20_000, hosts=2_000, zones=3)
-    values = bench_events(bodies, count, START, 20_000)
+    bodies = benchmark_bodies(1, 20_000, hosts=2_000, zones=3)
+    values = benchmark_events(bodies, count, START, 20_000)
     return [Message(value, START) for value in values]
 
 

@@ -1,1 +1,1 @@
-"""The vocabulary that every room shares: words, errors, notices, ports, names of topics; pure."""
+"""What all rooms share: vocabulary, errors, notices, ports, names of topics; pure."""

@@ -1,4 +1,4 @@
-"""Late acknowledgement: a batch is released when it, and all before it, are durable downstream."""
+"""Late acknowledgement: a batch is released once it and all batches before it are durable."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ Token = TypeVar("Token")
 
 
 class AckQueue(Generic[Token]):
-    """Batches of one partition that wait for their acknowledgement, oldest first.
+    """Batches of one partition that wait for acknowledgement, oldest first.
 
-    ``touched_ms`` of a batch is the start of the newest pane that it added to, -1 when it added to
-    none. A batch may be acknowledged when that pane, and so every pane before it, is published.
+    ``touched_ms`` of a batch is the start of the newest pane that it added to, -1 if it added to
+    none. A batch may be acknowledged once that pane, and so every pane before it, is published.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,10 @@ class AckQueue(Generic[Token]):
         self._waiting.append((touched_ms, token))
 
     def release(self, oldest_open_ms: int | None) -> Iterator[Token]:
-        """Yield what may be acknowledged; ``oldest_open_ms`` is the oldest unpublished pane."""
+        """Yield the tokens that may be acknowledged.
+
+        ``oldest_open_ms`` is the start of the oldest unpublished pane, ``None`` if there is none.
+        """
         waiting = self._waiting
         while waiting and (oldest_open_ms is None or waiting[0][0] < oldest_open_ms):
             yield waiting.popleft()[1]

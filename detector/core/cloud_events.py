@@ -12,7 +12,7 @@ def rfc3339(seconds: float) -> str:
 def cloud_event_headers(
     *, event_id: str, event_type: str, source: str, subject: str, at: float
 ) -> list[tuple[str, bytes]]:
-    """Return the headers of a public record whose value is JSON; ``at`` is epoch seconds."""
+    """Return the headers of a public record with a JSON value; ``at`` is in epoch seconds."""
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": event_id,

@@ -1,19 +1,20 @@
-"""What all detectors together say of one window, or of one contributor in it: whose fault it is."""
+"""The diagnosis of one window, or of one contributor in it: whose fault it is."""
 
 import msgspec
 
 from detector.core.vocabulary import Culprit
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """Whose fault it is, who exactly, which detectors say so, and why it is not somebody else's.
+    """The combined result of all detectors: the culprit, its names, and the reason.
 
-    ``named``: hosts as zone/host, zones, or callers, worst first, at most 10; ``count`` of them in
-    all. ``detectors``: those that agree, by name. ``because`` is the middle of a sentence.
-    Evidence: of the worst that is named ``p_value``, its chance in a healthy fleet, and
-    ``rate_ratio``, its rate over that of its peers; ``excess_faults`` of all that are named.
+    ``named``: hosts as zone/host, zones, or callers, worst first, at most 10 of ``count`` in all.
+    ``detectors``: names of the detectors that agree. ``because``: why the fault lies there and not
+    elsewhere, as the middle part of a sentence. Of the worst one named, ``p_value`` is its
+    probability in a healthy fleet and ``rate_ratio`` its rate divided by that of its peers.
+    ``excess_faults`` is the sum over all that are named.
     """
 
     kind: Culprit

@@ -3,15 +3,15 @@
 ::
 
     DetectorError
-    ├── OperatorError(faults)     what the operator wrote cannot be used; every fault at once
+    ├── OperatorError(faults)     invalid input from the operator; lists every fault
     │   ├── RuleError             a contributor rule
     │   └── SettingsError         a setting
-    ├── PublishError              the broker did not take a record
+    ├── PublishError              the broker did not accept a record
     └── ExecutorError(retryable)  a provider did not carry out an action
 
-Law: bad input is never an exception. Unreadable records, late events and refused values travel as
-data; these are for whoever can mend the cause. A broken invariant of our own is a plain
-``AssertionError``.
+Law: bad log data never raises an exception. Unreadable records, late events and refused values
+travel as data. Exceptions are for those who can fix the cause. A broken invariant of our own is a
+plain ``AssertionError``.
 """
 
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in what an operator wrote, told so that it can be mended.
+    """One mistake in an operator's input, with what is needed to fix it.
 
-    ``line`` begins at 1, 0 where no line can be named. ``member`` is written as
+    ``line`` begins at 1 and is 0 if the line is unknown. ``member`` has the form
     ``Contribution.Filters[0].Match``. ``found`` and ``expected`` complete the sentence
-    "found ..., expected ...". ``file`` is empty for text without one.
+    "found ..., expected ...". ``file`` is empty for text that comes from no file.
     """
 
     line: int
@@ -34,18 +34,18 @@ class Fault:
     file: str = ""
 
     def __str__(self) -> str:
-        """Write ``file:line: member: found ..., expected ...`` without the unknown parts."""
+        """Return ``file:line: member: found ..., expected ...`` without the unknown parts."""
         place = ":".join(part for part in (self.file, str(self.line or "")) if part)
-        told = f"found {self.found}, expected {self.expected}"
-        return ": ".join(part for part in (place, self.member, told) if part)
+        detail = f"found {self.found}, expected {self.expected}"
+        return ": ".join(part for part in (place, self.member, detail) if part)
 
 
 class DetectorError(Exception):
-    """Root of all exceptions that are raised on purpose."""
+    """Base class of all exceptions that the product raises on purpose."""
 
 
 class OperatorError(DetectorError):
-    """Something that the operator wrote cannot be used; ``faults`` holds every fault found."""
+    """The operator's input is invalid; ``faults`` holds every fault found."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -53,19 +53,19 @@ class OperatorError(DetectorError):
 
 
 class RuleError(OperatorError):
-    """Contributor rules that cannot be used."""
+    """Contributor rules are invalid."""
 
 
 class SettingsError(OperatorError):
-    """Settings that cannot be used."""
+    """Settings are invalid."""
 
 
 class PublishError(DetectorError):
-    """The broker did not take a record; whoever needed it published must stop, not pass it over."""
+    """The broker did not accept a record; the caller must stop and must not skip the record."""
 
 
 class ExecutorError(DetectorError):
-    """A provider did not carry out an action. ``retryable``: the same call may succeed later."""
+    """A provider did not carry out an action; ``retryable``: the same call may succeed later."""
 
     def __init__(self, message: str, *, retryable: bool) -> None:
         super().__init__(message)

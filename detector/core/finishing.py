@@ -1,4 +1,4 @@
-"""Work that must come to its end, such as closing a connection."""
+"""Work that must run to its end, such as closing a connection."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,10 +6,10 @@ from typing import Any
 
 
 async def finish(work: Coroutine[Any, Any, None]) -> None:
-    """Wait until ``work`` has ended, also when the waiting is cancelled meanwhile.
+    """Wait until ``work`` has ended, even if the caller is cancelled while it waits.
 
-    A cancellation is raised afterwards; what ``work`` raises is not, because who closes something
-    goes on either way.
+    The cancellation is raised afterwards. Exceptions of ``work`` are dropped: a caller that closes
+    something continues either way.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -19,5 +19,5 @@ async def finish(work: Coroutine[Any, Any, None]) -> None:
         raise
     finally:
         if task.done() and not task.cancelled():
-            # Taken note of, or asyncio would tell it as never retrieved.
+            # Reading the exception keeps asyncio from logging it as never retrieved.
             task.exception()

@@ -1,9 +1,7 @@
-"""Notices: what happened inside us, in the past tense.
+"""Notices: typed events about what happened inside the detector, named in the past tense.
 
-Metrics and logs are listeners to the same notices.
-
-A notice covers a batch, not an event, so that telling costs nothing on the hot path. Every loss
-has a reason.
+Metrics and logs listen to the same notices. A notice covers a batch and not an event, so it costs
+nothing on the hot path. Every loss has a reason.
 """
 
 from collections.abc import Callable
@@ -35,7 +33,7 @@ class RecordsConsumed:
 
 @dataclass(frozen=True, slots=True)
 class RecordsDecoded:
-    """``count`` records in ``envelope`` were understood (``outcome`` event or empty)."""
+    """``count`` records in ``envelope`` were decoded; ``outcome`` is event or empty."""
 
     envelope: Envelope
     outcome: str
@@ -59,15 +57,15 @@ class EventsLost:
 
 
 @dataclass(frozen=True, slots=True)
-class EventsWithoutHostOrZone:
-    """``count`` events named no host or zone and so stand in no fleet table."""
+class EventsUnattributed:
+    """``count`` events named no host or no zone, so no fleet table counts them."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDeadLettered:
-    """One record went to the dead letters, for ``reason``."""
+    """One record was published to the dead-letter topic, for ``reason``."""
 
     reason: DeadLetterReason
     topic: str
@@ -85,7 +83,7 @@ class PanesTallied:
 
 @dataclass(frozen=True, slots=True)
 class WatermarkMoved:
-    """The lowest watermark over the owned partitions of ``topic`` is now ``time_ms``."""
+    """The lowest watermark of the owned partitions of ``topic`` is now ``time_ms`` (epoch ms)."""
 
     topic: str
     time_ms: int
@@ -93,14 +91,18 @@ class WatermarkMoved:
 
 @dataclass(frozen=True, slots=True)
 class TallyReceived:
-    """A tally record was ``applied``, a ``duplicate``, too ``late``, or ``unreadable``."""
+    """A tally record was read; ``outcome`` is applied, duplicate, late or unreadable."""
 
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class WindowEvaluated:
-    """One slide was merged and evaluated: subjects, seconds it took, whether complete."""
+    """One slide was merged and evaluated.
+
+    ``duration_seconds`` is how long that took, ``delay_seconds`` is from window end to now.
+    ``complete``: no pane of the window is missing.
+    """
 
     subjects: int
     duration_seconds: float
@@ -110,16 +112,16 @@ class WindowEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class ContributorsUntracked:
-    """``count`` contributors met a condition in one slide while no standing was free for them."""
+    """``count`` contributors met a condition in one slide, but the alarm store had no space."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmMoved:
-    """An alarm of ``detector`` went to ``state``; ``delay_seconds`` is from window end to now.
+    """An alarm of ``detector`` changed to ``state``; ``delay_seconds`` is from window end to now.
 
-    ``shadow``: the detector is only tried out, so the alarm does not count as raised.
+    ``shadow``: the detector runs in shadow mode, so the alarm does not count as raised.
     """
 
     detector: str
@@ -133,7 +135,7 @@ class AlarmMoved:
 
 @dataclass(frozen=True, slots=True)
 class ActionDecided:
-    """The decider said ``verdict`` to an action of ``kind``; ``refusal`` says why not."""
+    """The decider granted, observed or refused an action; ``refusal`` is the reason if refused."""
 
     kind: ActionKind
     verdict: Decision
@@ -156,7 +158,7 @@ class BudgetLevel:
 
 @dataclass(frozen=True, slots=True)
 class KillSwitchRead:
-    """The kill switch was found ``engaged`` (or not known, which counts as engaged)."""
+    """The kill switch was read; while it is not ``known`` it counts as ``engaged``."""
 
     engaged: bool
     known: bool
@@ -175,7 +177,10 @@ class OutcomeRecorded:
 
 @dataclass(frozen=True, slots=True)
 class RulesRead:
-    """The rules' log was read from its beginning: ``rules`` stand after ``changes`` of them."""
+    """The log of rule changes was read from its beginning.
+
+    It held ``changes`` changes, of which ``passed_over`` were rejected, and leaves ``rules`` rules.
+    """
 
     rules: int
     changes: int
@@ -196,16 +201,17 @@ class RuleChangeRead:
 
 @dataclass(frozen=True, slots=True)
 class TallyingHeld:
-    """Tallying waits for the control topic to be readable (``held``), or goes on."""
+    """Tallying waits until the control topic is readable (``held``), or continues."""
 
     held: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFlooded:
-    """A rule had more contributors than are counted exactly in several panes in a row, or no more.
+    """A rule began to flood, or stopped: ``flooding``.
 
-    ``rules`` are flooding now in this process.
+    A rule floods while several panes in a row have more contributors than are counted exactly.
+    ``rules`` is the number of flooding rules in this process.
     """
 
     rule: str
@@ -216,15 +222,15 @@ class RuleFlooded:
 
 @dataclass(frozen=True, slots=True)
 class ReportsKept:
-    """``count`` records of the reports topic came to ``fate`` in the history of reports."""
+    """The history of reports processed ``count`` records of the reports topic with ``result``."""
 
-    fate: ReportResult
+    result: ReportResult
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryTroubled:
-    """The history of reports met ``trouble``; ``reason`` is what was found."""
+    """The history of reports met ``trouble``; ``reason`` gives the details."""
 
     trouble: HistoryTrouble
     reason: str
@@ -235,7 +241,7 @@ Notice = (
     | RecordsDecoded
     | TimesRead
     | EventsLost
-    | EventsWithoutHostOrZone
+    | EventsUnattributed
     | RecordDeadLettered
     | PanesTallied
     | WatermarkMoved

@@ -1,14 +1,11 @@
-"""What the use cases need of the outside world, as protocols."""
+"""What the use cases need from the outside world, as protocols."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class RecordPublisher(Protocol):
-    """Puts one record on a topic and returns when the broker has it (acks=all).
-
-    Raises when it has not.
-    """
+    """Publishes records durably."""
 
     async def publish(
         self,
@@ -19,24 +16,24 @@ class RecordPublisher(Protocol):
         headers: Sequence[tuple[str, bytes]] = (),
         partition: int | None = None,
     ) -> None:
-        """Publish durably."""
+        """Publish one record and return once the broker has it (acks=all); raise otherwise."""
         ...
 
 
 class StateStore(Protocol):
-    """Small durable records, one per key, kept with their partition (a changelog table)."""
+    """Small durable records, one per key, stored by partition (a changelog table)."""
 
     def load(self, partition: int, key: str) -> bytes | None:
-        """Return the newest record as recovered at assignment, ``None`` when there is none."""
+        """Return the newest record as recovered at assignment, ``None`` if there is none."""
         ...
 
     async def save(self, partition: int, key: str, record: bytes) -> None:
-        """Write a record and return when it is durable."""
+        """Write a record and return once it is durable."""
         ...
 
 
 class Timer(Protocol):
-    """Seconds from an arbitrary beginning, for measuring how long something took."""
+    """A monotonic clock in seconds from an arbitrary start, to measure durations."""
 
     def __call__(self) -> float:
         """Read the timer."""

@@ -1,7 +1,7 @@
-"""Text out of log records, made safe to show on a terminal.
+"""Escapes text from log records for display on a terminal.
 
-Law: what a producer wrote can never move the cursor, change colours, end a line or turn the
-direction of the text around; printable text of any language stays as it is.
+Law: text from a producer can never move the cursor, change colours, end a line or reverse the text
+direction; printable text of any language stays unchanged.
 """
 
 import re
@@ -10,10 +10,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e
 
 
 def escape_controls(text: str) -> str:
-    """Replace every control character by its escape in Python: a backslash and x1b for ESC."""
+    """Replace every control character with its Python escape: a backslash and x1b for ESC."""
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def escape_controls_of_json(text: str) -> str:
-    """Replace every control character in one line of JSON by its escape; the value is the same."""
+    """Replace every control character in one line of JSON with its escape; the value stays."""
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -1,4 +1,4 @@
-"""Names and shapes of every topic of the product, from one prefix.
+"""Name, partition count and configuration of every topic, from one prefix.
 
 Public topics carry JSON with CloudEvents ``ce_*`` headers; ``tallies`` and the changelogs are
 internal (msgpack).
@@ -11,7 +11,7 @@ WEEK_MS = 7 * 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic: name, partitions, and topic configuration as Kafka names it."""
+    """One topic: name, number of partitions, and Kafka topic configuration."""
 
     name: str
     partitions: int
@@ -22,7 +22,7 @@ class TopicSpec:
 class Topics:
     """All topics under ``prefix`` (default ``detector.``).
 
-    ``tally_partitions`` >= 1 spreads the subjects.
+    ``tally_partitions`` >= 1 is the number of partitions that share the subjects.
     """
 
     prefix: str = "detector."
@@ -30,7 +30,7 @@ class Topics:
 
     @property
     def app_id(self) -> str:
-        """Consumer group of the workers and stem of the changelog names."""
+        """Consumer group of the workers, and prefix of the changelog names."""
         return self.prefix.rstrip("._-") or "detector"
 
     @property
@@ -40,52 +40,52 @@ class Topics:
 
     @property
     def tallies(self) -> str:
-        """Panes and progress of every source partition."""
+        """Closed panes and progress of every source partition."""
         return f"{self.prefix}tallies"
 
     @property
     def reports(self) -> str:
-        """Every window of every subject, ranked."""
+        """The ranked table of every subject and window."""
         return f"{self.prefix}reports"
 
     @property
     def alarms(self) -> str:
-        """Changes of standing."""
+        """Changes of alarm state."""
         return f"{self.prefix}alarms"
 
     @property
     def decisions(self) -> str:
-        """Every yes and every no."""
+        """Every decision, granted, observed or refused."""
         return f"{self.prefix}decisions"
 
     @property
     def actions(self) -> str:
-        """What executors may act on."""
+        """Granted actions, for the executors."""
         return f"{self.prefix}actions"
 
     @property
     def outcomes(self) -> str:
-        """What came of actions; the executors' journal."""
+        """Outcomes of actions; the executors' journal."""
         return f"{self.prefix}outcomes"
 
     @property
     def control(self) -> str:
-        """Kill switch, and changes of contributor rules."""
+        """The kill switch, and changes of contributor rules."""
         return f"{self.prefix}control"
 
     @property
     def dead_letters(self) -> str:
-        """Records that could not be understood, byte for byte."""
+        """Unreadable records, byte for byte."""
         return f"{self.prefix}dead-letters"
 
     @property
     def metric_alarms(self) -> str:
-        """Alarms that were put through the API: definitions, standings, mute rules."""
+        """Alarms created through the API: definitions, states, mute rules."""
         return f"{self.prefix}metric-alarms"
 
     @property
     def metric_alarm_history(self) -> str:
-        """What happened to those alarms, item by item; who acts on them follows it."""
+        """History items of those alarms; consumers that act on the alarms read this topic."""
         return f"{self.prefix}metric-alarm-history"
 
     def changelog(self, table: str) -> str:
@@ -93,12 +93,12 @@ class Topics:
         return f"{self.app_id}-{table}-changelog"
 
     def specs(self) -> tuple[TopicSpec, ...]:
-        """Return every topic but the inputs, which belong to the producers."""
+        """Return every topic except the inputs, which belong to the producers."""
         keep_week = {"cleanup.policy": "delete", "retention.ms": str(WEEK_MS)}
         keep_month = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * 3_600_000)}
         compact = {"cleanup.policy": "compact"}
-        # The broker's clock says when a change of a rule was written, not its writer's.
-        orders = {**compact, "message.timestamp.type": "LogAppendTime"}
+        # The time of a rule change is the broker's, not that of the client that wrote it.
+        broker_timed = {**compact, "message.timestamp.type": "LogAppendTime"}
         compact_week = {"cleanup.policy": "compact,delete", "retention.ms": str(WEEK_MS)}
         day = {"cleanup.policy": "delete", "retention.ms": str(24 * 3_600_000)}
         return (
@@ -108,7 +108,7 @@ class Topics:
             TopicSpec(self.decisions, 1, keep_month),
             TopicSpec(self.actions, 1, keep_week),
             TopicSpec(self.outcomes, 1, keep_month),
-            TopicSpec(self.control, 1, orders),
+            TopicSpec(self.control, 1, broker_timed),
             TopicSpec(self.dead_letters, 1, keep_week),
             TopicSpec(self.metric_alarms, 1, compact),
             TopicSpec(self.metric_alarm_history, 1, keep_month),

@@ -1,33 +1,32 @@
-"""The words of the product, and the closed lists that code, metrics, topics and pages share.
+"""Glossary, and the closed lists that code, metrics, topics and documentation share.
 
 Glossary (one word per thing):
 
-- **LogEvent**: one EMF record (or plain structured log) that passed decoding; **Unreadable**: one
-  that did not, with the reason.
-- **Host, Zone, Service**: who served the request. A zone has an ID (``use1-az1``, the same for
-  everyone) and a name (``us-east-1a``, shuffled per account); ``zone`` is the ID where known and
-  else the name.
-- **Pane**: ``pane_seconds`` of event time, half-open, aligned to the epoch. **Window**: a run of
-  panes.
-- **Watermark**: the event time before which a source partition is not expected to bring anything
-  more.
+- **LogEvent**: one decoded EMF record or plain structured log. **Unreadable**: a record that could
+  not be decoded, with the reason.
+- **Host, Zone, Service**: what served the request. A zone has an ID (``use1-az1``, the same in all
+  accounts) and a name (``us-east-1a``, which each account maps differently); ``zone`` is the ID
+  where known, else the name.
+- **Pane**: ``pane_seconds`` of event time, half-open, aligned to the epoch. **Window**: a number of
+  consecutive panes.
+- **Watermark**: the event time up to which a source partition is assumed to be complete.
 - **Subject**: what a table is about: ``fleet:<service>`` or ``rule:<contributor rule>``.
 - **Contributor**: one combination of key values of a contributor rule, or one host of a fleet.
 - **Report**: the closed, ranked table of one subject and window.
-- **Alarm, AlarmChange**: a detector's standing for one contributor of a subject; one move between
-  two standings.
-- **Detector**: one way of finding trouble. **Diagnosis**: what all of them together say of one
-  window, whose fault it is; the member ``verdict`` of reports and alarms.
-- **Decision**: granted, observed or refused, with the whole chain of checks. **Action**: what a
-  granted decision puts on the action topic. **Outcome**: what came of an action.
-- **Kill switch**: while it is on, or not known, nothing is done.
+- **Alarm**: the state of one detector for one contributor of a subject. **AlarmChange**: one change
+  of that state.
+- **Detector**: one method of finding failures. **Diagnosis**: the combined result of all detectors
+  for one window, which says whose fault it is; the member ``verdict`` of reports and alarms.
+- **Decision**: granted, observed or refused, with the results of all checks. **Action**: what a
+  granted decision puts on the action topic. **Outcome**: the result of an action.
+- **Kill switch**: while it is engaged, or its state is unknown, no action is granted.
 """
 
 from enum import StrEnum
 
 
 class DeadLetterReason(StrEnum):
-    """Why a record could not be understood. Closed: every value is documented and tested."""
+    """Why a record is unreadable. Closed list: every value is documented and tested."""
 
     TOO_LARGE = "too_large"
     TOO_DEEP = "too_deep"
@@ -43,7 +42,7 @@ class DeadLetterReason(StrEnum):
 
 
 class Loss(StrEnum):
-    """Why a readable event is in no window. Closed; every loss is counted under one of these."""
+    """Why a readable event is in no window. Closed list: every loss is counted under one value."""
 
     LATE = "late"
     FUTURE = "future"
@@ -51,7 +50,7 @@ class Loss(StrEnum):
 
 
 class TimeSource(StrEnum):
-    """Where the event time of an event came from, best first."""
+    """Source of an event's time, best first."""
 
     EMF = "emf"
     FIELD = "field"
@@ -59,7 +58,7 @@ class TimeSource(StrEnum):
 
 
 class Envelope(StrEnum):
-    """How an event was wrapped in its Kafka record (the outermost wrapping that needed work)."""
+    """How an event was wrapped in its Kafka record: the outermost wrapping that was removed."""
 
     EMF = "emf"
     EMF_V0 = "emf_v0"
@@ -75,11 +74,11 @@ class Envelope(StrEnum):
 
 
 class AlarmState(StrEnum):
-    """Standing of one alarm.
+    """State of one alarm.
 
-    ``ok``: the condition does not hold. ``pending``: it held in the last window, but not yet often
-    enough. ``alarm``: it held for the same contributor in the required number of the last windows.
-    ``insufficient_data``: windows were incomplete, or there was too little traffic to say.
+    ``ok``: the condition does not hold. ``pending``: it held in the last window, but in too few of
+    the last windows. ``alarm``: it held for the same contributor in the required number of the last
+    windows. ``insufficient_data``: windows were incomplete or had too little traffic.
     """
 
     OK = "ok"
@@ -89,7 +88,7 @@ class AlarmState(StrEnum):
 
 
 class AlarmMode(StrEnum):
-    """How the 66 % rule is applied: not at all, as the bare expression, or with its guards."""
+    """How the 66 % rule is applied: not at all, as the bare expression, or with guards."""
 
     OFF = "off"
     CLASSIC = "classic"
@@ -97,10 +96,10 @@ class AlarmMode(StrEnum):
 
 
 class Switch(StrEnum):
-    """How a detector takes part.
+    """Whether a detector is in use.
 
-    ``off``: it is not asked. ``shadow``: everything is computed and told, and its alarms say
-    ``shadow``; they are never confirmed and ask for nothing. ``on``: it counts.
+    ``off``: it does not run. ``shadow``: it runs and publishes alarms that are marked ``shadow``;
+    these are never confirmed and never ask for an action. ``on``: its alarms count.
     """
 
     OFF = "off"
@@ -109,11 +108,11 @@ class Switch(StrEnum):
 
 
 class Culprit(StrEnum):
-    """Whose fault it is, as all detectors together see it.
+    """Whose fault it is, from all detectors together.
 
-    ``host``: single hosts. ``zone``: one zone as a whole. ``caller``: one caller's requests fail
-    wherever they go. ``fleet``: many at once, so the cause is shared. ``unknown``: something is
-    wrong and the tests do not agree on what.
+    ``host``: single hosts. ``zone``: one zone as a whole. ``caller``: the requests of one caller
+    fail on every host. ``fleet``: many hosts at once, so the cause is shared. ``unknown``:
+    something is wrong, but the tests do not agree on the cause.
     """
 
     HOST = "host"
@@ -124,16 +123,17 @@ class Culprit(StrEnum):
 
 
 class ActionKind(StrEnum):
-    """What can be asked of an executor. Closed list."""
+    """What an executor can be asked to do. Closed list."""
 
     REPLACE_HOST = "replace_host"
     SHIFT_AWAY = "shift_away"
 
 
 class Mode(StrEnum):
-    """``observe``: decide and record everything, do nothing.
+    """Whether granted actions are carried out.
 
-    ``enforce``: put actions on the action topic.
+    ``observe``: decide and record everything, but publish no action. ``enforce``: publish granted
+    actions to the action topic.
     """
 
     OBSERVE = "observe"
@@ -141,7 +141,11 @@ class Mode(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a decision said: yes; yes, but only observed; no."""
+    """Result of a decision.
+
+    ``granted``: the action is published. ``observed``: it would be, but the mode is ``observe``.
+    ``refused``: a check failed.
+    """
 
     GRANTED = "granted"
     OBSERVED = "observed"
@@ -149,7 +153,10 @@ class Decision(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why the decider said no. Closed: the first failed check of the chain names it."""
+    """Why the decider refused an action. Closed list: the first check that fails gives the reason.
+
+    The runbook defines every value under "Why an action is refused".
+    """
 
     KILL_SWITCH = "kill_switch"
     NOT_CONFIRMED = "not_confirmed"
@@ -171,7 +178,11 @@ class Refusal(StrEnum):
 
 
 class OutcomeState(StrEnum):
-    """What became of an action at the executor."""
+    """State of an action at the executor.
+
+    ``accepted``: it has started, and its end follows. ``expired``: it was read after its expiry.
+    ``interrupted``: the actuator stopped between acceptance and end; the action is never repeated.
+    """
 
     ACCEPTED = "accepted"
     SUCCEEDED = "succeeded"
@@ -182,21 +193,21 @@ class OutcomeState(StrEnum):
 
 
 class ClosedBy(StrEnum):
-    """What closed a pane of a source partition: the log itself, or proven idleness."""
+    """What closed a pane of a source partition: its watermark, or proven idleness."""
 
     WATERMARK = "watermark"
     IDLE = "idle"
 
 
 class RuleState(StrEnum):
-    """Whether a contributor rule counts, in CloudWatch's words."""
+    """Whether a contributor rule is in use, in CloudWatch's terms."""
 
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
 
 
 class RuleChangeKind(StrEnum):
-    """What an operator did to a contributor rule."""
+    """What an operator did with a contributor rule."""
 
     PUT = "put"
     ENABLE = "enable"
@@ -206,7 +217,7 @@ class RuleChangeKind(StrEnum):
 
 
 class ReportResult(StrEnum):
-    """What became of a record of the reports topic in the history of reports."""
+    """What the history of reports did with a record of the reports topic."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -218,7 +229,7 @@ class ReportResult(StrEnum):
 
 
 class HistoryTrouble(StrEnum):
-    """What kept the history of reports from going on; it tries again by itself."""
+    """What stopped the history of reports; it retries by itself."""
 
     FILE_SET_ASIDE = "file_set_aside"
     FILE_FAILED = "file_failed"
@@ -226,7 +237,7 @@ class HistoryTrouble(StrEnum):
 
 
 class RuleRejection(StrEnum):
-    """Why readers pass a change over. Closed; all readers of the same log give the same answer."""
+    """Why a rule change is rejected. Closed list: all readers of the log give the same reason."""
 
     UNREADABLE = "unreadable"
     INVALID_RULE = "invalid_rule"

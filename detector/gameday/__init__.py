@@ -1,1 +1,1 @@
-"""Simulated fleets and their faults, for the demo, drills and tests."""
+"""Simulated fleets and injected faults, for the demo, drills and tests."""

@@ -1,12 +1,12 @@
-"""Log lines in CloudWatch Embedded Metric Format, written as three public libraries print them.
+"""Log lines in CloudWatch Embedded Metric Format, as three public libraries print them.
 
 Law: for the same calls, a writer returns the bytes that the library named in ``Library`` prints,
-member order and separators included; ``tests/golden/emf`` holds recorded lines of the real
+including member order and separators; ``tests/golden/emf`` holds recorded lines of the real
 libraries.
 
 Known limits: one line per document, so more than 100 metrics or 100 values are refused (the
 libraries split them); numbers print alike in Python and JavaScript only between 1e-4 and 1e16; no
-line end, since a shipper cuts it off.
+line end, since a shipper removes it.
 """
 
 import json
@@ -20,22 +20,22 @@ import numpy as np
 MAX_METRICS = 100
 """Metrics per document, and values per metric; AWS, "Specification: Embedded metric format"."""
 
-BENCH_BYTES = 590
-"""Length of a benchmark event, near the mean of EMF lines with four dimensions."""
+BENCHMARK_BYTES = 590
+"""Length of a benchmark event, close to the mean of EMF lines with four dimensions."""
 
-BENCH_PREFIX = b'{"_aws":{"Timestamp":'
-"""Begin of every benchmark event; thirteen digits of epoch milliseconds and a body follow."""
+BENCHMARK_PREFIX = b'{"_aws":{"Timestamp":'
+"""Start of every benchmark event; 13 digits of epoch milliseconds and a body follow."""
 
-_BENCH_HEAD = (
+_BENCHMARK_HEAD = (
     ',"LogGroupName":"/shop/api","CloudWatchMetrics":[{"Namespace":"Shop/Api",'
     '"Dimensions":[["InstanceId","AZ-ID"]],"Metrics":[{"Name":"Latency","Unit":"Milliseconds"},{"Name":"Faults","Unit":"Count"}]}]},'
 )
-_BENCH_MESSAGE = (
+_BENCHMARK_MESSAGE = (
     "request completed for customer in region us-east-1 via edge cache; retry=0; shard=12; "
     "pool=primary; tls=1.3; h2=1; trace=abc; build=4711; "
 )
-_BENCH_OPERATIONS = ("GetItem", "PutItem", "Query", "Scan")
-_BENCH_STATUSES = (200, 200, 200, 200, 200, 200, 200, 404)
+_BENCHMARK_OPERATIONS = ("GetItem", "PutItem", "Query", "Scan")
+_BENCHMARK_STATUSES = (200, 200, 200, 200, 200, 200, 200, 404)
 
 
 class Library(StrEnum):
@@ -48,7 +48,7 @@ class Library(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric and its values in the order of recording; ``unit`` is one of CloudWatch's 27."""
+    """One metric and its values in order of recording; ``unit`` is one of CloudWatch's 27."""
 
     name: str
     values: tuple[float, ...]
@@ -58,7 +58,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """What the EC2 metadata service tells a library; the zone is a name, not an ID."""
+    """What a library gets from the EC2 metadata service; the zone is a name, not an ID."""
 
     image_id: str
     instance_id: str
@@ -69,11 +69,11 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmfDocument:
-    """What a program told its EMF library before one flush.
+    """What a program passed to its EMF library before one flush.
 
-    ``dimension_sets`` include the default dimensions, where they were left on. ``log_group`` and
-    ``log_stream`` are set when the line goes through the CloudWatch agent, and ``instance`` when
-    the program runs on EC2; Powertools knows neither.
+    ``dimension_sets`` include the default dimensions if they are enabled. ``log_group`` and
+    ``log_stream`` are set if the line goes through the CloudWatch agent, and ``instance`` if the
+    program runs on EC2; Powertools has neither.
     """
 
     namespace: str
@@ -87,7 +87,7 @@ class EmfDocument:
 
 
 def line(library: Library, document: EmfDocument) -> str:
-    """Write the document as the library prints it; ``ValueError`` if that is not one line."""
+    """Return the document as the library prints it; ``ValueError`` if that is not one line."""
     _check(document)
     match library:
         case Library.PYTHON:
@@ -109,7 +109,7 @@ def _check(document: EmfDocument) -> None:
 
 
 def _root(document: EmfDocument, metrics: tuple[Metric, ...], *, private_ip: str) -> dict[str, Any]:
-    """Lay out as aws-embedded-metrics does: dimensions, properties, ``_aws``, values."""
+    """Order the members as aws-embedded-metrics does: dimensions, properties, ``_aws``, values."""
     root: dict[str, Any] = {}
     for dimensions in document.dimension_sets:
         root |= dimensions
@@ -141,7 +141,7 @@ def _root(document: EmfDocument, metrics: tuple[Metric, ...], *, private_ip: str
 
 
 def _powertools(document: EmfDocument) -> dict[str, Any]:
-    """Lay out as Powertools does: ``_aws`` first, properties at the root, values as floats."""
+    """Order as Powertools does: ``_aws`` first, properties at the root, values as floats."""
     root: dict[str, Any] = {
         "_aws": {
             "Timestamp": document.timestamp_ms,
@@ -172,7 +172,7 @@ def _definition(metric: Metric) -> dict[str, object]:
 def _heap_order(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
     """Order metrics as the Node library does: from a binary max-heap, by number of values.
 
-    Equals do not keep their order: three with one value each come out as first, third, second.
+    The order is not stable: three metrics with one value each come out as first, third, second.
     """
     heap = list(metrics)
     for parent in reversed(range(len(heap) // 2)):
@@ -208,7 +208,7 @@ def _javascript(value: object) -> object:
     return value
 
 
-def bench_body(
+def benchmark_body(
     *,
     host: str,
     zone_id: str,
@@ -220,28 +220,27 @@ def bench_body(
     faults: int,
     request_id: str,
 ) -> bytes:
-    """Render everything of a benchmark event that follows its timestamp.
+    """Return everything of a benchmark event that follows its timestamp.
 
-    ``Msg`` is cut so that the whole event has ``BENCH_BYTES`` bytes; it is longer only if the other
-    members leave no room. Strings must be ASCII and need no JSON escapes.
+    ``Msg`` is cut to make the whole event ``BENCHMARK_BYTES`` long; the event is longer only if the
+    other members already are. Strings must be ASCII and need no JSON escapes.
     """
     members = (
-        f'{_BENCH_HEAD}"InstanceId":"{host}","AZ-ID":"{zone_id}","Service":"{service}","Operation":"{operation}",'
+        f'{_BENCHMARK_HEAD}"InstanceId":"{host}","AZ-ID":"{zone_id}","Service":"{service}","Operation":"{operation}",'
         f'"Caller":"{customer}","Status":{status},"Latency":{latency_ms!r},"Faults":{faults},"ConnectionFailures":0,'
         f'"RequestId":"{request_id}","Msg":"'
     )
-    room = max(0, BENCH_BYTES - len(BENCH_PREFIX) - 13 - len(members) - len('"}'))
-    return f'{members}{(_BENCH_MESSAGE * (1 + room // len(_BENCH_MESSAGE)))[:room]}"}}'.encode(
-        "ascii"
-    )
+    length = max(0, BENCHMARK_BYTES - len(BENCHMARK_PREFIX) - 13 - len(members) - len('"}'))
+    message = (_BENCHMARK_MESSAGE * (1 + length // len(_BENCHMARK_MESSAGE)))[:length]
+    return f'{members}{message}"}}'.encode("ascii")
 
 
-def bench_event(event_ms: int, body: bytes) -> bytes:
-    """Join a body of ``bench_body`` with its event time, epoch milliseconds of 13 digits."""
-    return b"%b%013d%b" % (BENCH_PREFIX, event_ms, body)
+def benchmark_event(event_ms: int, body: bytes) -> bytes:
+    """Return the event of a ``benchmark_body``; ``event_ms`` is epoch milliseconds, 13 digits."""
+    return b"%b%013d%b" % (BENCHMARK_PREFIX, event_ms, body)
 
 
-def bench_bodies(
+def benchmark_bodies(
     seed: int,
     count: int,
     *,
@@ -250,11 +249,11 @@ def bench_bodies(
     services: tuple[str, ...] = ("checkout", "search"),
     fault_share: float = 0.001,
 ) -> list[bytes]:
-    """Render ``count`` bodies; hosts take turns, so ``count`` >= ``hosts`` names every host.
+    """Return ``count`` bodies; hosts take turns, so ``count`` >= ``hosts`` names every host.
 
     Host ``i`` belongs to zone ``i % zones`` and to service ``(i // zones) % len(services)``.
-    Customers follow a Zipf law with exponent 1.2; a share ``fault_share`` of the bodies are faults
-    with status 500.
+    Customers follow a Zipf law with exponent 1.2; the share ``fault_share`` of the bodies are
+    faults with status 500.
     """
     chance = np.random.default_rng((seed, 590))
     faults = (chance.random(count) < fault_share).tolist()
@@ -263,13 +262,13 @@ def bench_bodies(
     choices = chance.integers(0, 8, (2, count)).tolist()
     request_ids = chance.bytes(16 * count).hex()
     return [
-        bench_body(
+        benchmark_body(
             host=f"i-{i % hosts:017x}",
             zone_id=f"use1-az{i % hosts % zones + 1}",
             service=services[i % hosts // zones % len(services)],
-            operation=_BENCH_OPERATIONS[choices[0][i] % len(_BENCH_OPERATIONS)],
+            operation=_BENCHMARK_OPERATIONS[choices[0][i] % len(_BENCHMARK_OPERATIONS)],
             customer=f"cust-{customers[i]:05d}",
-            status=500 if faults[i] else _BENCH_STATUSES[choices[1][i]],
+            status=500 if faults[i] else _BENCHMARK_STATUSES[choices[1][i]],
             latency_ms=latencies[i],
             faults=int(faults[i]),
             request_id=request_ids[32 * i : 32 * i + 32],
@@ -278,14 +277,14 @@ def bench_bodies(
     ]
 
 
-def bench_events(
+def benchmark_events(
     bodies: list[bytes], count: int, start_ms: int, events_per_second: int
 ) -> Iterator[bytes]:
-    """Yield ``count`` events evenly spaced in time from ``start_ms``, using bodies in turn."""
+    """Yield ``count`` events, evenly spaced in time from ``start_ms``; bodies take turns."""
     width = len(bodies)
     for i in range(count):
         yield b"%b%013d%b" % (
-            BENCH_PREFIX,
+            BENCHMARK_PREFIX,
             start_ms + i * 1000 // events_per_second,
             bodies[i % width],
         )

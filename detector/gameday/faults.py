@@ -1,8 +1,8 @@
-"""Faults of a simulated fleet: each changes the odds of requests over an interval of event time.
+"""Injected faults of a simulated fleet: each changes probabilities over an interval of event time.
 
-Law: a fault is a pure change of probabilities. It draws no chance itself, so the same events are
-drawn with and without it, and only their outcome differs. Of several faults on one event the worst
-fault share counts, and latency factors multiply.
+Law: a fault only changes probabilities and draws no random numbers. A seed therefore gives the same
+events with and without it; only their outcome differs. If several faults apply to one event, the
+highest fault share counts, and latency factors multiply.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,12 +17,12 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _GOLDEN_RATIO = 0.6180339887498949
-"""Multiples of it, modulo 1, spread evenly however many are taken (Weyl sequence)."""
+"""Its multiples, modulo 1, are evenly spread for any count (Weyl sequence)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Who can be at fault: the number of each host, zone ID and caller as used in ``Odds``."""
+    """Everything a fault can name: the number that ``Odds`` uses per host, zone ID and caller."""
 
     number_by_host: Mapping[str, int]
     number_by_zone: Mapping[str, int]
@@ -33,8 +33,9 @@ class Population:
 class Odds:
     """A batch of requests before their outcome is drawn; every array has one element per request.
 
-    ``fault`` is the probability of a fault, ``slowness`` the factor on latency; a ``silent``
-    request is served, but its log line never leaves the host.
+    ``event_ms`` is in epoch milliseconds; ``host``, ``zone`` and ``caller`` are numbers of the
+    ``population``. ``fault`` is the probability of a fault, ``slowness`` a factor on latency. A
+    ``silent`` request is served, but its log line never leaves the host.
     """
 
     population: Population
@@ -48,23 +49,23 @@ class Odds:
 
 
 class InjectedFault(Protocol):
-    """Something wrong in ``[from_ms, until_ms)`` of event time; for good, if the end is None."""
+    """A fault in ``[from_ms, until_ms)`` of event time, epoch ms; ``None`` means no end."""
 
     @property
     def from_ms(self) -> int:
-        """First event time touched."""
+        """First event time that the fault affects."""
 
     @property
     def until_ms(self) -> int | None:
-        """First event time no longer touched."""
+        """First event time that it no longer affects."""
 
     def change(self, odds: Odds) -> Odds:
-        """Return the odds with this fault; ``ValueError`` if the fleet lacks what it names."""
+        """Return the odds with this fault; ``ValueError`` if it names something unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrayHost:
-    """A host that still serves, but fails the share ``share`` of its requests."""
+    """A host that still serves, but fails the fraction ``share`` of its requests."""
 
     host: str
     share: float = 0.30
@@ -83,8 +84,8 @@ class GrayHost:
 class GrayZone:
     """A zone where most hosts fail a part of their requests.
 
-    The fraction ``sick_hosts`` of them fails a share between ``least_share`` and ``share``.
-    Which hosts are sick, and how badly, follows from the host's number alone.
+    The fraction ``sick_hosts`` of its hosts fails a share between ``least_share`` and ``share``.
+    The host's number alone decides whether it is sick, and how badly.
     """
 
     zone: str
@@ -118,7 +119,7 @@ class SilentHost:
 
 @dataclass(frozen=True, slots=True)
 class SlowHost:
-    """A host that answers rightly but ``factor`` times slower."""
+    """A host that answers correctly, but ``factor`` times slower."""
 
     host: str
     factor: float = 20.0
@@ -133,7 +134,7 @@ class SlowHost:
 
 @dataclass(frozen=True, slots=True)
 class PoisonCaller:
-    """A caller whose requests fail with probability ``share`` on all hosts: none is to blame."""
+    """A caller whose requests fail with probability ``share`` on all hosts; no host is at fault."""
 
     caller: str
     share: float = 0.90
@@ -157,7 +158,7 @@ def with_faults(odds: Odds, faults: Iterable[InjectedFault]) -> Odds:
 
 
 def is_active(fault: InjectedFault, at_ms: int) -> bool:
-    """Say whether the fault touches events of time ``at_ms``."""
+    """Say whether the fault affects events of time ``at_ms``."""
     return fault.from_ms <= at_ms and (fault.until_ms is None or at_ms < fault.until_ms)
 
 

@@ -1,14 +1,14 @@
 """A simulated fleet that writes EMF log lines: a pure function of seed, interval and faults.
 
-Law: time is cut into steps of ``STEP_MS`` aligned to the epoch, and every step draws from a
-generator of its own, seeded with (seed, step). So the events of an interval do not depend on how
-the interval is cut into calls.
+Law: time is divided into steps of ``STEP_MS`` aligned to the epoch. Every step has its own random
+generator, seeded with (seed, step), so the events of an interval do not depend on how the interval
+is split into calls.
 
-Hosts get their own share of the traffic, between 0.8 and 1.2. Latency is log-normal; callers follow
+Each host has its own weight of traffic, between 0.8 and 1.2. Latency is log-normal; callers follow
 a Zipf law.
 
-Known limits: load is constant over time; callers do not retry; the stream of numpy's generator, and
-so the events of a seed, may change with numpy's version.
+Known limits: the load is constant over time; callers do not retry; numpy's random stream, and so
+the events of a seed, may change with the version of numpy.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,11 +55,11 @@ FleetEvent = tuple[bytes, bytes, int]
 
 
 class Fleet:
-    """Hosts in zones under constant load; see the module for its law.
+    """Hosts in zones under constant load; the module states the law.
 
     ``events_per_second`` counts the whole fleet. ``fault_rate`` and ``connection_failure_rate`` are
-    probabilities per request on healthy hosts. ``ValueError`` if a number is out of bounds: seed >=
-    0, zones 1 to 6, hosts per zone 1 to 60,000, services 1 to 1,000, events per second 1 to
+    probabilities per request on healthy hosts. ``ValueError`` if a number is out of bounds: seed 0
+    to 2^63, zones 1 to 6, hosts per zone 1 to 60,000, services 1 to 1,000, events per second 1 to
     10,000,000.
     """
 
@@ -95,14 +95,14 @@ class Fleet:
         self._host_bounds = _bounds(np.array([host.weight for host in self.hosts]))
         self._caller_bounds = _bounds(1.0 / np.arange(1, len(self.callers) + 1))
         self._key_by_host = [host.host_id.encode() for host in self.hosts]
-        self._template_by_place: dict[tuple[int, int], str] = {}
+        self._template_by_operation: dict[tuple[int, int], str] = {}
 
     def events(
         self, from_ms: int, until_ms: int, faults: Sequence[InjectedFault] = ()
     ) -> list[FleetEvent]:
         """Return the events of ``[from_ms, until_ms)`` in order of event time (epoch ms, >= 0).
 
-        A fault applies within its own interval, so a script can give all its faults at every call.
+        A fault applies only within its own interval, so a caller can always pass all faults.
         """
         return [
             event
@@ -112,7 +112,10 @@ class Fleet:
         ]
 
     def _step(self, step: int, faults: Sequence[InjectedFault]) -> Iterator[FleetEvent]:
-        """Draw all events of one step; faults change outcomes, never how many numbers are drawn."""
+        """Draw all events of one step.
+
+        Faults change outcomes, never how many random numbers are drawn.
+        """
         count = _events_before(self, step + 1) - _events_before(self, step)
         chance = np.random.default_rng((self.seed, step))
         uniform = chance.random((6, count))
@@ -129,7 +132,7 @@ class Fleet:
             event_ms,
             odds.caller,
             _statuses(fault, uniform[4]),
-            # No request takes no time: the thousandth keeps rounding from printing a zero.
+            # The added thousandth keeps rounding from printing a latency of zero.
             np.round(_MEDIAN_LATENCY_MS[operation] * noise * odds.slowness + 0.001, 3),
             fault.astype(np.int64),
             (uniform[5] < self.connection_failure_rate).astype(np.int64),
@@ -155,10 +158,10 @@ class Fleet:
 
     def _line(self, host: int, members: list[Any], request_id: str) -> bytes:
         operation, event_ms, caller, status, latency_ms, faults, connection_failures = members
-        template = self._template_by_place.get((host, operation))
+        template = self._template_by_operation.get((host, operation))
         if template is None:
             template = line_template(self.hosts[host], operation)
-            self._template_by_place[host, operation] = template
+            self._template_by_operation[host, operation] = template
         latency = repr(latency_ms)
         if self.hosts[host].library is Library.NODE:
             latency = latency.removesuffix(".0")
@@ -179,7 +182,7 @@ def _events_before(fleet: Fleet, step: int) -> int:
 
 
 def _bounds(weights: FloatArray) -> FloatArray:
-    """Return cumulated shares, the last 1: the first that exceeds a uniform number is picked."""
+    """Return cumulative shares; a uniform number picks the first share above it."""
     sums: FloatArray = np.cumsum(weights)
     shares: FloatArray = sums / sums[-1]
     return shares
@@ -192,6 +195,6 @@ def _statuses(fault: BoolArray, uniform: FloatArray) -> IntArray:
     return np.where(fault, failed, served)
 
 
-def _check_bounds(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise ValueError(f"{name} is {value!r}, expected {least} to {most}")
+def _check_bounds(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}, expected {low} to {high}")

@@ -1,7 +1,7 @@
 """The hosts of a simulated fleet, and the log line that each writes for a request.
 
-Law: hosts are decided by the seed; a line is decided by host, operation and request alone.
-Every host runs one service and writes with one of the libraries of ``detector.gameday.emf``.
+Law: hosts depend on the seed alone, and a line on host, operation and request alone. Every host
+runs one service and writes with one of the libraries of ``detector.gameday.emf``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from detector.gameday.emf import EmfDocument, Instance, Library, Metric, line
 
 OPERATIONS = 3
-"""Operations of every service; an operation is a number below it."""
+"""Number of operations of every service; operations are numbered from 0."""
 
 _OPERATIONS_BY_SERVICE = {
     "checkout": ("PlaceOrder", "GetCart", "ApplyCoupon"),
@@ -24,7 +24,7 @@ _LIBRARIES = (Library.PYTHON, Library.NODE, Library.PYTHON, Library.POWERTOOLS)
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone under both its names: the ID is the same in every account, the name is not."""
+    """A zone's ID and name: the ID is the same in every account, the name is not."""
 
     zone_id: str
     zone_name: str
@@ -44,7 +44,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The members that differ between two log lines of one host and operation."""
+    """The members in which two log lines of one host and operation differ."""
 
     event_ms: int
     caller: str
@@ -56,7 +56,7 @@ class Request:
 
 
 def document(host: Host, operation: int, request: Request) -> EmfDocument:
-    """Say what the host's program tells its library; ``operation`` counts from 0 to 2."""
+    """Return what the host's program passes to its library; ``operation`` is 0 to 2."""
     operations = _OPERATIONS_BY_SERVICE.get(host.service, _OTHER_OPERATIONS)
     name = {"Operation": operations[operation]}
     service = {"Service": host.service}
@@ -100,12 +100,12 @@ def document(host: Host, operation: int, request: Request) -> EmfDocument:
 
 
 def line_template(host: Host, operation: int) -> str:
-    """Write the host's line once, with a ``%(name)s`` in place of every member of ``Request``.
+    """Return the host's line with ``%(name)s`` in place of every member of ``Request``.
 
     Filling a template gives the same line as writing the document, about thirty times faster. In a
-    fleet of 20,000 hosts the templates take some 60 MB, once all are in use.
+    fleet of 20,000 hosts the templates take about 60 MB once all are in use.
     """
-    # Values that occur nowhere else in a line, and print alike in every library.
+    # These values occur nowhere else in a line, and every library prints them alike.
     marks = Request(
         event_ms=1111111111111,
         caller="<caller>",
@@ -130,7 +130,7 @@ def line_template(host: Host, operation: int) -> str:
 
 
 def draw_zones(seed: int, count: int) -> tuple[Zone, ...]:
-    """Give zone IDs their names in an order drawn from the seed, as each account has its own."""
+    """Map zone IDs to names in an order drawn from the seed, since each account has its own."""
     letters = np.random.default_rng((seed, 0, 1)).permutation(count).tolist()
     return tuple(
         Zone(f"use1-az{number + 1}", f"us-east-1{'abcdef'[letter]}")
@@ -141,7 +141,7 @@ def draw_zones(seed: int, count: int) -> tuple[Zone, ...]:
 def draw_hosts(
     seed: int, zones: Sequence[Zone], per_zone: int, services: Sequence[str]
 ) -> tuple[Host, ...]:
-    """Draw the hosts, zone by zone; services and libraries take turns within a zone."""
+    """Draw the hosts zone by zone; services and libraries alternate within a zone."""
     chance = np.random.default_rng((seed, 0, 2))
     count = len(zones) * per_zone
     weights = chance.uniform(0.8, 1.2, count).tolist()
@@ -150,12 +150,12 @@ def draw_hosts(
         Host(
             host_id=f"i-0{names[16 * number : 16 * number + 16]}",
             zone=zones[number // per_zone],
-            service=services[place % len(services)],
-            library=_LIBRARIES[place // len(services) % len(_LIBRARIES)],
-            private_ip=f"10.{number // per_zone}.{place // 250}.{place % 250 + 4}",
+            service=services[index % len(services)],
+            library=_LIBRARIES[index // len(services) % len(_LIBRARIES)],
+            private_ip=f"10.{number // per_zone}.{index // 250}.{index % 250 + 4}",
             weight=weights[number],
         )
-        for number, place in enumerate(place for _ in zones for place in range(per_zone))
+        for number, index in enumerate(index for _ in zones for index in range(per_zone))
     )
 
 

@@ -1,13 +1,13 @@
-"""The demo's timeline as data: a host turns gray, then a zone degrades, then a second one.
+"""The timeline of the demo as data: a gray host, then a degraded zone, then a second one.
 
-Law: a script is decided by the fleet's seed and the start time alone, and names three different
-zones, so that no alarm can be right for the wrong reason.
+Law: a script depends on the fleet's seed and the start time alone. It names three different zones,
+so no alarm can be right for the wrong reason.
 
-The times suit windows of 60 s sliding by 10 s and alarms that need three of five windows: an alarm
-comes 30 to 55 s after the onset that it names. The gray host ends before the zone fault, as if it
-had been replaced, and the first zone ends before the second begins, as if its traffic had been
-shifted: the zone test accuses nobody while two zones are elevated, so the second zone's faults last
-until the first zone's have left the window and three windows more.
+The times suit windows of 60 s that slide by 10 s and alarms that need three of five windows: an
+alarm follows 30 to 55 s after the start of its fault. The gray host ends before the zone fault, as
+if it had been replaced. The first zone ends before the second begins, as if its traffic had been
+shifted: the zone test flags no zone while two are elevated, so the second zone's faults last until
+the first zone's have left the window, and three windows more.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedBlame:
-    """What a right detector blames: a host, then a zone, then a second zone; zones by zone ID."""
+    """What a correct detector blames: a host, a zone, a second zone; zones by zone ID."""
 
     host: str
     host_zone: str
@@ -44,7 +44,7 @@ class ExpectedBlame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """A half-open interval in epoch ms: ``name`` for a program, ``story`` for a reader."""
+    """A fault with its half-open interval in epoch ms; ``story`` describes it to the reader."""
 
     name: str
     story: str
@@ -55,7 +55,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """Phases in order of time; outside of them the fleet is healthy."""
+    """Phases in time order; outside of them the fleet is healthy."""
 
     start_ms: int
     phases: tuple[Phase, ...]
@@ -65,7 +65,7 @@ class Script:
     def default(cls, fleet: Fleet, start_ms: int, timing: Timing | None = None) -> "Script":
         """Choose a host and two zones by the fleet's seed; ``ValueError`` below three zones.
 
-        The host has at least the mean traffic, so that its faults stand out early for every seed.
+        The host has at least mean traffic, so its faults are found early for every seed.
         """
         if len(fleet.zones) < _LEAST_ZONES:
             raise ValueError(
@@ -94,25 +94,25 @@ class Script:
 
     @property
     def faults(self) -> tuple[InjectedFault, ...]:
-        """All faults, each bounded in time by itself: what ``Fleet.events`` wants at every call."""
+        """All faults, each with its own interval, as ``Fleet.events`` expects them."""
         return tuple(phase.fault for phase in self.phases)
 
     @property
     def end_ms(self) -> int:
-        """When the last fault ends, in epoch milliseconds."""
+        """End of the last fault, in epoch milliseconds."""
         return max(phase.until_ms for phase in self.phases)
 
     def faults_at(self, ms: int) -> tuple[InjectedFault, ...]:
-        """Return the faults in force at one moment of event time."""
+        """Return the faults that are active at one moment of event time."""
         return tuple(fault for fault in self.faults if is_active(fault, ms))
 
     def phase_at(self, ms: int) -> Phase | None:
-        """Return the newest phase in force at a moment; None while the fleet is healthy."""
+        """Return the newest phase that is active at a moment, ``None`` if there is none."""
         running = [phase for phase in self.phases if phase.from_ms <= ms < phase.until_ms]
         return running[-1] if running else None
 
     def expected(self) -> ExpectedBlame:
-        """Return what a right detector blames; an action on anything else is wrong."""
+        """Return what a correct detector blames; an action on anything else is wrong."""
         return self.blamed
 
 

@@ -1,8 +1,8 @@
-"""Text of the generated hot loop for one layout and rule book.
+"""Source text of the generated hot loop for one record schema and rule set.
 
-The text holds only keywords, numbers from checked settings and names made here (``m3``, ``t12``,
-``c4``); everything that a person or a producer wrote (member names, operands, service names) goes
-through ``constants``.
+Law: the text holds only keywords, numbers from checked settings and names made here (``m3``,
+``t12``, ``c4``). Everything that an operator or a producer wrote (member names, operands, service
+names) goes through ``constants``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class LoopSource:
 
     def __init__(
         self,
-        layout: RecordSchema,
+        schema: RecordSchema,
         rules: Sequence[ContributorRule],
         attribute_by_name: Mapping[str, str],
         *,
@@ -50,7 +50,7 @@ class LoopSource:
         times: WindowTimes,
         cell: int,
     ) -> None:
-        self._layout = layout
+        self._schema = schema
         self._rules = rules
         self._mapping = mapping
         self._limits = limits
@@ -63,32 +63,32 @@ class LoopSource:
                 for service, threshold in mapping.slow_threshold_ms_by_service.items()
             },
         }
-        self._write = Expressions(layout, attribute_by_name, self.constants)
+        self._write = Expressions(schema, attribute_by_name, self.constants)
         self._row_rules = self._find_row_rules(cell)
         self.constants["ROW_RULES"] = self._row_rules
 
     def _find_row_rules(self, cell: int) -> RowRules:
-        """Collect the rules that count every event by names that the row has."""
-        layout = self._layout
-        place_by_name = {
-            layout.host: HOST,
-            layout.zone_id or layout.zone_name: ZONE,
-            layout.service: SERVICE,
+        """Collect the rules that count every event by fields that a fleet row holds."""
+        schema = self._schema
+        cell_by_name = {
+            schema.host: HOST,
+            schema.zone_id or schema.zone_name: ZONE,
+            schema.service: SERVICE,
         }
         found = [
-            (at, tuple(place_by_name[str(path[0])] for path in rule.keys))
+            (at, tuple(cell_by_name[str(path[0])] for path in rule.keys))
             for at, rule in enumerate(self._rules)
             if not (rule.filters or rule.any_of or rule.measure)
             and rule.aggregate_on is Aggregate.COUNT
             and rule.log_format is LogFormat.JSON
             and rule.reads_all_groups
-            and all(path[0] in place_by_name for path in rule.keys)
+            and all(path[0] in cell_by_name for path in rule.keys)
         ]
         return RowRules(cell, tuple(found))
 
     @property
     def reads_log_group(self) -> bool:
-        """Say whether some rule does not cover every log group."""
+        """Say whether the loop needs the log group: some rule does not cover all of them."""
         return not self._universal
 
     def text(self) -> str:
@@ -127,12 +127,12 @@ class LoopSource:
         yield f"   if {ahead}:"
         yield "    tally.future += 1"
         yield "    continue"
-        # A late event must leave the pane alone that the next event may still fall into.
+        # A late event must not change ``pane``: the next event may still belong to it.
         yield "   found = tally.pane_for(time_ms)"
         yield "   if found is None:"
         yield "    tally.late += 1"
         yield "    continue"
-        yield "   if found.book is not BOOK:"
+        yield "   if found.book is not RULE_SET:"
         yield from self._hand_over("    ")
         yield "   pane = found"
         yield f"   start = max(pane.start_ms, {EARLIEST_MS})"
@@ -144,14 +144,14 @@ class LoopSource:
             yield f"   t{position} = tables[{position}].values"
 
     def _row(self) -> Iterator[str]:
-        layout = self._layout
-        if layout.event_id:
-            yield f"  if not tally.first_sight(pane, {self._write.value(layout.event_id)}):"
+        schema = self._schema
+        if schema.event_id:
+            yield f"  if not tally.first_sight(pane, {self._write.value(schema.event_id)}):"
             yield "   tally.duplicates += 1"
             yield "   continue"
-        service = self._write.value(layout.service) if layout.service else "DEFAULT_SERVICE"
-        zone = self._write.value(layout.zone_id or layout.zone_name or "")
-        yield f"  {self._write.assign('host', self._write.value(layout.host))}"
+        service = self._write.value(schema.service) if schema.service else "DEFAULT_SERVICE"
+        zone = self._write.value(schema.zone_id or schema.zone_name or "")
+        yield f"  {self._write.assign('host', self._write.value(schema.host))}"
         yield f"  {self._write.assign('service', service)}"
         yield f"  {self._write.assign('zone', zone)}"
         yield "  try:"
@@ -164,34 +164,34 @@ class LoopSource:
         yield f"  if time_ms > row[{LAST_SEEN_MS}]: row[{LAST_SEEN_MS}] = time_ms"
 
     def _counts(self) -> Iterator[str]:
-        layout = self._layout
-        requests = self._write.amount(layout.requests) if layout.requests else "1.0"
+        schema = self._schema
+        requests = self._write.amount(schema.requests) if schema.requests else "1.0"
         yield f"  row[{REQUESTS}] += {requests}"
-        if layout.fault:
-            yield f"  {self._write.assign('faults', self._write.amount(layout.fault))}"
-        elif layout.status:
-            yield f"  faults = {requests} if {self._write.value(layout.status)} >= 500 else 0"
-        if layout.fault or layout.status:
+        if schema.fault:
+            yield f"  {self._write.assign('faults', self._write.amount(schema.fault))}"
+        elif schema.status:
+            yield f"  faults = {requests} if {self._write.value(schema.status)} >= 500 else 0"
+        if schema.fault or schema.status:
             yield "  if faults:"
             yield f"   row[{FAULTS}] += faults"
-            if layout.caller:
-                yield f"   blame_caller(row, {self._write.value(layout.caller)}, faults)"
-        if layout.latency:
+            if schema.caller:
+                yield f"   blame_caller(row, {self._write.value(schema.caller)}, faults)"
+        if schema.latency:
             threshold = (
                 f"{self._mapping.slow_threshold_ms / MS_BY_UNIT[self._mapping.latency_unit]!r}"
             )
             if self._mapping.slow_threshold_ms_by_service:
                 threshold = f"SLOW_BY_SERVICE.get(service, {threshold})"
             microseconds = US_BY_UNIT[self._mapping.latency_unit]
-            yield f"  {self._write.assign('latency', self._write.value(layout.latency))}"
+            yield f"  {self._write.assign('latency', self._write.value(schema.latency))}"
             yield f"  row[{LATENCY_US}] += latency * {microseconds!r}"
-            if layout.requests:
+            if schema.requests:
                 yield f"  row[{UNTIMED}] += {requests} - 1.0"
             yield f"  if latency > {threshold}: row[{SLOW}] += 1"
         else:
             yield f"  row[{UNTIMED}] += {requests}"
-        if layout.connection_failure:
-            failures = self._write.amount(layout.connection_failure)
+        if schema.connection_failure:
+            failures = self._write.amount(schema.connection_failure)
             yield f"  {self._write.assign('failures', failures)}"
             yield f"  if failures: row[{CONNECTION_FAILURES}] += failures"
 
@@ -204,7 +204,7 @@ class LoopSource:
             yield "  except TypeError: tally.count_row(pane, row, host, ROW_RULES)"
         done = {at for at, _ in self._row_rules.rules}
         yield from RulesSource(
-            self._layout, self._rules, done, self._write, universal=self._universal
+            self._schema, self._rules, done, self._write, universal=self._universal
         ).text()
 
     @staticmethod

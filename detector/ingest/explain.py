@@ -1,8 +1,8 @@
-"""What ``detector decode`` tells: how each record was understood, or why it was refused.
+"""What ``detector decode`` prints: how each record is read, or why it is refused.
 
-Law: the decoder and the matcher that count are the ones that are asked; this only adds under which
-name each field was found. Unlike a dead letter the answer shows values: it is for a person who has
-the record in hand. Values are as they came; whoever prints them escapes control characters.
+Law: the answer comes from the decoder and matcher that also count; this module only adds the name
+under which each field was found. Unlike a dead letter it shows values, because its reader already
+has the record. Values are not escaped; the caller escapes control characters before printing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DecodeExplainer:
-    """Explains records under one field mapping, limits and rule book."""
+    """Explains records under one field mapping, one set of limits and one rule set."""
 
     def __init__(self, mapping: FieldMapping, limits: DecodeLimits, rules: RuleSet) -> None:
         self._mapping = mapping
@@ -31,10 +31,11 @@ class DecodeExplainer:
         self._decoder = Decoder(mapping, limits, rules)
 
     def explain(self, value: bytes | None, topic: str, *, record_ms: int) -> list[dict[str, Any]]:
-        """Return one entry per event of the record, or one that says why there is none.
+        """Return one entry per event of the record, or one entry that says why there is none.
 
-        ``record_ms`` stands in for the Kafka timestamp. Every entry has ``outcome`` (``event``,
-        ``empty`` or ``refused``) and ``envelope``; a refused one has ``reason`` and ``message``.
+        ``record_ms`` is used as the Kafka timestamp, epoch milliseconds. Every entry has
+        ``outcome`` (``event``, ``empty`` or ``refused``) and ``envelope``; a refused one also has
+        ``reason`` and ``message``.
         """
         decoded = self._decoder.decode(value, topic=topic, record_ms=record_ms)
         envelope = decoded.envelope.value
@@ -82,7 +83,7 @@ class DecodeExplainer:
         return _usable(event.document, self._mapping.time, read_field)
 
     def _names(self, document: Mapping[str, Any]) -> dict[str, str]:
-        """Name where each field of the event was found, as the decoder's precedence has it."""
+        """Return the name under which each field was found, in the decoder's precedence."""
         mapping = self._mapping
         fault = _present(document, mapping.fault)
         latency = _present(document, mapping.latency)

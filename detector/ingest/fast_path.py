@@ -1,13 +1,15 @@
-"""The generated hot loop: decode, match and tally of a batch in one function.
+"""The generated hot loop: decodes, matches and tallies a batch in one function.
 
-A call per stage and event costs more than the work itself, so the loop is written out once per
-producer layout and rule book, as a mechanic would by hand: one typed decode, one row, the filters
-as plain comparisons, rules with the same filters under one ``if``. ``Decoder.decode``, ``match``
-and ``PartitionTally.add`` are the plain reference; a property test holds the two equal on whatever
-the loop accepts, and everything else goes through the reference.
+A call per stage and event costs more than the work itself. The loop is therefore generated once per
+record schema and rule set: one typed decode, one row, filters as plain comparisons, rules with the
+same filters under one ``if``.
 
-Only names and numbers from checked rules and settings reach the generated text, and member names
-only as keys of the typed decoder, never as code.
+Law: on every record that the loop accepts, its result equals that of the plain reference,
+``Decoder.decode``, ``match`` and ``PartitionTally.add``; a property test compares the two. The
+reference reads every other record.
+
+Only names and numbers from checked rules and settings reach the generated text. Member names are
+only keys of the typed decoder, never code.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,18 +25,18 @@ from detector.tables.windows import WindowTimes
 
 _Amount = Annotated[float, msgspec.Meta(ge=0.0)]
 _EXACT = 2**53
-"""Whole numbers up to here are the same as integers and as floats, which the reference uses."""
+"""Up to here every integer is exact as a float, which is what the reference computes with."""
 
 
 class Message(Protocol):
-    """The part of a Kafka message that the loop reads."""
+    """The part of a consumed Kafka message that intake reads."""
 
     def value(self) -> bytes | None:
-        """Return the record's value."""
+        """Return the value of the record."""
         ...
 
     def timestamp(self) -> tuple[int, int]:
-        """Return the type and the milliseconds of the record's timestamp."""
+        """Return type and value of the record's timestamp; the value is in epoch milliseconds."""
         ...
 
 
@@ -43,7 +45,7 @@ Run = Callable[[Iterable[Message], Any, Slow], None]
 
 
 def compile_loop(
-    layout: RecordSchema,
+    schema: RecordSchema,
     rules: RuleSet,
     *,
     mapping: FieldMapping,
@@ -53,17 +55,17 @@ def compile_loop(
     cell: int,
     callbacks: dict[str, object],
 ) -> Run:
-    """Return ``run(messages, tally, slow)`` for one layout.
+    """Return ``run(messages, tally, slow)`` for one record schema.
 
-    ``cell`` is the place in every fleet row that belongs to this layout alone. Events of a pane
-    that was opened with another book are not read.
-    ``run`` counts what it can read into ``tally`` and hands every other message to ``slow``, in
-    offset order. ``callbacks`` supplies ``blame_caller(row, caller, faults)``, ``name_zone(pane,
-    zone, message)`` and ``match_whole(tally, pane, message)`` for the layout's exotic rules.
+    ``run`` adds the records that it can read to ``tally`` and passes every other message to
+    ``slow``, in offset order; among those are events of a pane that was opened with another rule
+    set. ``cell`` is the index in every fleet row that only this schema uses. ``callbacks`` holds
+    ``blame_caller(row, caller, faults)``, ``name_zone(pane, zone, message)`` and
+    ``match_whole(tally, pane, message)``, which applies the rules that are not compilable.
     """
-    attribute_by_name = {name: f"m{i}" for i, (name, _) in enumerate(layout.members)}
+    attribute_by_name = {name: f"m{i}" for i, (name, _) in enumerate(schema.members)}
     source = LoopSource(
-        layout,
+        schema,
         tuple(rules),
         attribute_by_name,
         mapping=mapping,
@@ -74,13 +76,13 @@ def compile_loop(
     text = source.text()
     namespace: dict[str, Any] = {
         "decode": _typed_decoder(
-            layout, attribute_by_name, limits, log_group=source.reads_log_group
+            schema, attribute_by_name, limits, log_group=source.reads_log_group
         ),
         "is_utf8": _is_utf8,
         "REFUSED": (msgspec.DecodeError, TypeError, RecursionError, UnicodeDecodeError),
         "UNSET": msgspec.UNSET,
         "masks": _GroupMasks(rules, topic),
-        "BOOK": rules,
+        "RULE_SET": rules,
         **source.constants,
         **callbacks,
     }
@@ -98,10 +100,7 @@ def _is_utf8(value: bytes) -> bool:
 
 
 class _GroupMasks(dict[Any, int]):
-    """Bit set of the rules that cover a log group, worked out once per group.
-
-    At most 10,000 groups are kept.
-    """
+    """Bit set of the rules that cover a log group, cached for at most 10,000 groups."""
 
     def __init__(self, rules: Iterable[Any], topic: str) -> None:
         super().__init__()
@@ -119,26 +118,26 @@ class _GroupMasks(dict[Any, int]):
 
 
 def _typed_decoder(
-    layout: RecordSchema,
+    schema: RecordSchema,
     attribute_by_name: dict[str, str],
     limits: DecodeLimits,
     *,
     log_group: bool,
 ) -> Callable[[bytes], Any]:
-    """Build the decoder of ``layout``: what carries a meaning is required, the rest optional."""
+    """Build the decoder of ``schema``: members with a meaning are required, others optional."""
     types = _types(limits)
     required: list[Any] = []
     optional: list[Any] = []
     renames = {"metadata": "_aws"}
-    for name, kind in layout.members:
+    for name, kind in schema.members:
         attribute = attribute_by_name[name]
         renames[attribute] = name
         strict, loose = types[kind]
-        if name in layout.meanings:
+        if name in schema.meanings:
             required.append((attribute, strict))
         else:
             optional.append((attribute, loose | msgspec.UnsetType, msgspec.UNSET))
-    for position, name in enumerate(layout.absent):
+    for position, name in enumerate(schema.absent):
         renames[f"absent{position}"] = name
         optional.append((f"absent{position}", msgspec.UnsetType, msgspec.UNSET))
     metadata_fields: list[Any] = [("Timestamp", int)]
@@ -152,7 +151,7 @@ def _typed_decoder(
 
 
 def _types(limits: DecodeLimits) -> dict[MemberKind, tuple[Any, Any]]:
-    """Types of a member that carries a meaning, and of one that only rules read."""
+    """Return, by kind, the type of a member with a meaning and of one that only rules read."""
     longest = limits.key_characters
     return {
         MemberKind.TEXT: (

@@ -1,24 +1,26 @@
-"""Intake: a batch of raw records of one source partition into its open panes.
+"""Intake: adds a batch of raw records of one source partition to its open panes.
 
-One generated loop per producer layout reads what it can; the rest goes, record by record and in
-order, through the other known layouts and at last through the tolerant decoder, which also teaches
-new layouts. Which way a record took never changes what it means.
+The loop compiled for one record schema reads what it can. Each remaining record goes, in order,
+through the loops of the other known schemas and finally through the tolerant decoder, which also
+learns new schemas.
 
-A loop is compiled for one rule book and reads events of panes with that book alone. When a pane
-gets another book, what taught the old loops teaches the new ones, before the first event of it
-where that can be foreseen.
+Law: the path that a record takes never changes what it means.
 
-Known limit: a document without any mapped field counts as an event where the book of its record's
-own timestamp reads one of its members.
+A loop is compiled for one rule set and reads only events of panes with that rule set. When a pane
+gets another rule set, new loops are compiled from the documents that the old ones were learned
+from: before the first event of the pane where the change is known in advance.
+
+Known limits: a document without any mapped field counts as an event if the rule set in force at the
+timestamp of its record reads one of its members.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from detector.core.vocabulary import Envelope, TimeSource
-from detector.ingest.fast_path import Run, compile_loop
+from detector.ingest.fast_path import Message, Run, compile_loop
 from detector.ingest.schema import RecordSchema, learn_schema
 from detector.logs.decode import Decoder
 from detector.logs.events import Unreadable
@@ -29,36 +31,20 @@ from detector.tables.open_pane import MAX_ROW_RULES, ZONE, OpenPane, blame_calle
 from detector.tables.tally import PartitionTally
 from detector.tables.windows import WindowTimes
 
-MAX_LAYOUTS = MAX_ROW_RULES
-"""Producer shapes that are compiled at once.
+MAX_SCHEMAS = MAX_ROW_RULES
+"""Record schemas with a compiled loop, per rule set; records of any other are read tolerantly."""
 
-A fleet with more of them reads the rest tolerantly.
-"""
-
-LESSONS = 20
-"""Records of a new shape before a loop is compiled for it (about a millisecond of work)."""
+MIN_SAMPLES = 20
+"""Records of a new schema before a loop is compiled for it, which takes about a millisecond."""
 
 MAX_CANDIDATES = 256
-"""Shapes that are being counted.
+"""Schemas whose records are being counted; above it the counts are cleared.
 
-Beyond it the counting begins again, so hostile records cannot fill memory.
+Hostile records therefore cannot fill memory.
 """
 
-
-MAX_BOOKS = 4
-"""Rule books for which loops and decoders are kept; partitions may stand at different times."""
-
-
-class Message(Protocol):
-    """The part of a Kafka message that intake reads."""
-
-    def value(self) -> bytes | None:
-        """Return the record's value."""
-        ...
-
-    def timestamp(self) -> tuple[int, int]:
-        """Return type and milliseconds of the record's timestamp."""
-        ...
+MAX_RULE_SETS = 4
+"""Rule sets with loops and decoders; more than one, since partitions differ in event time."""
 
 
 MatchWhole = Callable[[PartitionTally, OpenPane, Message], None]
@@ -66,7 +52,11 @@ MatchWhole = Callable[[PartitionTally, OpenPane, Message], None]
 
 @dataclass(slots=True)
 class IntakeResult:
-    """What became of a batch, for dead letters and metrics."""
+    """Result of a batch: its dead letters, and counts for metrics.
+
+    ``dead`` pairs each unreadable message with the reason. ``unplaced`` counts events without host
+    or zone.
+    """
 
     dead: list[tuple[Any, Unreadable]] = field(default_factory=list)
     envelopes: Counter[tuple[Envelope, str]] = field(default_factory=Counter)
@@ -75,18 +65,18 @@ class IntakeResult:
 
 
 class _Loop(NamedTuple):
-    """One compiled loop: whose events it reads, and under which book."""
+    """One compiled loop, and the rule set and record schema that it was compiled for."""
 
-    book: RuleSet
-    layout: RecordSchema
+    rule_set: RuleSet
+    schema: RecordSchema
     run: Run
 
 
 class Intake:
-    """Reads batches under the rules in force, by one field mapping.
+    """Reads the batches of one input topic by one field mapping; holds the compiled loops.
 
-    Holds the compiled loops of one input topic. ``rules_at`` gives the rules in force in the pane
-    that starts at a given time; the tally's panes know their own.
+    ``rules_at`` returns the rules in force in the pane that starts at a given time, epoch
+    milliseconds. The open panes of a tally keep their own rule set.
     """
 
     def __init__(
@@ -105,8 +95,8 @@ class Intake:
         self._times = times
         self._decoders: dict[int, tuple[RuleSet, Decoder]] = {}
         self._loops: list[_Loop] = []
-        self._books: dict[int, RuleSet] = {}
-        self._taught: list[Any] = []
+        self._rule_sets: dict[int, RuleSet] = {}
+        self._learned_from: list[Any] = []
         self._candidates: Counter[tuple[int, RecordSchema]] = Counter()
 
     def read(self, messages: Sequence[Message], tally: PartitionTally) -> IntakeResult:
@@ -114,18 +104,21 @@ class Intake:
         result = IntakeResult()
         rest = messages
         while rest:
-            rest = rest[self._take_some(rest, tally, result) :]
+            rest = rest[self._read_some(rest, tally, result) :]
         return result
 
-    def _take_some(
+    def _read_some(
         self, messages: Sequence[Message], tally: PartitionTally, result: IntakeResult
     ) -> int:
-        """Count all of ``messages``, or as many as teach the first loop; return how many."""
-        books = tally.books()
-        self._prepare(books)
-        loops = [loop for loop in self._loops if any(loop.book is book for book in books)]
+        """Count ``messages`` and return how many.
+
+        Without a loop it stops after the record that the first loop is learned from.
+        """
+        rule_sets = tally.books()
+        self._prepare(rule_sets)
+        loops = [loop for loop in self._loops if any(loop.rule_set is each for each in rule_sets)]
         if not loops:
-            return self._read_until_taught(messages, tally, result)
+            return self._read_until_learned(messages, tally, result)
         refused = [0] * len(loops)
 
         def read(batch: Sequence[Message], at: int) -> None:
@@ -145,10 +138,10 @@ class Intake:
         if typed:
             result.envelopes[Envelope.EMF, "event"] += typed
             result.times[TimeSource.EMF] += typed
-        self._favour(loops, len(messages), refused)
+        self._reorder(loops, len(messages), refused)
         return len(messages)
 
-    def _read_until_taught(
+    def _read_until_learned(
         self, messages: Sequence[Message], tally: PartitionTally, result: IntakeResult
     ) -> int:
         known = len(self._loops)
@@ -158,10 +151,10 @@ class Intake:
                 return count
         return len(messages)
 
-    def _favour(self, loops: list[_Loop], count: int, refused: list[int]) -> None:
-        """Try first the loop that read most of the last batch.
+    def _reorder(self, loops: list[_Loop], count: int, refused: list[int]) -> None:
+        """Move the loop that read most of the last batch to the front.
 
-        The order never changes what a record means.
+        The order of the loops never changes what a record means.
         """
         offered = [count, *refused]
         read = [offered[at] - offered[at + 1] for at in range(len(refused))]
@@ -169,26 +162,26 @@ class Intake:
             best = loops[read.index(max(read))]
             self._loops.sort(key=lambda loop: loop is not best)
 
-    def _prepare(self, books: Sequence[RuleSet]) -> None:
-        """Have loops for ``books`` as for those before them; forget those of the oldest."""
-        for book in books:
-            if self._books.pop(id(book), None) is None:
-                for document in self._taught:
-                    self._compile(learn_schema(document, self._mapping, book), book)
-            self._books[id(book)] = book
-        while len(self._books) > max(MAX_BOOKS, len(books)):
-            gone = self._books.pop(next(iter(self._books)))
-            self._loops = [loop for loop in self._loops if loop.book is not gone]
+    def _prepare(self, rule_sets: Sequence[RuleSet]) -> None:
+        """Compile loops for new ones among ``rule_sets``; drop those of the oldest rule sets."""
+        for rule_set in rule_sets:
+            if self._rule_sets.pop(id(rule_set), None) is None:
+                for document in self._learned_from:
+                    self._compile(learn_schema(document, self._mapping, rule_set), rule_set)
+            self._rule_sets[id(rule_set)] = rule_set
+        while len(self._rule_sets) > max(MAX_RULE_SETS, len(rule_sets)):
+            oldest = self._rule_sets.pop(next(iter(self._rule_sets)))
+            self._loops = [loop for loop in self._loops if loop.rule_set is not oldest]
 
     def _decoder(self, record_ms: int) -> Decoder:
-        """Return the decoder for records of this time, which knows the members that rules read."""
-        book = self._rules_at(self._times.pane_of(record_ms))
-        known = self._decoders.get(id(book))
+        """Return the decoder for records of this time; it knows which members the rules read."""
+        rule_set = self._rules_at(self._times.pane_of(record_ms))
+        known = self._decoders.get(id(rule_set))
         if known is None:
-            if len(self._decoders) >= MAX_BOOKS:
+            if len(self._decoders) >= MAX_RULE_SETS:
                 del self._decoders[next(iter(self._decoders))]
-            known = self._decoders[id(book)] = (
-                book, Decoder(self._mapping, self._limits, book)
+            known = self._decoders[id(rule_set)] = (
+                rule_set, Decoder(self._mapping, self._limits, rule_set)
             )  # fmt: skip
         return known[1]
 
@@ -208,10 +201,10 @@ class Intake:
             result.times[event.time_source] += 1
             placed = (event.host and event.zone) or event.envelope is Envelope.CLF
             result.unplaced += not placed
-            book = tally.book_of(event.time_ms)
+            rule_set = tally.book_of(event.time_ms)
             contributions = [
                 (position, contribution)
-                for position, rule in enumerate(book)
+                for position, rule in enumerate(rule_set)
                 if (contribution := match(event, rule, key_characters=longest)) is not None
             ]
             tally.add(event, contributions, record_ms=record_ms)
@@ -219,54 +212,60 @@ class Intake:
             event = decoded.events[0]
             self._learn(event.document, tally.book_of(event.time_ms))
 
-    def _learn(self, document: Any, book: RuleSet) -> None:
-        layout = learn_schema(document, self._mapping, book)
-        if layout is None or id(book) not in self._books or self._is_full(layout, book):
+    def _learn(self, document: Any, rule_set: RuleSet) -> None:
+        schema = learn_schema(document, self._mapping, rule_set)
+        if schema is None or id(rule_set) not in self._rule_sets or self._is_full(schema, rule_set):
             return
-        shape = (id(book), layout)
+        shape = (id(rule_set), schema)
         self._candidates[shape] += 1
-        if self._candidates[shape] >= LESSONS:
+        if self._candidates[shape] >= MIN_SAMPLES:
             del self._candidates[shape]
-            self._compile(layout, book)
-            self._taught = [*self._taught, document][-MAX_LAYOUTS:]
+            self._compile(schema, rule_set)
+            self._learned_from = [*self._learned_from, document][-MAX_SCHEMAS:]
         elif len(self._candidates) > MAX_CANDIDATES:
             self._candidates.clear()
 
-    def _is_full(self, layout: RecordSchema, book: RuleSet) -> bool:
-        layouts = [loop.layout for loop in self._loops if loop.book is book]
-        return len(layouts) >= MAX_LAYOUTS or layout in layouts
+    def _is_full(self, schema: RecordSchema, rule_set: RuleSet) -> bool:
+        schemas = [loop.schema for loop in self._loops if loop.rule_set is rule_set]
+        return len(schemas) >= MAX_SCHEMAS or schema in schemas
 
-    def _compile(self, layout: RecordSchema | None, book: RuleSet) -> None:
-        if layout is None or self._is_full(layout, book):
+    def _compile(self, schema: RecordSchema | None, rule_set: RuleSet) -> None:
+        if schema is None or self._is_full(schema, rule_set):
             return
         run = compile_loop(
-            layout,
-            book,
+            schema,
+            rule_set,
             mapping=self._mapping,
             limits=self._limits,
             times=self._times,
             topic=self._topic,
-            cell=ZONE + 1 + sum(loop.book is book for loop in self._loops),
+            cell=ZONE + 1 + sum(loop.rule_set is rule_set for loop in self._loops),
             callbacks={
                 "blame_caller": blame_caller,
                 "name_zone": self._name_zone,
-                "match_whole": self._matcher_of(layout, book),
+                "match_whole": self._matcher_of(schema, rule_set),
             },
         )
-        self._loops.append(_Loop(book, layout, run))
+        self._loops.append(_Loop(rule_set, schema, run))
 
-    def _matcher_of(self, layout: RecordSchema, book: RuleSet) -> MatchWhole:
-        """Return what matches a message, which a loop has counted, by the rules it cannot serve."""
+    def _matcher_of(self, schema: RecordSchema, rule_set: RuleSet) -> MatchWhole:
+        """Return the function that applies the rules which a loop of this schema cannot evaluate.
+
+        The loop calls it with messages that it has counted.
+        """
         longest = self._limits.key_characters
-        exotic = [(at, rule) for at, rule in enumerate(book) if rule.name in layout.exotic]
+        not_compilable = [
+            (at, rule) for at, rule in enumerate(rule_set) if rule.name in schema.not_compilable
+        ]
 
         def match_whole(tally: PartitionTally, pane: OpenPane, message: Message) -> None:
             decoder = self._decoder(message.timestamp()[1])
             bare = decoder.bare_emf(message.value() or b"", self._topic)
-            # The loop reads nothing but bare EMF.
+            # None cannot occur: the loop reads bare EMF only.
             if bare is not None:
                 found = [
-                    (at, match_document(*bare, rule, key_characters=longest)) for at, rule in exotic
+                    (at, match_document(*bare, rule, key_characters=longest))
+                    for at, rule in not_compilable
                 ]
                 added = [(at, contribution) for at, contribution in found if contribution]
                 tally.add_contributions(pane, added)
@@ -274,7 +273,7 @@ class Intake:
         return match_whole
 
     def _name_zone(self, pane: OpenPane, zone: str, message: Message) -> None:
-        """Find the zone's other name, which the typed decoder skips, once per zone and pane."""
+        """Record both names of a zone, once per zone and pane; the typed decoder reads only one."""
         record_ms = message.timestamp()[1]
         decoder = self._decoder(record_ms)
         decoded = decoder.decode(message.value(), topic=self._topic, record_ms=record_ms)

@@ -1,9 +1,9 @@
 """Expressions of the generated loop: members of a record, and conditions on them.
 
-Law: only numbers from checked settings and rules, and names made here, reach the text; whatever a
-person or a producer wrote goes through ``constants``. A condition is true exactly where the
-reference (``stages.match``) says that the filter passes, for records that the layout's decoder
-accepts.
+Law: only numbers from checked settings and rules, and names made here, reach the text; everything
+that an operator or a producer wrote goes through ``constants``. For records that the typed decoder
+accepts, a condition is true exactly where the filter passes in the reference
+(``detector.rules.match``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,31 +21,31 @@ COMPARISON = {
 }
 
 Condition = Filter | AnyOf
-"""One thing that must hold: a filter, or one of several groups of filters."""
+"""One condition of a rule: a filter, or a list of filter groups of which one must hold."""
 
 
 class Expressions:
-    """Writes expressions over ``r``, a record that the typed decoder of ``layout`` read."""
+    """Writes expressions on ``r``, a record that the typed decoder of ``schema`` returned."""
 
     def __init__(
         self,
-        layout: RecordSchema,
+        schema: RecordSchema,
         attribute_by_name: Mapping[str, str],
         constants: dict[str, object],
     ) -> None:
-        self._meanings = layout.meanings
+        self._meanings = schema.meanings
         self._attribute_by_name = attribute_by_name
-        self.kind_by_name = dict(layout.members)
+        self.kind_by_name = dict(schema.members)
         self._constants = constants
         self._variables: dict[str, str] = {}
 
     def assign(self, variable: str, expression: str) -> str:
-        """Return the assignment; from then on ``variable`` is read instead of ``expression``."""
+        """Return the assignment; later expressions use ``variable`` for ``expression``."""
         self._variables[expression] = variable
         return f"{variable} = {expression}"
 
     def value(self, name: str) -> str:
-        """Return the value of a member that is there."""
+        """Return the value of a member that is present."""
         expression = f"r.{self._attribute_by_name[name]}"
         expression = (
             f"{expression}[0]" if self.kind_by_name[name] is MemberKind.LONE else expression
@@ -59,12 +59,12 @@ class Expressions:
         return self._variables.get(expression, expression)
 
     def key(self, name: str) -> str:
-        """Return the value as a contributor's key."""
+        """Return the value as a contributor key."""
         value = self.value(name)
         return f"str({value})" if self.kind_by_name[name] is MemberKind.INTEGER else value
 
     def are_there(self, names: Iterable[str]) -> list[str]:
-        """Return what says that members are there: nothing of those that always are."""
+        """Return the conditions that members are present; none for those that always are."""
         return [
             f"r.{self._attribute_by_name[name]} is not UNSET"
             for name in dict.fromkeys(names)
@@ -72,11 +72,11 @@ class Expressions:
         ]
 
     def is_certain(self, name: str) -> bool:
-        """Say whether every record of the layout has this member, and no negative number in it."""
+        """Say whether every record of the schema has this member, with no negative number."""
         return name in self._meanings
 
     def all_of(self, conditions: Iterable[Condition]) -> str:
-        """Return the expression that all conditions hold; there must be one."""
+        """Return the expression that all conditions hold; ``conditions`` is not empty."""
         return " and ".join(
             part
             for condition in conditions
@@ -92,9 +92,9 @@ class Expressions:
 
     def _filter(self, wanted: Filter) -> list[str]:
         name = str(wanted.match[0])
-        return [*self.are_there([name]), self._question(self.value(name), wanted)]
+        return [*self.are_there([name]), self._comparison(self.value(name), wanted)]
 
-    def _question(self, value: str, wanted: Filter) -> str:
+    def _comparison(self, value: str, wanted: Filter) -> str:
         operand: Any = wanted.operand
         match wanted.operator:
             case operator if operator in COMPARISON:

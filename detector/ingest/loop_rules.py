@@ -1,16 +1,16 @@
 """The rules' part of the generated loop: what one record adds to the tables of all rules.
 
-Rules that ask the same share one ``if``, and what most rules ask is asked first, so that a hundred
-rules on faults cost a healthy request one comparison. Rules that no typed decoder can serve
-(``RecordSchema.exotic``) are left to the reference, which decodes the record again, and only where
-the filters that can be asked here let it through.
+Rules with the same condition share one ``if``, and the most common condition is tested first: a
+hundred rules on faults cost a healthy request one comparison. The reference applies the rules that
+are not compilable (``RecordSchema.not_compilable``). It decodes the record again, so the loop calls
+it only for records that pass the filters which can be tested here.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from detector.ingest.loop_expressions import Condition, Expressions
-from detector.ingest.schema import RecordSchema, can_ask
+from detector.ingest.schema import RecordSchema, can_compile
 from detector.rules.rules import (
     Aggregate,
     ContributorRule,
@@ -20,16 +20,16 @@ from detector.rules.rules import (
     Ratio,
 )
 
-_Asking = tuple[int, ContributorRule, tuple[Condition, ...]]
-"""A rule, its position in the book, and what has not been asked yet."""
+_PendingRule = tuple[int, ContributorRule, tuple[Condition, ...]]
+"""Position of a rule in the rule set, the rule, and its conditions that are not tested yet."""
 
 
 class RulesSource:
-    """Writes the contributions of the rules that are not in ``done``, by position."""
+    """Writes the code of all rules except those in ``done``, which holds positions."""
 
     def __init__(
         self,
-        layout: RecordSchema,
+        schema: RecordSchema,
         rules: Sequence[ContributorRule],
         done: Collection[int],
         expressions: Expressions,
@@ -41,20 +41,20 @@ class RulesSource:
         live = [
             (at, rule)
             for at, rule in enumerate(rules)
-            if at not in done and rule.name not in layout.inert
+            if at not in done and rule.name not in schema.inert
         ]
-        self._exotic = [rule for _, rule in live if rule.name in layout.exotic]
-        typed = [(at, rule) for at, rule in live if rule.name not in layout.exotic]
-        asked = Counter(each for _, rule in typed for each in _conditions(rule))
-        self._typed: list[_Asking] = [
-            (at, rule, _in_order(_conditions(rule), asked)) for at, rule in typed
+        self._not_compilable = [rule for _, rule in live if rule.name in schema.not_compilable]
+        typed = [(at, rule) for at, rule in live if rule.name not in schema.not_compilable]
+        uses = Counter(each for _, rule in typed for each in _conditions(rule))
+        self._typed: list[_PendingRule] = [
+            (at, rule, _in_order(_conditions(rule), uses)) for at, rule in typed
         ]
 
     def text(self) -> Iterator[str]:
         """Yield the lines."""
         yield from self._under(self._typed, "  ")
-        if self._exotic:
-            guards = [self._guard(rule) for rule in self._exotic]
+        if self._not_compilable:
+            guards = [self._guard(rule) for rule in self._not_compilable]
             if all(guards):
                 yield f"  if {' or '.join(f'({guard})' for guard in dict.fromkeys(guards))}:"
                 yield "   match_whole(tally, pane, message)"
@@ -62,7 +62,7 @@ class RulesSource:
                 yield "  match_whole(tally, pane, message)"
 
     def _guard(self, rule: ContributorRule) -> str:
-        """Return what is asked here before the reference is: nothing when nothing can be."""
+        """Return the condition for calling the reference; empty if no filter can be tested."""
         known = [each for each in rule.filters if self._is_typed(each)]
         return self._write.all_of(known) if known else ""
 
@@ -70,18 +70,18 @@ class RulesSource:
         kind = (
             self._write.kind_by_name.get(str(wanted.match[0])) if len(wanted.match) == 1 else None
         )
-        return kind is not None and can_ask(wanted, kind)
+        return kind is not None and can_compile(wanted, kind)
 
-    def _under(self, asking: Sequence[_Asking], indent: str) -> Iterator[str]:
-        """Write rules under what was asked around them."""
-        groups: dict[Condition, list[_Asking]] = {}
-        for at, rule, conditions in asking:
+    def _under(self, pending: Sequence[_PendingRule], indent: str) -> Iterator[str]:
+        """Write rules inside the conditions that were already tested."""
+        groups: dict[Condition, list[_PendingRule]] = {}
+        for at, rule, conditions in pending:
             if conditions:
                 groups.setdefault(conditions[0], []).append((at, rule, conditions[1:]))
             else:
                 yield from self._contribution(indent, at, rule)
         for condition, group in groups.items():
-            # What a single rule asks needs no line for each.
+            # All conditions of a single rule fit into one ``if``.
             whole = (condition, *group[0][2]) if len(group) == 1 else (condition,)
             inner = [(at, rule, rest[len(whole) - 1 :]) for at, rule, rest in group]
             yield f"{indent}if {self._write.all_of(whole)}:"
@@ -111,7 +111,7 @@ class RulesSource:
         yield from (indent + line for line in self._addition(position, rule, amount))
 
     def _addition(self, position: int, rule: ContributorRule, amount: str) -> Iterator[str]:
-        """Write how ``amount`` is added to contributor ``k``."""
+        """Write the lines that add ``amount`` to contributor ``k``."""
         table = f"tables[{position}]"
         match rule.measure:
             case Ratio() as ratio:
@@ -139,18 +139,18 @@ def _conditions(rule: ContributorRule) -> tuple[Condition, ...]:
     return (*conditions, rule.any_of) if rule.any_of else conditions
 
 
-def _in_order(conditions: Sequence[Condition], asked: Counter[Condition]) -> tuple[Condition, ...]:
-    """Put first what most rules ask, and last what takes longest to answer."""
+def _in_order(conditions: Sequence[Condition], uses: Counter[Condition]) -> tuple[Condition, ...]:
+    """Order conditions by the number of rules that share them; slow ones come last."""
 
     def rank(condition: Condition) -> tuple[bool, int, str]:
         slow = not isinstance(condition, Filter) or condition.operator is Operator.MATCHES
-        return slow, -asked[condition], repr(condition)
+        return slow, -uses[condition], repr(condition)
 
     return tuple(sorted(dict.fromkeys(conditions), key=rank))
 
 
 def _amount_of(rule: ContributorRule) -> str | None:
-    """Return the member whose number the rule needs, ``None`` where it counts events."""
+    """Return the member whose number the rule adds, ``None`` if it counts events."""
     if isinstance(rule.measure, Percentiles):
         return str(rule.measure.of[0])
     if rule.aggregate_on is Aggregate.SUM and rule.value_of is not None:

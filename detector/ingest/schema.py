@@ -1,10 +1,11 @@
-"""Layout: which members of a producer's records are read, and of what JSON type they are.
+"""Record schemas: which members of a producer's records are read, and their JSON types.
 
-Producers write the same members in every record, so a decoder typed for just those members reads a
-record in half a microsecond, where building the whole document and looking for every known name
-takes ten times as long. A layout is learned from one document that the tolerant decoder
-understood; it never changes what a record means: names that would have won over the chosen one
-must be absent, and whatever does not fit the types is left to the tolerant decoder.
+Producers write the same members in every record. A decoder typed for just those members reads a
+record in half a microsecond; building the whole document and looking for every known name takes ten
+times as long. A schema is learned from one document that the tolerant decoder accepted.
+
+Law: a schema never changes what a record means. Names with precedence over the chosen one must be
+absent, and the tolerant decoder reads every record that does not fit the types.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,14 +48,15 @@ class MemberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordSchema:
-    """One producer's shape.
+    """The members of one producer's records that are read.
 
-    ``members`` lists every root member that is read with its kind, in the producer's order, which
-    is no part of the layout's identity (``kind_by_name`` is). The fields name the member that
-    carries each meaning, ``None`` where the producer has none. ``absent`` are members that must
-    not appear; ``inert`` names the rules that read one of them, or lines of text, and so cannot
-    match this producer. ``exotic`` names those that no typed decoder can serve: nested paths,
-    presence, members of no known type. The reference matches them, record by record.
+    ``members`` lists every root member that is read with its kind, in the order that the producer
+    writes them. Schemas that differ only in this order are equal (``kind_by_name`` is compared).
+    The fields ``host`` to ``event_id`` name the member with that meaning, ``None`` where the
+    producer has none. Members in ``absent`` must not appear. ``inert`` names the rules that cannot
+    match these records: they read an absent member, or lines of text. ``not_compilable`` names the
+    rules that no typed decoder can serve (nested paths, presence, members of no known type); the
+    reference matches them record by record.
     """
 
     kind_by_name: frozenset[tuple[str, MemberKind]]
@@ -72,11 +74,11 @@ class RecordSchema:
     requests: str | None
     event_id: str | None
     inert: frozenset[str]
-    exotic: frozenset[str]
+    not_compilable: frozenset[str]
 
     @property
     def meanings(self) -> frozenset[str | None]:
-        """Members that carry a meaning of the field mapping; each of them must be present."""
+        """The members with a meaning in the field mapping; all of them must be present."""
         return frozenset(
             (
                 self.host,
@@ -97,23 +99,23 @@ class RecordSchema:
 def learn_schema(
     document: Mapping[str, Any], mapping: FieldMapping, rules: RuleSet
 ) -> RecordSchema | None:
-    """Return the layout of a bare EMF document, ``None`` when no typed decoder could read it.
+    """Return the schema of a bare EMF document, ``None`` if no typed decoder can read it.
 
-    ``None`` for documents without host or zone, and where a member that carries a meaning has a
-    type that says nothing (null, objects, lists of several numbers).
+    ``None`` also for documents without host or zone, and where a member with a meaning has a type
+    that no decoder can require (null, objects, lists of several numbers).
     """
     metadata = document.get("_aws")
     if not isinstance(metadata, dict) or type(metadata.get("Timestamp")) is not int:
         return None
-    return _Learner(document, mapping).learn(rules)
+    return _SchemaLearner(document, mapping).learn(rules)
 
 
-class _Unlearnable(Exception):  # noqa: N818
-    """The document, or what a rule reads of it, has no typed shape; caught below."""
+class _NotCompilable(Exception):  # noqa: N818
+    """The document, or a member that a rule reads, has no supported type; caught below."""
 
 
-class _Learner:
-    """Collects members and absences while meanings are looked up."""
+class _SchemaLearner:
+    """Collects present and absent members while it looks up the meanings."""
 
     def __init__(self, document: Mapping[str, Any], mapping: FieldMapping) -> None:
         self._document = document
@@ -121,12 +123,12 @@ class _Learner:
         self._members: dict[str, MemberKind] = {}
         self._absent: dict[str, None] = {}
         self._inert: set[str] = set()
-        self._exotic: set[str] = set()
+        self._not_compilable: set[str] = set()
         self._roots: set[str] = set()
-        self._places = {name: place for place, name in enumerate(document)}
+        self._positions = {name: place for place, name in enumerate(document)}
 
     def learn(self, rules: RuleSet) -> RecordSchema | None:
-        """Look every meaning up, then every member that a rule reads."""
+        """Look up every meaning, then every member that a rule reads."""
         names = self._mapping
         try:
             host = self._find(names.host)
@@ -135,7 +137,7 @@ class _Learner:
             if not host or not (zone_id or zone_name):
                 return None
             fault = self._find(names.fault, numeric=True)
-            layout = {
+            member_by_meaning = {
                 "host": host,
                 "zone_id": zone_id,
                 "zone_name": zone_name,
@@ -152,21 +154,20 @@ class _Learner:
                 self._add_rule(rule)
             if not self._roots <= self._members.keys():
                 return None
-        except _Unlearnable:
+        except _NotCompilable:
             return None
         return RecordSchema(
             kind_by_name=frozenset(self._members.items()),
-            members=tuple(sorted(self._members.items(), key=self._place)),
+            members=tuple(sorted(self._members.items(), key=self._position)),
             absent=tuple(self._absent),
             inert=frozenset(self._inert),
-            exotic=frozenset(self._exotic),
-            **layout,  # type: ignore[arg-type]
+            not_compilable=frozenset(self._not_compilable),
+            **member_by_meaning,  # type: ignore[arg-type]
         )
 
-    def _place(self, member: tuple[str, MemberKind]) -> int:
-        # The typed decoder looks for the next member first, so it is fastest in the producer's own
-        # order.
-        return self._places.get(member[0], len(self._places))
+    def _position(self, member: tuple[str, MemberKind]) -> int:
+        # The typed decoder tries the next member first, so the producer's own order is fastest.
+        return self._positions.get(member[0], len(self._positions))
 
     def _find(self, names: tuple[str, ...], *, numeric: bool = False) -> str | None:
         for name in names:
@@ -180,7 +181,7 @@ class _Learner:
     def _find_status(self) -> str | None:
         status = self._find(self._mapping.status, numeric=True)
         if status is not None and self._members[status] is not MemberKind.INTEGER:
-            raise _Unlearnable
+            raise _NotCompilable
         return status
 
     def _forbid(self, name: str) -> None:
@@ -189,7 +190,7 @@ class _Learner:
         if root not in self._document:
             self._absent[root] = None
         else:
-            # Only where the root is read, and so has a type, is it sure to hold nothing deeper.
+            # Only a root that is read has a type, and so is known to hold nothing deeper.
             self._roots.add(root)
 
     def _kind_of(self, name: str, *, numeric: bool) -> MemberKind:
@@ -203,22 +204,21 @@ class _Learner:
             return MemberKind.NUMBER
         elif isinstance(value, list) and len(value) == 1 and type(value[0]) in {int, float}:
             return MemberKind.LONE
-        raise _Unlearnable
+        raise _NotCompilable
 
     def _add_rule(self, rule: ContributorRule) -> None:
         if rule.log_format is LogFormat.CLF or any(
             path[0] in self._absent for path in _needed(rule)
         ):
-            # A missing member satisfies no filter and is no key, so there is nothing to read for
-            # this rule.
+            # A missing member passes no filter and is no key, so this rule needs no member.
             self._inert.add(rule.name)
             return
         before = dict(self._members)
         try:
             self._type_rule(rule)
-        except _Unlearnable:
+        except _NotCompilable:
             self._members = before
-            self._exotic.add(rule.name)
+            self._not_compilable.add(rule.name)
 
     def _type_rule(self, rule: ContributorRule) -> None:
         conditions = [*rule.filters, *(each for group in rule.any_of for each in group)]
@@ -233,7 +233,7 @@ class _Learner:
             self._add_rule_member(path, MemberKind.TEXT, is_key=True)
         for condition in conditions:
             if condition.operator is Operator.IS_PRESENT:
-                raise _Unlearnable
+                raise _NotCompilable
             numeric = condition.operator in NUMERIC
             self._add_rule_member(
                 condition.match, MemberKind.NUMBER if numeric else MemberKind.TEXT
@@ -246,13 +246,13 @@ class _Learner:
     ) -> None:
         name = path[0]
         if len(path) > 1 or not isinstance(name, str) or name in self._absent:
-            raise _Unlearnable
+            raise _NotCompilable
         kind = self._members.get(name)
         if kind is None:
             kind = self._observed(name, wanted, is_key=is_key)
             self._members[name] = kind
         if not _fits(kind, wanted) and not (kind is MemberKind.INTEGER and is_key):
-            raise _Unlearnable
+            raise _NotCompilable
 
     def _observed(self, name: str, wanted: MemberKind, *, is_key: bool) -> MemberKind:
         if name not in self._document:
@@ -264,11 +264,11 @@ class _Learner:
             return MemberKind.TEXT
         if is_key and type(value) is int:
             return MemberKind.INTEGER
-        raise _Unlearnable
+        raise _NotCompilable
 
 
-def can_ask(condition: Filter, kind: MemberKind) -> bool:
-    """Say whether a filter can be asked of members of this kind."""
+def can_compile(condition: Filter, kind: MemberKind) -> bool:
+    """Say whether the loop can test a filter on members of this kind."""
     if condition.operator is Operator.IS_PRESENT:
         return False
     return _fits(kind, MemberKind.NUMBER if condition.operator in NUMERIC else MemberKind.TEXT)
@@ -279,7 +279,7 @@ def _fits(kind: MemberKind, wanted: MemberKind) -> bool:
 
 
 def _needed(rule: ContributorRule) -> Iterator[FieldPath]:
-    """Yield the fields without which the rule matches nothing."""
+    """Yield the fields that an event must have for the rule to match."""
     yield from rule.keys
     yield from (each.match for each in rule.filters if each.operator is not Operator.IS_PRESENT)
     if rule.value_of is not None:

@@ -1,9 +1,9 @@
-"""Tallying, agent 1's use case: batches in, durable pane records and late acks out.
+"""Tallying, the use case of agent 1: reads batches, publishes pane records, acknowledges late.
 
-Order, per source partition: tally the batch, publish its dead letters, publish every pane that
-closed (oldest first, each durable before the next), and only then release the batches whose panes
-are all published. Before a slice it waits until the rules of every pane that may be opened are
-known.
+Law, per source partition: tally the batch, publish its dead letters, publish every closed pane
+(oldest first, each durable before the next), and only then release the batches whose panes are all
+published. Before each slice of a batch the service waits until it knows the rules of every pane
+that the slice may open.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from detector.core.ack_queue import AckQueue
 from detector.core.notices import (
     EventsLost,
-    EventsWithoutHostOrZone,
+    EventsUnattributed,
     NoticeListener,
     PanesTallied,
     RecordDeadLettered,
@@ -41,14 +41,15 @@ from detector.tables.windows import WindowTimes
 Token = TypeVar("Token")
 
 SLICE_RECORDS = 2_000
-"""Records tallied before others get a turn: 3 ms on the typed path, 100 ms on the tolerant."""
+"""Records tallied before other tasks run: 3 ms on the typed path, 100 ms on the tolerant one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TallySettings:
-    """What agent 1 is built from. ``max_record_bytes`` bounds a tally record before it is split.
+    """Configuration of agent 1.
 
-    ``rules`` are in force where the service is given no other source of rules.
+    ``rules`` apply if the service gets no other source of rules. ``max_record_bytes`` bounds a
+    tally record; a larger one is split.
     """
 
     rules: RuleSet
@@ -61,7 +62,7 @@ class TallySettings:
 
 
 class _Source(Generic[Token]):
-    """One owned source partition."""
+    """State of one owned source partition."""
 
     def __init__(self, tally: PartitionTally, next_offset: int) -> None:
         self.tally = tally
@@ -74,8 +75,9 @@ class _Source(Generic[Token]):
 class TallyService(Generic[Token]):
     """Owns the tallies of the assigned source partitions.
 
-    ``Token`` is what the owner acknowledges a batch with. ``partition_of`` gives the partition of
-    a subject, by its name, among so many of the tallies topic.
+    ``Token`` acknowledges a batch. ``sources`` returns the partition count of every input topic.
+    ``partition_of`` maps the name of a subject and the partition count of the tallies topic to a
+    partition.
     """
 
     def __init__(
@@ -99,9 +101,9 @@ class TallyService(Generic[Token]):
         self._intakes: dict[str, Intake] = {}
 
     def started(self, topic: str, partition: int, offset: int, *, had_commit: bool) -> None:
-        """Begin a source partition at ``offset``.
+        """Start a source partition at ``offset``.
 
-        Without a commit, and not at 0, it begins inside a pane.
+        Without a committed offset, a start at any offset but 0 is inside a pane.
         """
         settings = self._settings
         tally = PartitionTally(
@@ -115,7 +117,7 @@ class TallyService(Generic[Token]):
         self._owned[topic, partition] = _Source(tally, offset)
 
     def revoked(self, topic: str, partition: int) -> None:
-        """Forget a source partition: its panes and its batches belong to the next owner."""
+        """Drop a source partition: its panes and batches belong to the next owner."""
         self._owned.pop((topic, partition), None)
         for rule, version, floods in self._floods.forget((topic, partition)):
             self._listener(RuleFlooded(rule, version, floods, self._floods.count))
@@ -140,9 +142,9 @@ class TallyService(Generic[Token]):
     async def apply(
         self, topic: str, partition: int, messages: Sequence[Any], next_offset: int, token: Token
     ) -> None:
-        """Tally one batch and publish what it closed.
+        """Tally one batch and publish the panes that it closed.
 
-        ``token`` becomes releasable when its panes are durable.
+        ``token`` can be released once the panes of the batch are durable.
         """
         source = self._owned.get((topic, partition))
         if source is None:
@@ -160,15 +162,19 @@ class TallyService(Generic[Token]):
                 before = source.tally.late, source.tally.future, source.tally.duplicates
                 result = intake.read(part, source.tally)
                 await self._publish_dead_letters(topic, partition, result)
-                self._tell(topic, len(part), result)
-                self._tell_losses(source.tally, before)
+                self._notify_read(topic, len(part), result)
+                self._notify_losses(source.tally, before)
                 await self._publish_closed(source)
                 await asyncio.sleep(0)
             source.next_offset = next_offset
             source.waiting.add(source.tally.touched_ms, token)
 
     async def end_of_log(self, topic: str, partition: int, next_offset: int, now: float) -> None:
-        """Take proof that the log just ended at ``next_offset``; close what idleness closes."""
+        """Record that the log ended at ``next_offset`` at ``now``; close panes if it is idle.
+
+        ``now`` is in epoch seconds. The service closes panes only on an idle partition of which it
+        has read everything.
+        """
         source = self._owned.get((topic, partition))
         if source is None or source.next_offset != next_offset or source.lock.locked():
             return
@@ -180,7 +186,7 @@ class TallyService(Generic[Token]):
             await self._publish_closed(source)
 
     def release(self, topic: str, partition: int) -> Iterator[Token]:
-        """Yield the tokens that may be acknowledged now, in order."""
+        """Yield, in order, the tokens of batches that may be acknowledged now."""
         source = self._owned.get((topic, partition))
         if source is not None:
             yield from source.waiting.release(source.tally.oldest_open_ms)
@@ -212,7 +218,7 @@ class TallyService(Generic[Token]):
                 *(self._publish_record(record, part) for part, record in enumerate(records))
             )
             if records[0].pane_ms >= 0:
-                self._tell_floods(source.tally, records)
+                self._notify_floods(source.tally, records)
                 self._listener(PanesTallied(records[0].closed_by, 1))
 
     async def _publish_record(self, record: PaneRecord, part: int) -> None:
@@ -225,7 +231,7 @@ class TallyService(Generic[Token]):
                 partition=part,
             )
 
-    def _tell_floods(self, tally: PartitionTally, records: Sequence[PaneRecord]) -> None:
+    def _notify_floods(self, tally: PartitionTally, records: Sequence[PaneRecord]) -> None:
         overflowed = {
             table.rule: table.version
             for record in records
@@ -258,16 +264,16 @@ class TallyService(Generic[Token]):
                 RecordDeadLettered(unreadable.reason, topic, partition, message.offset())
             )
 
-    def _tell(self, topic: str, count: int, result: IntakeResult) -> None:
+    def _notify_read(self, topic: str, count: int, result: IntakeResult) -> None:
         self._listener(RecordsConsumed(topic, count))
         for (envelope, outcome), number in result.envelopes.items():
             self._listener(RecordsDecoded(envelope, outcome, number))
         for source, number in result.times.items():
             self._listener(TimesRead(source, number))
         if result.unplaced:
-            self._listener(EventsWithoutHostOrZone(result.unplaced))
+            self._listener(EventsUnattributed(result.unplaced))
 
-    def _tell_losses(self, tally: PartitionTally, before: tuple[int, int, int]) -> None:
+    def _notify_losses(self, tally: PartitionTally, before: tuple[int, int, int]) -> None:
         after = tally.losses
         for reason, old, new in zip(Loss, before, after, strict=True):
             if new > old:
@@ -284,8 +290,11 @@ class DeadLetter:
 
 
 def dead_letter(message: Any, unreadable: Unreadable, *, topic: str, partition: int) -> DeadLetter:
-    """Wrap ``message`` (a consumed Kafka message) as it came."""
-    told = {
+    """Return ``message`` (a consumed Kafka message) unchanged, with headers for the reason.
+
+    The ``__streams.errors.*`` headers are those of Kafka Streams (KIP-1034).
+    """
+    error_headers = {
         "__streams.errors.topic": topic,
         "__streams.errors.partition": str(partition),
         "__streams.errors.offset": str(message.offset()),
@@ -294,5 +303,5 @@ def dead_letter(message: Any, unreadable: Unreadable, *, topic: str, partition: 
         "detector.reason": unreadable.reason.value,
     }
     original = tuple((name, value) for name, value in message.headers() or ())
-    ours = tuple((name, text.encode()) for name, text in told.items())
+    ours = tuple((name, text.encode()) for name, text in error_headers.items())
     return DeadLetter(message.key(), message.value(), original + ours)

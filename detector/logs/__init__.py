@@ -1,1 +1,1 @@
-"""From the bytes of a record to log events: envelopes, fields, units, time; pure."""
+"""Decodes the bytes of a record into log events: envelopes, fields, units, time; pure."""

@@ -1,12 +1,12 @@
-r"""Common Log Format and whatever else is a line of fields: plain text into tokens.
+r"""Splits lines of Common Log Format, and any other line of fields, into tokens.
 
-Fields are separated by white space. A field in double quotes or square brackets is one field
-without them; in quotes, ``\"`` and ``\\`` stand for ``"`` and ``\``, every other backslash for
-itself. An unquoted field may hold quotes and brackets, and may begin with ``[...]`` that text
+White space separates fields. Double quotes or square brackets enclose one field and are not part of
+it. Inside quotes ``\"`` and ``\\`` stand for ``"`` and ``\``; every other backslash is literal. A
+field without them may contain quotes and brackets. It may also begin with ``[...]`` if more text
 follows without a space (``[::1]:80``).
 
-Law: a text is tokenised whole or refused; it never raises. Bounds: 65,536 characters and 256 fields
-a line.
+Law: a line is tokenised as a whole or refused; nothing raises. Bounds: 65,536 characters and 256
+fields per line.
 
 Sources: Apache HTTP Server, "Log Files", Common Log Format, and its escaping of ``%r``; CloudWatch
 User Guide, "Contributor Insights rule syntax", for positions that begin at 1.
@@ -18,8 +18,8 @@ from typing import Final
 
 from detector.logs.event_time import EARLIEST_MS, LATEST_MS
 
-MOST_CHARACTERS: Final = 65_536
-MOST_FIELDS: Final = 256
+MAX_CHARACTERS: Final = 65_536
+MAX_FIELDS: Final = 256
 
 _FIELD = re.compile(
     r'"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"(?=\s|\Z)'
@@ -38,19 +38,19 @@ _MONTHS = (
 
 
 def looks_like_text(text: str) -> bool:
-    """Say whether a text may be lines of fields: no control characters, no JSON with a fault."""
+    """Say whether a text may be lines of fields: no control characters and no broken JSON."""
     return _JSON.match(text) is None and _CONTROL.search(text) is None
 
 
 def tokenise(line: str) -> list[str] | str:
-    """Split one line into its fields, or say what is wrong with it."""
-    if len(line) > MOST_CHARACTERS:
-        return f"the line has {len(line)} characters, at most {MOST_CHARACTERS} are read"
+    """Return the fields of one line, or a message that says what is wrong with it."""
+    if len(line) > MAX_CHARACTERS:
+        return f"the line has {len(line)} characters, at most {MAX_CHARACTERS} are read"
     tokens: list[str] = []
     position = _end_of_space(line, 0)
     while position < len(line):
-        if len(tokens) == MOST_FIELDS:
-            return f"the line has more than {MOST_FIELDS} fields"
+        if len(tokens) == MAX_FIELDS:
+            return f"the line has more than {MAX_FIELDS} fields"
         found = _FIELD.match(line, position)
         if found is None:
             mark = "quote" if line[position] == '"' else "bracket"
@@ -63,7 +63,7 @@ def tokenise(line: str) -> list[str] | str:
 def time_in(tokens: list[str]) -> int | None:
     """Return the first time of the form ``10/Oct/2000:13:55:36 -0700``, in epoch milliseconds.
 
-    As for other events, times lie from 2000 to 2100; whatever else looks like one is passed over.
+    As for all events, times are from 2000 to 2100; other tokens of this form are skipped.
     """
     times = (_read_time(token) for token in tokens if _TIME.fullmatch(token))
     return next((ms for ms in times if ms is not None), None)
@@ -74,7 +74,7 @@ def _read_time(token: str) -> int | None:
     if month not in _MONTHS:
         return None
     year, clock = rest.split(":", 1)
-    # strptime's %b would read the month in the language of the machine.
+    # strptime's %b depends on the locale of the machine.
     text = f"{year}-{_MONTHS.index(month) + 1:02}-{int(day):02} {clock}"
     try:
         ms = int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()) * 1000

@@ -1,8 +1,8 @@
-"""Records of plain text as events of CLF rules: one event a line, with its fields by position.
+"""Reads plain-text records as events for CLF rules: one event per line, fields by position.
 
-Law: only what is no JSON, and only on topics that a CLF rule covers, is read so; a record counts
-whole or not at all. Such an event has no host, zone or counts: rules alone see it. Its document
-holds the fields under ``"1"``, ``"2"`` and so on.
+Law: this applies only to records that are not JSON, on topics that a CLF rule covers; a record
+counts as a whole or not at all. Such an event has no host, zone or counts, so only rules use it.
+Its document holds the fields under ``"1"``, ``"2"`` and so on.
 """
 
 from collections.abc import Callable
@@ -24,19 +24,19 @@ _PERHAPS_LINES = frozenset(
 
 
 class LineReader:
-    """Reads lines of fields on the topics for which ``is_covered`` says that a CLF rule counts."""
+    """Reads lines of fields on topics that a CLF rule covers, as ``is_covered`` says."""
 
     def __init__(
         self, limits: DecodeLimits, service: str, is_covered: Callable[[str], bool]
     ) -> None:
-        self._most = limits.events_per_record
+        self._max_lines = limits.events_per_record
         self._service = service
         self._is_covered = is_covered
 
     def read(
         self, value: bytes, reason: DeadLetterReason, *, topic: str, record_ms: int
     ) -> Decoded | None:
-        """Read a record that is no JSON, for ``reason``; ``None`` where it stays just that."""
+        """Read a record that is not JSON (``reason``); ``None`` if it is not lines of fields."""
         if reason not in _PERHAPS_LINES or not self._is_covered(topic):
             return None
         try:
@@ -46,8 +46,8 @@ class LineReader:
         if not looks_like_text(text):
             return None
         lines = [line for line in text.split("\n") if line and not line.isspace()]
-        if len(lines) > self._most:
-            return Decoded(Envelope.CLF, (), too_many_events(self._most))
+        if len(lines) > self._max_lines:
+            return Decoded(Envelope.CLF, (), too_many_events(self._max_lines))
         events: list[LogEvent] = []
         for number, line in enumerate(lines, start=1):
             event = self._event(line, topic, record_ms)
@@ -65,8 +65,8 @@ class LineReader:
         found = time_in(tokens)
         time_ms = record_ms if found is None else found
         if not EARLIEST_MS <= time_ms < LATEST_MS:
-            told = "the line has no time between 2000 and 2100, nor has its record"
-            return Unreadable(DeadLetterReason.BAD_TIME, told)
+            message = "the line has no time between 2000 and 2100, nor has its record"
+            return Unreadable(DeadLetterReason.BAD_TIME, message)
         return LogEvent(
             time_ms=time_ms,
             time_source=TimeSource.RECORD if found is None else TimeSource.FIELD,

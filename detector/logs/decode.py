@@ -1,25 +1,26 @@
-"""First stage: the value of a Kafka record becomes log events, or a reason why not.
+"""Decodes the value of a Kafka record into log events, or into the reason why it is unreadable.
 
-This is the reference: it accepts every envelope and every shape of value, and whatever faster path
-stands beside it must agree with it on all that it accepts. Rules of precedence, all of them:
+This is the reference decoder: it accepts every envelope and every form of value. The faster typed
+loops must agree with it on every record that they accept. All rules of precedence:
 
-- An envelope is opened as ``detector.logs.unwrap`` says; names, values and times are read as
-  ``field_paths``, ``values`` and ``event_time`` say.
+- ``detector.logs.unwrap`` says how an envelope is opened; ``field_paths``, ``values`` and
+  ``event_time`` say how names, values and times are read.
 - Host, zone, service, caller and event id: the first mapped member that is text or an integer.
   Status: the first that is a number or digits. Counts and latency: the first that is not ``null``;
-  when its value is no number of observations, the record is refused.
-- requests: the total of the requests field, else the observations of the fault field, else those of
-  the latency, else 1.
-- faults: the total of the fault field, else ``requests`` when the status is 500 or more, else 0.
-- slow: observations of the latency above the service's threshold; latency: their total and count.
-- connection failures: total, or 0.
-- log group: ``_aws.LogGroupName`` when it is text that is not empty, else the topic.
+  if its value is not a valid set of observations, the record is refused.
+- requests: the total of the requests field, else the number of observations of the fault field,
+  else of the latency field, else 1.
+- faults: the total of the fault field, else ``requests`` if the status is 500 or more, else 0.
+- slow: observations of the latency above the service's threshold; latency: total and count of all.
+- connection failures: the total, or 0.
+- log group: ``_aws.LogGroupName`` if it is text and not empty, else the topic.
 - A plain event needs one mapped member, or one that a contributor rule reads.
 
-A record that is no JSON, on a topic that a CLF rule covers, is lines of fields, one event each, as
-``domain.clf_lines`` says, with the first time in it or else the record's; CLF rules alone see it.
+A record that is not JSON, on a topic that a CLF rule covers, is read as lines of fields, one event
+each (``detector.logs.clf_lines``). The time of such an event is the first time in the line, else
+that of the record; only CLF rules use it.
 
-A metric that ``_aws`` declares and the event lacks is missing, no more. A record counts whole or
+A metric that ``_aws`` declares and the event lacks is only missing. A record counts as a whole or
 not at all: one bad event refuses all events of its record.
 """
 
@@ -45,7 +46,7 @@ from detector.logs.unwrap import Document, Strength, Unwrapped, Unwrapper
 from detector.logs.values import Observations, ValueFault, observe, slow_count
 
 FAULT_STATUS = 500
-"""The lowest status that is the server's fault (RFC 9110, section 15.6)."""
+"""Lowest HTTP status of a server error (RFC 9110, section 15.6)."""
 
 _MS_BY_UNIT = {
     LatencyUnit.MICROSECONDS: 0.001,
@@ -54,7 +55,7 @@ _MS_BY_UNIT = {
 }
 _US_PER_MS = 1000.0
 _DIGITS = 10
-"""Texts of fewer digits are a status."""
+"""Text of fewer digits than this can be a status."""
 _COUNTED = ("requests", "fault", "latency", "connection_failure")
 _NAMED = ("host", "zone_id", "zone_name", "service", "caller")
 _SHOWN_MEMBERS = 8
@@ -62,15 +63,15 @@ _SHOWN_CHARACTERS = 40
 
 
 class WantedFields(Protocol):
-    """What decoding must know of the contributor rules in force."""
+    """What decoding needs to know about the contributor rules in force."""
 
     @property
     def json_paths(self) -> tuple[FieldPath, ...]:
-        """The members that rules read: a plain document with one of them is an event."""
+        """The members that rules read; a plain document with one of them is an event."""
         ...
 
     def reads_lines(self, log_group: str) -> bool:
-        """Say whether records of ``log_group`` that are no JSON are lines of fields."""
+        """Say whether records of ``log_group`` that are not JSON are read as lines of fields."""
         ...
 
 
@@ -84,9 +85,9 @@ class _Counts(NamedTuple):
 
 
 class Decoder:
-    """Reads records by one field mapping within limits. Holds no state between records.
+    """Reads records by one field mapping within limits; keeps no state between records.
 
-    ``rules`` widen what counts as a plain event to documents with a field that some rule reads.
+    With ``rules``, a plain document also counts as an event if it has a field that a rule reads.
     """
 
     def __init__(
@@ -114,15 +115,15 @@ class Decoder:
         self._rule_paths = rules.json_paths if rules else ()
         is_covered = rules.reads_lines if rules else _no_topic
         self._lines = LineReader(limits, mapping.default_service, is_covered)
-        self._opener = Unwrapper(limits, self._weigh)
+        self._opener = Unwrapper(limits, self._strength_of)
 
     def decode(self, value: bytes | None, *, topic: str, record_ms: int) -> Decoded:
-        """Read one record; ``record_ms`` is its Kafka timestamp. Bad bytes never raise."""
+        """Read one record; ``record_ms`` is its Kafka timestamp. Bad input never raises."""
         if not value or value.isspace():
             return Decoded(Envelope.TOMBSTONE, ())
-        most = self._limits.record_bytes
-        if len(value) > most:
-            message = f"the record has {len(value)} bytes, at most {most} are read"
+        limit = self._limits.record_bytes
+        if len(value) > limit:
+            message = f"the record has {len(value)} bytes, at most {limit} are read"
             return _refused(Envelope.PLAIN, Unreadable(DeadLetterReason.TOO_LARGE, message))
         opened = self._opener.open_text(value)
         if isinstance(opened, Unreadable):
@@ -139,9 +140,9 @@ class Decoder:
         return Decoded(opened.envelope, events)
 
     def bare_emf(self, value: bytes, topic: str) -> tuple[Mapping[str, Any], str] | None:
-        """Return document and log group of a record that is one bare EMF event, and no more.
+        """Return document and log group of a record that is exactly one bare EMF event.
 
-        For records that were counted already; ``None`` for anything else.
+        ``None`` for any other record. For records that a loop has already counted.
         """
         opened = self._opener.open_text(value)
         if isinstance(opened, Unreadable) or opened.envelope is not Envelope.EMF:
@@ -153,7 +154,7 @@ class Decoder:
         unknown = next(
             document.root
             for document in opened.documents
-            if document.form is Envelope.PLAIN and not self._weigh(document.root)
+            if document.form is Envelope.PLAIN and not self._strength_of(document.root)
         )
         names = ", ".join(repr(name[:_SHOWN_CHARACTERS]) for name in list(unknown)[:_SHOWN_MEMBERS])
         return Unreadable(
@@ -161,7 +162,7 @@ class Decoder:
             f"found members {names or 'none'}, expected _aws or a field of the mapping",
         )
 
-    def _weigh(self, document: Mapping[str, Any]) -> Strength:
+    def _strength_of(self, document: Mapping[str, Any]) -> Strength:
         names = self._index.names_in(document)
         if any(first_present(document, names.get(meaning, ())) for meaning in _COUNTED):
             return Strength.MEASURED
@@ -254,8 +255,8 @@ def _is_fault(root: Mapping[str, Any], names: Names) -> bool:
 def _requests(seen: Mapping[str, Observations]) -> float:
     if "requests" in seen:
         return seen["requests"].total
-    told = seen.get("fault") or seen.get("latency")
-    return told.count if told else 1.0
+    observed = seen.get("fault") or seen.get("latency")
+    return observed.count if observed else 1.0
 
 
 def _refused(envelope: Envelope, reason: Unreadable) -> Decoded:
@@ -267,7 +268,7 @@ def _no_topic(_topic: str) -> bool:
 
 
 def as_status(value: Any) -> float | None:
-    """Read a status: a number (also ``503.0``), or up to nine digits as text; else no status."""
+    """Read a status: a number (also ``503.0``) or text of up to nine digits; else ``None``."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) < _DIGITS else None
     if isinstance(value, bool) or not isinstance(value, int | float):

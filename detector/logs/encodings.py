@@ -1,7 +1,7 @@
-"""Encodings that are recognised and refused: what a record is, and what to do about it.
+"""Recognises unsupported encodings: names what a record is, and what the producer should send.
 
-Law: only what would be refused anyway is looked at here: bytes that are no JSON, and objects that
-are no EMF. A hint names the encoding, never a value.
+Law: only records that would be refused anyway get here: bytes that are not JSON, and objects that
+are not EMF. A hint names the encoding, never a value.
 """
 
 import re
@@ -32,7 +32,7 @@ _PROTOBUF_FIELDS = 1_000
 
 
 def recognise_bytes(raw: bytes, *, valid_utf8: bool) -> str | None:
-    """Name the encoding of bytes that could not be read as JSON, ``None`` when it is unknown."""
+    """Return a hint on the encoding of bytes that are not JSON, ``None`` if it is unknown."""
     for magic, hint in _MAGIC:
         if raw.startswith(magic):
             return hint
@@ -52,7 +52,7 @@ def recognise_bytes(raw: bytes, *, valid_utf8: bool) -> str | None:
 
 
 def recognise_object(document: Mapping[str, Any]) -> str | None:
-    """Name the encoding of an object that wraps events in a way that is not unwrapped."""
+    """Return a hint on an object that wraps events in an unsupported way, else ``None``."""
     if "resourceLogs" in document:
         return "otlp json batch (resourceLogs): send one json object per log record"
     if _is_cloudwatch_subscription(document):
@@ -77,9 +77,9 @@ def _is_cloudwatch_subscription(document: Mapping[str, Any]) -> bool:
 
 
 def _is_protobuf(raw: bytes) -> bool:
-    """Say whether ``raw`` is a whole run of protobuf fields that begins with a message as field 1.
+    """Say whether ``raw`` is a sequence of protobuf fields that starts with a message as field 1.
 
-    That is how OTLP and most batches begin; a thousand fields are proof enough. The wire format:
+    OTLP and most batches start this way. A thousand fields are taken as proof. Source:
     protobuf.dev/programming-guides/encoding.
     """
     if raw[0] != 0x0A:  # noqa: PLR2004
@@ -107,7 +107,7 @@ def _is_protobuf(raw: bytes) -> bool:
 
 
 def _varint(raw: bytes, position: int) -> tuple[int, int]:
-    """Return the number and where it ends: past the end of ``raw`` when it is cut off."""
+    """Return the number and the position after it, beyond the end of ``raw`` if it is cut off."""
     value = 0
     for index in range(_VARINT_BYTES):
         if position + index >= len(raw):

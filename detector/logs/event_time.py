@@ -1,12 +1,11 @@
-"""When an event happened: the time that the event itself names, else that of its Kafka record.
+"""When an event happened: the time in the event itself, else the time of its Kafka record.
 
-Law: the best source that can be read wins: the EMF timestamp, then the mapped time fields in their
-order, then the record. Only the EMF timestamp is binding: when it is there and cannot be read, the
-event has no time at all; a mapped field that cannot be read is passed over, since ``time`` may as
-well be a duration.
+Law: the first readable source wins: the EMF timestamp, then the mapped time fields in their order,
+then the record. Only the EMF timestamp is binding: if it is present but unreadable, the event has
+no time. An unreadable mapped field is skipped, since ``time`` may also be a duration.
 
-Times lie from 2000 (inclusive) to 2100 (exclusive), UTC. In that span seconds, milli-, micro- and
-nanoseconds since the epoch have no number in common, so the magnitude tells the unit.
+Times are from 2000 (inclusive) to 2100 (exclusive), UTC. In that span the values in seconds,
+milli-, micro- and nanoseconds since the epoch do not overlap, so the magnitude determines the unit.
 """
 
 import re
@@ -21,7 +20,7 @@ EARLIEST_MS = 946_684_800_000
 """2000-01-01T00:00:00Z."""
 
 LATEST_MS = 4_102_444_800_000
-"""2100-01-01T00:00:00Z; the first millisecond that is refused."""
+"""2100-01-01T00:00:00Z, exclusive."""
 
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
@@ -30,11 +29,11 @@ _RFC_3339 = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _UNITS = ((1_000, 1), (1, 1), (1, 1_000), (1, 1_000_000))
-"""Seconds, milli-, micro- and nanoseconds, each as a fraction of milliseconds."""
+"""Milliseconds per unit as (numerator, denominator): seconds, milli-, micro-, nanoseconds."""
 
 
 class EventTime(NamedTuple):
-    """Milliseconds since the epoch, their source, and the field that held them (if any)."""
+    """A time in epoch milliseconds, its source, and the name of its field (empty if none)."""
 
     ms: int
     source: TimeSource
@@ -44,9 +43,9 @@ class EventTime(NamedTuple):
 def event_time(
     document: Mapping[str, Any], *, emf: Any, names: Iterable[FieldName], record_ms: int
 ) -> EventTime | None:
-    """Return the time of an event, ``None`` when no permitted source can be read.
+    """Return the time of an event, ``None`` if it has no valid one.
 
-    ``emf`` is the value of the EMF timestamp, ``None`` where the document has none.
+    ``emf`` is the value of the EMF timestamp, ``None`` if the document has none.
     """
     if emf is not None:
         ms = read_emf(emf)
@@ -71,8 +70,8 @@ def read_emf(value: Any) -> int | None:
 def read_field(value: Any) -> int | None:
     """Read a time field: RFC 3339 text with an offset, or a number since the epoch.
 
-    Fractions of a millisecond are cut off in texts and integers; other numbers are rounded,
-    because a double cannot hold most milliseconds of a date in seconds.
+    Fractions of a millisecond are truncated in text and integers. Floats are rounded, because a
+    double in epoch seconds cannot represent most milliseconds exactly.
     """
     if isinstance(value, str):
         return _from_text(value)
@@ -94,7 +93,7 @@ def _from_text(text: str) -> int | None:
     parts = _RFC_3339.fullmatch(text)
     if parts is None:
         return None
-    # Python knows neither the leap second nor a small z.
+    # datetime supports neither leap seconds nor a lower-case z.
     leap = parts[1] == "60"
     if leap:
         text = f"{text[: parts.start(1)]}59{text[parts.end(1) :]}"

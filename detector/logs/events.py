@@ -1,4 +1,4 @@
-"""One log event, checked and typed, and what stands in its place when a record cannot be read."""
+"""One decoded log event, and the reason that replaces it if a record is unreadable."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from detector.core.vocabulary import DeadLetterReason, Envelope, TimeSource
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """One request (or pre-aggregated row of requests) as a host logged it.
+    """One request, or a pre-aggregated row of requests, as a host logged it.
 
-    Counts are finite and not negative. ``requests`` is the number of observations that the event
-    stands for, ``slow`` how many of them took longer than the service's threshold.
-    ``latency_us`` sums up what ``latencies`` of them took, in microseconds. ``document`` holds the
-    members that contributor rules read by path. ``host`` or ``zone`` empty means that the event has
-    no place in a fleet table; rules still see it.
+    Counts are finite and not negative. ``requests`` is the number of requests that the event stands
+    for, ``slow`` the number of those above the service's latency threshold. ``latency_us`` is the
+    total latency of ``latencies`` observations, in microseconds. ``document`` holds the members
+    that contributor rules read by path. An event with an empty ``host`` or ``zone`` is in no fleet
+    table, but rules still count it.
     """
 
     time_ms: int
@@ -43,9 +43,9 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that is not an event: a reason from the closed list and one sentence.
+    """Why a record is unreadable: a reason from the closed list, and one sentence.
 
-    ``message`` never carries more than names and positions out of the record, no values.
+    ``message`` may contain names and positions from the record, but never values.
     """
 
     reason: DeadLetterReason
@@ -54,11 +54,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Everything that one Kafka record held.
+    """The events of one Kafka record.
 
-    ``unreadable`` is set when the record as a whole was refused; then ``events`` is empty: a
-    record counts whole or not at all, so that its dead letter can be replayed without counting
-    anything twice.
+    ``unreadable`` is set if the record was refused; ``events`` is then empty. A record counts as a
+    whole or not at all, so replaying its dead letter counts nothing twice.
     """
 
     envelope: Envelope

@@ -1,11 +1,11 @@
 """How a member of a log record is named, found and read as text.
 
-Law: a member that is ``null`` is missing. A mapped name is tried as the literal name of a root
-member first (``"host.name": "x"``), then as a path (``"host": {"name": "x"}``); of several names
-the first that holds something usable wins. Contributor rules use paths only.
+Law: a member that is ``null`` is missing. A mapped name is first tried as the literal name of a
+root member (``"host.name": "x"``), then as a path (``"host": {"name": "x"}``). Of several names the
+first with a usable value wins. Contributor rules use paths only.
 
-Known limits: a name that contains ``.``, ``[`` or ``]`` can be reached as a root member, not inside
-a path; there is no notation for quoting.
+Known limits: a name that contains ``.``, ``[`` or ``]`` can be read as a root member but not inside
+a path; there is no quoting.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 FieldPath = tuple[str | int, ...]
-"""``$.users[1].name`` as ``("users", 1, "name")``; never empty and begins with a name."""
+"""``$.users[1].name`` is ``("users", 1, "name")``; never empty, and begins with a name."""
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(0|[1-9][0-9]{0,8})\]")
 _HASH_DIGITS = 16
@@ -25,7 +25,7 @@ Usable = TypeVar("Usable")
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
-    """A mapped name in both its readings; ``path`` is ``None`` where it can only be literal."""
+    """A mapped name as a literal and as a path; ``path`` is ``None`` if it can only be literal."""
 
     literal: str
     path: FieldPath | None
@@ -39,9 +39,9 @@ class Found(NamedTuple):
 
 
 def parse_path(text: str) -> FieldPath | None:
-    """Read the field notation of rules (``$.a.b``, ``$.list[0]``, ``$.users[1].name``).
+    """Parse the field notation of rules (``$.a.b``, ``$.list[0]``, ``$.users[1].name``).
 
-    Return ``None`` for anything else, an index at the root among it.
+    Return ``None`` for anything else, including an index at the root.
     """
     if not text.startswith("$."):
         return None
@@ -57,12 +57,12 @@ def parse_path(text: str) -> FieldPath | None:
 
 
 def path_text(path: FieldPath) -> str:
-    """Write a field path the way rules do: ``$.users[1].name``."""
+    """Format a field path in the notation of rules: ``$.users[1].name``."""
     return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
 def field_names(names: Iterable[str]) -> tuple[FieldName, ...]:
-    """Prepare mapped names for reading."""
+    """Parse mapped names for lookups."""
     return tuple(_field_name(name) for name in names)
 
 
@@ -74,7 +74,7 @@ def _field_name(name: str) -> FieldName:
 
 
 def lookup(document: Mapping[str, Any], path: FieldPath) -> Any:
-    """Return the value at ``path``, ``None`` when there is none; never raises."""
+    """Return the value at ``path``, ``None`` if there is none; never raises."""
     value: Any = document
     for step in path:
         if isinstance(step, str):
@@ -89,7 +89,7 @@ def lookup(document: Mapping[str, Any], path: FieldPath) -> Any:
 
 
 def member(document: Mapping[str, Any], name: FieldName) -> Any:
-    """Return what ``name`` finds, ``None`` when it finds nothing."""
+    """Return the value of the member ``name``, ``None`` if there is none."""
     value = document.get(name.literal)
     if value is None and name.path is not None:
         return lookup(document, name.path)
@@ -97,7 +97,7 @@ def member(document: Mapping[str, Any], name: FieldName) -> Any:
 
 
 def first_present(document: Mapping[str, Any], names: Iterable[FieldName]) -> Found | None:
-    """Return the first member that is there and not ``null``, whatever its type."""
+    """Return the first member that is present and not ``null``, of any type."""
     for name in names:
         value = member(document, name)
         if value is not None:
@@ -108,7 +108,7 @@ def first_present(document: Mapping[str, Any], names: Iterable[FieldName]) -> Fo
 def first_usable(
     document: Mapping[str, Any], names: Iterable[FieldName], read: Callable[[Any], Usable | None]
 ) -> tuple[str, Usable] | None:
-    """Return name and reading of the first member for which ``read`` returns something."""
+    """Return the name and read value of the first member for which ``read`` is not ``None``."""
     for name in names:
         value = member(document, name)
         if value is not None:
@@ -119,9 +119,9 @@ def first_usable(
 
 
 def as_text(value: Any) -> str | None:
-    """Read a name (of a host, zone, service, caller): a string that is not empty, or an integer.
+    """Read a name (of a host, zone, service, caller): a non-empty string or an integer.
 
-    Anything else (fractions, truth values, objects, lists) is no name: ``None``.
+    Return ``None`` for anything else (fractions, booleans, objects, lists).
     """
     if isinstance(value, str):
         return value or None
@@ -131,9 +131,9 @@ def as_text(value: Any) -> str | None:
 
 
 def as_key(value: Any) -> str | None:
-    """Write a contributor key: strings as they are, numbers and truth values as JSON prints them.
+    """Return a contributor key: strings unchanged, numbers and booleans as JSON prints them.
 
-    ``42`` is ``"42"`` and ``42.0`` is ``"42.0"``. ``null``, objects and lists are no keys.
+    ``42`` is ``"42"`` and ``42.0`` is ``"42.0"``. ``null``, objects and lists are not keys.
     """
     if isinstance(value, str):
         return value
@@ -145,9 +145,9 @@ def as_key(value: Any) -> str | None:
 
 
 def shorten_key(text: str, characters: int) -> str:
-    """Cut ``text`` to ``characters`` when longer, the last 17 being ``~`` and a hash of the whole.
+    """Shorten ``text`` to ``characters``; the last 17 are then ``~`` and a hash of the full text.
 
-    Two long keys with one beginning stay two keys. ``characters`` must be at least 18.
+    Two long keys with the same start stay different. ``characters`` must be at least 18.
     """
     if len(text) <= characters:
         return text
@@ -156,15 +156,15 @@ def shorten_key(text: str, characters: int) -> str:
 
 
 Names = Mapping[str, tuple[FieldName, ...]]
-"""The names worth trying, by meaning, best first."""
+"""The names to try, by meaning, best first."""
 
 
 class FieldIndex:
-    """Which of the many mapped names a document can hold at all, found in one pass.
+    """Finds in one pass which of the many mapped names a document may contain.
 
-    Law: only speed. For every meaning the names come in their order of precedence, and a name is
-    left out only where neither its literal member nor the first step of its path is there. Built
-    once from the mapped names of every meaning (host, status, latency, ...).
+    Law: it only saves time and never changes a result. The names of every meaning keep their
+    precedence, and a name is left out only if neither its literal member nor the first step of its
+    path is present. Built once from the mapped names of every meaning (host, status, latency, ...).
     """
 
     def __init__(self, names_by_meaning: Mapping[str, Iterable[str]]) -> None:
@@ -178,7 +178,7 @@ class FieldIndex:
                     self._uses_by_member.setdefault(member, []).append((meaning, (name,)))
 
     def names_in(self, document: Mapping[str, Any]) -> Names:
-        """Return the names worth trying; a meaning without any is left out."""
+        """Return the names to try, by meaning; meanings without one are left out."""
         found: dict[str, tuple[FieldName, ...]] = {}
         uses_by_member = self._uses_by_member
         for member in document:

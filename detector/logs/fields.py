@@ -1,4 +1,4 @@
-"""Which members of a log record mean host, zone, fault and so on, with defaults."""
+"""Which members of a log record hold host, zone, fault and so on, with defaults."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,11 +16,9 @@ class LatencyUnit(StrEnum):
 class FieldMapping:
     """Names of root members, best first; the first that is present wins.
 
-    A name may be a path (``a.b``, ``$.a.b``).
-
-    ``fault`` holds a count of faults; where it is missing, ``status`` >= 500 is one fault.
-    ``requests`` is for hosts that log pre-aggregated rows. ``event_id`` is empty unless
-    deduplication is wanted. ``numeric_strings`` allows numbers written as text.
+    A name may be a path (``a.b``, ``$.a.b``). ``fault`` is a count of faults; without it, a
+    ``status`` >= 500 is one fault. ``requests`` is for hosts that log pre-aggregated rows.
+    ``event_id`` enables deduplication. ``numeric_strings`` allows numbers written as text.
     """
 
     host: tuple[str, ...] = (
@@ -60,7 +58,7 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """Guards of the decoder: bytes, nesting, unwrapping, events per record, key characters."""
+    """Limits of the decoder: bytes, nesting, wrappings, events per record, characters of a key."""
 
     record_bytes: int = 1_048_576
     nesting: int = 32

@@ -1,10 +1,10 @@
-"""Bytes into JSON values, guarded: UTF-8, nesting, one or several values in a text.
+"""Parses bytes into JSON values, with checks of UTF-8 and nesting; a text may hold several values.
 
-Law: nothing is built before the nesting of the whole text is known to be within its limit, and what
-is refused comes back as ``Unreadable``, never as an exception. Of duplicate members the last wins.
+Law: the nesting of the whole text is checked before any value is built, and a refused text is
+returned as ``Unreadable``, never raised. Of duplicate members the last wins.
 
-A number that no double can hold (``1e999``) does not spoil its document: it is read as an empty
-object, which no field takes for a value, so that it matters only where it is asked for.
+A number that no double can hold (``1e999``) does not make its document unreadable: it is read as an
+empty object. No field accepts that as a value, so it matters only where the member is read.
 """
 
 import math
@@ -28,11 +28,11 @@ _BYTE = re.compile(r" \(byte ([0-9]+)\)")
 _decode = msgspec.json.Decoder().decode
 
 
-def parse_values(raw: bytes, *, nesting: int, most: int) -> list[Any] | Unreadable:
+def parse_values(raw: bytes, *, nesting: int, max_values: int) -> list[Any] | Unreadable:
     """Read all JSON values of a text, with or without white space between them.
 
-    ``nesting`` bounds the depth of objects and lists, ``most`` the number of values. A text of
-    nothing but white space has no values.
+    ``nesting`` bounds the depth of objects and lists, ``max_values`` the number of values. A text
+    of white space alone has no values.
     """
     try:
         raw.decode()
@@ -45,23 +45,23 @@ def parse_values(raw: bytes, *, nesting: int, most: int) -> list[Any] | Unreadab
             DeadLetterReason.TOO_DEEP, f"the json nests deeper than {nesting} objects and lists"
         )
     try:
-        return _read(raw, most)
+        return _read(raw, max_values)
     except msgspec.ValidationError:
-        tamed = _STRINGS_OR_NUMBERS.sub(_tame, raw)
+        in_range = _STRINGS_OR_NUMBERS.sub(_replace_out_of_range, raw)
     try:
-        return _read(tamed, most)
+        return _read(in_range, max_values)
     except msgspec.ValidationError:
         return _malformed("a number out of range runs into other text", 0)
 
 
 def nests_deeper(raw: bytes, limit: int) -> bool:
-    """Say whether objects and lists nest deeper than ``limit``; brackets in strings are text."""
+    """Say whether objects and lists nest deeper than ``limit``; strings are ignored."""
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
-    # Without its escapes, every second piece between quotes is the inside of a string.
+    # Once escapes are removed, every second piece between quotes is the content of a string.
     plain = raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
     brackets = b"".join(plain.split(b'"')[::2]).translate(None, _NOT_BRACKETS)
-    if _vanishes(brackets, limit // 2):
+    if _closes_within(brackets, limit // 2):
         return False
     depth = 0
     for bracket in brackets:
@@ -72,9 +72,9 @@ def nests_deeper(raw: bytes, limit: int) -> bool:
 
 
 def cut_deeper(raw: bytes, limit: int) -> bytes:
-    """Put an empty object in the place of each object and list that nests deeper than ``limit``.
+    """Replace each object and list that nests deeper than ``limit`` with an empty object.
 
-    What is cut out is not looked at. A text that ends inside of it ends with the empty object.
+    Replaced parts are not checked. A text that ends inside one ends with the empty object.
     """
     kept: list[bytes] = []
     depth = begin = 0
@@ -91,8 +91,8 @@ def cut_deeper(raw: bytes, limit: int) -> bytes:
     return b"".join((*kept, raw[begin:]))
 
 
-def _vanishes(brackets: bytes, rounds: int) -> bool:
-    """Say whether taking out innermost pairs empties the text; a round takes at most two levels."""
+def _closes_within(brackets: bytes, rounds: int) -> bool:
+    """Say whether removing innermost pairs empties the text; a round removes up to two levels."""
     for _ in range(rounds):
         if not brackets:
             return True
@@ -100,12 +100,12 @@ def _vanishes(brackets: bytes, rounds: int) -> bool:
     return not brackets
 
 
-def _read(raw: bytes, most: int) -> list[Any] | Unreadable:
+def _read(raw: bytes, max_values: int) -> list[Any] | Unreadable:
     values: list[Any] = []
     rest = memoryview(raw.rstrip())
     while rest:
-        if len(values) == most:
-            return too_many_events(most)
+        if len(values) == max_values:
+            return too_many_events(max_values)
         try:
             values.append(_decode(rest))
         except msgspec.ValidationError:
@@ -114,7 +114,7 @@ def _read(raw: bytes, most: int) -> list[Any] | Unreadable:
             trailing = _TRAILING.search(str(error))
             if trailing is None:
                 return _malformed(str(error), len(raw.rstrip()) - len(rest))
-            # The byte that msgspec names is one past the first that it did not expect.
+            # The position that msgspec reports is one past the first unexpected byte.
             end = int(trailing[1]) - 1
             values.append(_decode(rest[:end]))
             rest = rest[end:]
@@ -123,12 +123,13 @@ def _read(raw: bytes, most: int) -> list[Any] | Unreadable:
     return values
 
 
-def too_many_events(most: int) -> Unreadable:
-    """Refuse a record of more than ``most`` events."""
-    return Unreadable(DeadLetterReason.TOO_MANY_EVENTS, f"the record holds more than {most} events")
+def too_many_events(limit: int) -> Unreadable:
+    """Return the refusal of a record with more than ``limit`` events."""
+    message = f"the record holds more than {limit} events"
+    return Unreadable(DeadLetterReason.TOO_MANY_EVENTS, message)
 
 
-def _tame(token: re.Match[bytes]) -> bytes:
+def _replace_out_of_range(token: re.Match[bytes]) -> bytes:
     text = token[0]
     if text.startswith(b'"'):
         return text

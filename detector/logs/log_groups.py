@@ -1,12 +1,12 @@
 """How rules name log groups: by name, by prefix, or by ARN.
 
-What an ARN means here: an event's log group is what its record calls it (``_aws.LogGroupName``), or
-its topic. Where that is itself the ARN of a log group, partition, region, account and name must all
-fit. A plain name has no account, and a cluster of brokers is one account, so of the rule's ARN the
-name alone is compared.
+Theory of operation: the log group of an event is the ``_aws.LogGroupName`` of its record, else its
+topic. If that is itself the ARN of a log group, partition, region, account and name must all match.
+A plain name has no account, and a cluster of brokers is one account, so only the name in the rule's
+ARN is compared with it.
 
 Source: CloudWatch User Guide, "Contributor Insights rule syntax": ``*`` stands for a whole account
-id, never for a part of one, or at the end of a name for any rest.
+id, never for part of one, or at the end of a name for any suffix.
 """
 
 import re
@@ -23,9 +23,9 @@ _ARN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LogGroupArn:
-    """The ARN of log groups: ``place`` as ``us-east-1``.
+    """The ARN of one or more log groups; ``place`` is the AWS region, such as ``us-east-1``.
 
-    ``account`` may be ``*``, and ``name`` may end with it.
+    ``account`` may be ``*``, and ``name`` may end with ``*``.
     """
 
     partition: str
@@ -34,7 +34,7 @@ class LogGroupArn:
     name: str
 
     def covers(self, log_group: str) -> bool:
-        """Say whether a log group, named by name or by ARN, is one of these."""
+        """Say whether this ARN covers a log group, given by name or by ARN."""
         found = _ARN.fullmatch(log_group)
         if found is None:
             return fits(log_group, self.name)
@@ -47,17 +47,17 @@ class LogGroupArn:
 
 
 def parse_arn(text: str) -> LogGroupArn | None:
-    """Read a log group's ARN, ``None`` for anything else.
+    """Parse the ARN of a log group, ``None`` for anything else.
 
-    The ``:*`` that CloudWatch Logs puts behind some ARNs stands for the group's streams and is
-    left out.
+    The ``:*`` that CloudWatch Logs appends to some ARNs stands for the group's streams and is
+    dropped.
     """
     found = _ARN.fullmatch(text)
     return None if found is None else LogGroupArn(*found.groups())
 
 
 def fits(log_group: str, name: str) -> bool:
-    """Say whether ``name``, of which a trailing ``*`` stands for any rest, means ``log_group``."""
+    """Say whether ``name`` matches ``log_group``; a trailing ``*`` matches any suffix."""
     if name.endswith("*"):
         return log_group.startswith(name[:-1])
     return log_group == name

@@ -1,20 +1,20 @@
-"""Unwrapping: from the values of a record to the documents that are events.
+"""Unwrapping: finds the documents in the value of a record that are events.
 
 Law, in this order: an object with an ``_aws`` object is EMF; one with a ``CloudWatchMetrics`` list
-is EMF of version 0; one that is known to wrap events otherwise is refused. Any other object is
-weighed against what it carries under ``message``, ``log``, ``event`` and ``structured`` (an object,
-or text that looks like a JSON object): the stronger is the event, EMF before documents with a
-measurement before documents with only a name; the outer one on a tie. What is carried and cannot be
-read counts only where neither has a measurement: then the record is refused, so that a broken event
-never passes for a healthy request.
+is EMF version 0; one that is known to wrap events in an unsupported way is refused. Any other
+object is compared with its payloads under ``message``, ``log``, ``event`` and ``structured`` (an
+object, or text that looks like a JSON object). The strongest is the event: EMF before documents
+with a measurement before documents with only a name; on a tie the outer one. If a payload is
+unreadable and neither the object nor another payload has a measurement, the record is refused: a
+broken event must never pass for a healthy request.
 
-A bare EMF event that nests too deep is read as if it held an empty object in each place that is too
-deep, because the typed loops, which skip the members that nothing reads, cannot see how deep those
-are; any other record that nests too deep is refused.
+A bare EMF event that nests too deep is read with an empty object in place of each part that is too
+deep. The typed loops skip unused members without looking into them, so they cannot see that depth,
+and both paths must agree. Any other record that nests too deep is refused.
 
-Lists and several values in a text are several events. A record counts whole or not at all. Each
-step inwards counts towards ``unwrap_depth``. Nothing is inherited from a wrapper: an EMF event
-inside a shipper's object is read as if it had come alone.
+Lists, and several values in a text, are several events. A record counts as a whole or not at all.
+Each step inwards counts towards ``unwrap_depth``. Nothing is inherited from a wrapper: an EMF event
+inside a shipper's object is read as if it had arrived alone.
 """
 
 import re
@@ -36,7 +36,7 @@ _LOOKS_LIKE_JSON = re.compile(r'\s*[{\["]')
 
 
 class Strength(IntEnum):
-    """How surely an object is an event."""
+    """How certain it is that an object is an event."""
 
     NOTHING = 0
     NAMED = 1
@@ -52,7 +52,7 @@ class Document(NamedTuple):
 
 
 class Unwrapped(NamedTuple):
-    """The documents of a value, its outermost wrapping, the strength of the weakest document."""
+    """The documents of a value, its outermost wrapping, and its weakest document's strength."""
 
     envelope: Envelope
     documents: list[Document]
@@ -61,15 +61,16 @@ class Unwrapped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unwrapper:
-    """Unwraps records; ``weigh`` says how strong an object is as a plain event."""
+    """Unwraps records; ``strength_of`` rates an object as a plain event."""
 
     limits: DecodeLimits
-    weigh: Callable[[Mapping[str, Any]], Strength]
+    strength_of: Callable[[Mapping[str, Any]], Strength]
 
     def open_text(self, raw: bytes, depth: int = 0) -> Unwrapped | Unreadable:
-        """Open a JSON text of one or several values; ``depth`` counts the wrappings around it."""
+        """Open a JSON text with one or more values; ``depth`` counts the wrappings around it."""
         raw = raw.removeprefix(_BOM)
-        values = parse_values(raw, nesting=self.limits.nesting, most=self.limits.events_per_record)
+        limits = self.limits
+        values = parse_values(raw, nesting=limits.nesting, max_values=limits.events_per_record)
         if isinstance(values, Unreadable):
             if depth == 0 and values.reason is DeadLetterReason.TOO_DEEP:
                 return self._open_deep_emf(raw) or values
@@ -79,10 +80,10 @@ class Unwrapper:
         return self._open_each(Envelope.SEVERAL, values, depth)
 
     def _open_deep_emf(self, raw: bytes) -> Unwrapped | None:
-        """Open a bare EMF event without what nests too deep in it; ``None`` for anything else."""
-        # The empty objects lie one level below the limit.
+        """Open a bare EMF event without its parts that nest too deep, else return ``None``."""
+        # The empty objects that replace them lie one level below the limit.
         nesting = self.limits.nesting
-        values = parse_values(cut_deeper(raw, nesting), nesting=nesting + 1, most=1)
+        values = parse_values(cut_deeper(raw, nesting), nesting=nesting + 1, max_values=1)
         match values:
             case [{"_aws": dict()} as document]:
                 return _alone(document, Envelope.EMF, Strength.EMF)
@@ -131,7 +132,7 @@ class Unwrapper:
         hint = recognise_object(document)
         if hint is not None:
             return Unreadable(DeadLetterReason.UNSUPPORTED_ENCODING, hint)
-        best = _alone(document, Envelope.PLAIN, self.weigh(document))
+        best = _alone(document, Envelope.PLAIN, self.strength_of(document))
         refusal: Unreadable | None = None
         for name in _PAYLOAD_MEMBERS:
             opened = self._open_payload(document, name, depth + 1)
@@ -168,7 +169,7 @@ def _alone(document: Mapping[str, Any], form: Envelope, strength: Strength) -> U
 
 
 def _refused_encoding(raw: bytes, refused: Unreadable) -> Unreadable:
-    """Say what the bytes are where that is known; a JSON text with a fault keeps its fault."""
+    """Name the encoding of the bytes if it is known; else return the refusal unchanged."""
     if refused.reason not in {DeadLetterReason.BAD_JSON, DeadLetterReason.BAD_UTF8}:
         return refused
     hint = recognise_bytes(raw, valid_utf8=refused.reason is DeadLetterReason.BAD_JSON)

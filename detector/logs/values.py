@@ -1,12 +1,11 @@
-"""The shapes that a metric value takes, read into one: a number of observations.
+"""Reads every form of a metric value into one: a set of observations.
 
-Shapes: a number; a list of numbers, each one observation; a statistic set with all of ``Max``,
-``Min``, ``Count`` and ``Sum``; ``{Values, Counts}`` and whatever else beside them; a number written
-as text, where allowed.
+Forms: a number; a list of numbers, each one observation; a statistic set with all of ``Max``,
+``Min``, ``Count`` and ``Sum``; ``{Values, Counts}``, with or without other members; a number
+written as text, where allowed.
 
-Law: bad values are data, not exceptions: whatever is not one of these shapes comes back as a
-``ValueFault``. A truth value is not a number, and neither are NaN and infinity; counts are never
-negative.
+Law: bad values are data, not exceptions: any other form is returned as a ``ValueFault``. Booleans,
+NaN and infinity are not numbers; counts are never negative.
 """
 
 import math
@@ -22,7 +21,7 @@ _SET_MEMBERS = ("Min", "Max", "Count", "Sum")
 
 
 class ValueFault(StrEnum):
-    """Why a value is refused, as the end of a sentence that begins with the field's name."""
+    """Why a value is refused: the end of a sentence that begins with the field's name."""
 
     TRUTH_VALUE = "is a truth value, expected a number"
     TEXT = "is text, expected a number (numeric_strings allows numbers written as text)"
@@ -34,10 +33,10 @@ class ValueFault(StrEnum):
 
 
 class Observations(msgspec.Struct, frozen=True):
-    """What a value says: how many observations, their total, the smallest and the largest.
+    """A set of observations: their number, total, smallest and largest value.
 
-    ``values`` holds (value, how often) where the single values are known, ``None`` for a
-    statistic set. Without observations everything is 0.
+    ``values`` holds pairs (value, count) if the single values are known, ``None`` for a statistic
+    set. Without observations all numbers are 0.
     """
 
     count: float
@@ -50,7 +49,7 @@ class Observations(msgspec.Struct, frozen=True):
 def observe(
     value: Any, *, numeric_strings: bool = False, negative: bool = False
 ) -> Observations | ValueFault:
-    """Read any shape of metric value. ``negative`` permits values below zero, never counts."""
+    """Read any form of metric value; ``negative`` allows values, but not counts, below zero."""
     if isinstance(value, list):
         return _from_list(value, numeric_strings, negative)
     if isinstance(value, dict):
@@ -98,8 +97,8 @@ def read_number(
 def slow_count(observations: Observations, threshold: float) -> float:
     """Count the observations above ``threshold``, which is in the unit of the values.
 
-    Exact where the values are known. Of a statistic set only what is certain counts: all when the
-    smallest is above, none when the largest is not, else the one that is the largest.
+    Exact if the values are known. Of a statistic set only what is certain counts: all if the
+    smallest is above, none if the largest is not, else only the largest.
     """
     if observations.values is not None:
         slow = 0.0
@@ -157,10 +156,10 @@ def _from_values(
     pairs = tuple((number, times) for number, times in zip(numbers, often, strict=True) if times)
     summed = sum((number * times for number, times in pairs), 0.0)
     if total is not None:
-        told = read_number(total, numeric_strings=numeric_strings, negative=negative)
-        if isinstance(told, ValueFault):
-            return told
-        summed = told
+        declared = read_number(total, numeric_strings=numeric_strings, negative=negative)
+        if isinstance(declared, ValueFault):
+            return declared
+        summed = declared
     count = sum((times for _, times in pairs), 0.0)
     if not (math.isfinite(summed) and math.isfinite(count)):
         return ValueFault.NOT_FINITE

@@ -10,7 +10,7 @@ from deploy.benchmarks.backlogs import write_rules
 from deploy.benchmarks.figures import BOUNDS, spread
 from deploy.benchmarks.latency import percentile
 from deploy.benchmarks.slides import slide_ms
-from detector.gameday.emf import bench_bodies, bench_events
+from detector.gameday.emf import benchmark_bodies, benchmark_events
 from detector.rules.rule_files import load_rules
 
 KEYS = {
@@ -52,7 +52,7 @@ def test_ninety_of_a_hundred_rules_are_filtered_on_faults(tmp_path: Path) -> Non
 
 
 def test_events_are_590_bytes_and_evenly_spaced() -> None:
-    events = list(bench_events(bench_bodies(1, 200), 400, 1_700_000_000_000, 20_000))
+    events = list(benchmark_events(benchmark_bodies(1, 200), 400, 1_700_000_000_000, 20_000))
     assert {590} == {len(event) for event in events}
     times = [json.loads(event)["_aws"]["Timestamp"] for event in events]
     assert [1_700_000_000_000 + number // 20 for number in range(400)] == times

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from detector.logs.clf import MOST_CHARACTERS, MOST_FIELDS
+from detector.logs.clf import MAX_CHARACTERS, MAX_FIELDS
 from detector.rules.limits import (
     DEFAULT_SKETCHED,
     MAX_FILTERS,
@@ -43,7 +43,7 @@ def test_the_bounds_on_the_page_are_those_of_the_code() -> None:
             f"{LENIENT.keys} keys, {LENIENT.filters} filters, {LENIENT.strings} strings and "
             f"{LENIENT.characters:,} characters"
         ),
-        f"At most {MOST_CHARACTERS:,} characters and {MOST_FIELDS} fields a line",
+        f"At most {MAX_CHARACTERS:,} characters and {MAX_FIELDS} fields a line",
         f"| {MAX_KEYS} in all |",
         f"| {MAX_FILTERS} in all; patterns of {PATTERN_CHARACTERS} characters |",
         f"| {MAX_GROUPS} groups of {MAX_IN_GROUP} |",

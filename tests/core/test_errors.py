@@ -1,4 +1,4 @@
-"""What an operator is told when something cannot be used."""
+"""The error messages for an operator whose input is invalid."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Notices: the closed list of what is told."""
+"""Notices: the closed list of what is reported."""
 
 import dataclasses
 from typing import get_args
@@ -8,7 +8,7 @@ import pytest
 from detector.core import notices
 from detector.core.vocabulary import Loss
 
-TOLD = [
+NOTICES = [
     each
     for each in vars(notices).values()
     if dataclasses.is_dataclass(each) and each.__module__ == notices.__name__
@@ -16,10 +16,10 @@ TOLD = [
 
 
 def test_every_notice_is_in_the_closed_list_that_listeners_must_know() -> None:
-    assert set(TOLD) == set(get_args(notices.Notice))
+    assert set(NOTICES) == set(get_args(notices.Notice))
 
 
-@pytest.mark.parametrize("notice", TOLD)
+@pytest.mark.parametrize("notice", NOTICES)
 def test_a_notice_says_with_a_verb_in_the_past_what_happened(notice: type) -> None:
     past = ("ed", "ost", "ead", "eld", "ept", "Level")
     assert notice.__name__.endswith(past), notice.__name__

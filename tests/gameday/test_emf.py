@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.gameday.emf import (
-    BENCH_PREFIX,
+    BENCHMARK_PREFIX,
     EmfDocument,
     Instance,
     Library,
     Metric,
-    bench_bodies,
-    bench_body,
-    bench_event,
-    bench_events,
+    benchmark_bodies,
+    benchmark_body,
+    benchmark_event,
+    benchmark_events,
     line,
 )
 
@@ -112,8 +112,8 @@ def test_every_line_is_one_json_object_with_the_values_that_were_put(
 
 
 def test_benchmark_events_have_590_bytes_in_the_mean_and_name_every_host_zone_and_service() -> None:
-    bodies = bench_bodies(7, 5000, hosts=1000, fault_share=0.05)
-    events = [bench_event(1_790_000_000_000 + i, body) for i, body in enumerate(bodies)]
+    bodies = benchmark_bodies(7, 5000, hosts=1000, fault_share=0.05)
+    events = [benchmark_event(1_790_000_000_000 + i, body) for i, body in enumerate(bodies)]
     assert 585 <= sum(map(len, events)) / len(events) <= 595
     read = [json.loads(event) for event in events]
     assert 1000 == len({event["InstanceId"] for event in read})
@@ -130,7 +130,7 @@ def test_a_benchmark_event_has_the_members_of_the_benchmark_record() -> None:
         *"_aws InstanceId AZ-ID Service Operation Caller Status Latency".split(),
         *"Faults ConnectionFailures RequestId Msg".split(),
     ]
-    event = bench_event(1_790_000_000_123, bench_bodies(1, 1)[0])
+    event = benchmark_event(1_790_000_000_123, benchmark_bodies(1, 1)[0])
     read = json.loads(event)
     assert expected == list(read)
     assert 1_790_000_000_123 == read["_aws"]["Timestamp"]
@@ -138,7 +138,7 @@ def test_a_benchmark_event_has_the_members_of_the_benchmark_record() -> None:
 
 
 def test_a_benchmark_event_without_room_for_its_message_is_longer_but_whole() -> None:
-    body = bench_body(
+    body = benchmark_body(
         host="h" * 400,
         zone_id="z",
         service="s",
@@ -149,18 +149,18 @@ def test_a_benchmark_event_without_room_for_its_message_is_longer_but_whole() ->
         faults=0,
         request_id="r",
     )
-    read = json.loads(bench_event(1_790_000_000_000, body))
+    read = json.loads(benchmark_event(1_790_000_000_000, body))
     assert ("h" * 400, "") == (read["InstanceId"], read["Msg"])
 
 
 def test_prepared_benchmark_events_use_bodies_in_turn_and_time_evenly() -> None:
-    bodies = bench_bodies(1, 3)
+    bodies = benchmark_bodies(1, 3)
     expected = [
-        bench_event(1_790_000_000_000 + ms, bodies[i])
+        benchmark_event(1_790_000_000_000 + ms, bodies[i])
         for ms, i in ((0, 0), (0, 1), (1, 2), (1, 0), (2, 1))
     ]
-    assert expected == list(bench_events(bodies, 5, 1_790_000_000_000, 2000))
-    assert all(event.startswith(BENCH_PREFIX) for event in expected)
+    assert expected == list(benchmark_events(bodies, 5, 1_790_000_000_000, 2000))
+    assert all(event.startswith(BENCHMARK_PREFIX) for event in expected)
 
 
 def _directive(printed: dict[str, Any]) -> dict[str, Any]:

@@ -153,9 +153,9 @@ def test_faults_change_outcomes_but_not_the_requests() -> None:
 
 def test_a_silent_host_writes_no_line_while_the_others_write_as_before() -> None:
     host = FLEET.hosts[2].host_id
-    heard = FLEET.events(START_MS, START_MS + 1000, (SilentHost(host),))
+    received = FLEET.events(START_MS, START_MS + 1000, (SilentHost(host),))
     expected = [e for e in FLEET.events(START_MS, START_MS + 1000) if e[0] != host.encode()]
-    assert expected == heard
+    assert expected == received
 
 
 @pytest.mark.parametrize("library", Library)

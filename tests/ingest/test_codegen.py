@@ -22,12 +22,12 @@ def source_of(
     shape: dict[str, Any], rules: RuleSet, mapping: FieldMapping | None = None
 ) -> LoopSource | None:
     mapping = mapping or FieldMapping()
-    layout = learn_schema(shape, mapping, rules)
-    if layout is None:
+    schema = learn_schema(shape, mapping, rules)
+    if schema is None:
         return None
-    names = {name: f"m{at}" for at, (name, _) in enumerate(layout.members)}
+    names = {name: f"m{at}" for at, (name, _) in enumerate(schema.members)}
     return LoopSource(
-        layout, tuple(rules), names, mapping=mapping, limits=DecodeLimits(), times=SHORT, cell=8
+        schema, tuple(rules), names, mapping=mapping, limits=DecodeLimits(), times=SHORT, cell=8
     )
 
 
@@ -54,7 +54,7 @@ def test_names_and_operands_never_reach_the_text(written: ContributorRule) -> No
     assert not {"os", "import", "exit"} & set(re.findall(r"\w+", text))
 
 
-@given(strategies.rule_books(), st.sampled_from(list(LatencyUnit)))
+@given(strategies.rule_sets(), st.sampled_from(list(LatencyUnit)))
 def test_the_text_is_python_without_a_single_string(rules: RuleSet, unit: LatencyUnit) -> None:
     source = source_of(document(Status=200), rules, FieldMapping(latency_unit=unit))
     if source is None:

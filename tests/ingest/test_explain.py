@@ -35,7 +35,7 @@ def explain(value: Any) -> list[dict[str, Any]]:
     return EXPLAINER.explain(raw, "logs", record_ms=RECORD_MS)
 
 
-def test_an_event_is_told_with_the_name_behind_each_field() -> None:
+def test_an_event_is_shown_with_the_name_behind_each_field() -> None:
     document = {
         "_aws": {"Timestamp": TIME, "CloudWatchMetrics": []},
         "InstanceId": "i-1",

@@ -105,8 +105,8 @@ def test_nesting_beyond_every_stack_is_the_same_both_ways() -> None:
 
 
 def test_status_counts_as_a_fault_where_no_field_does() -> None:
-    taught = document(drop=["Faults"], Status=200)
-    bench = Bench(taught)
+    sample = document(drop=["Faults"], Status=200)
+    bench = Bench(sample)
     plain: dict[str, Any] = {"drop": ["Faults"]}
     (first,) = bench.read(
         event(0, Status=500, **plain), event(0, Status=499, **plain), event(0, Status=503, **plain)

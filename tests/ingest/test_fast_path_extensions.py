@@ -75,14 +75,14 @@ def test_measures_are_kept_without_the_reference(
     assert first.rules[0].measured is not None
 
 
-EXOTIC = [
+NOT_COMPILABLE = [
     rule("nested", keys=[("a", "b")], filters=[FAULTY]),
     rule("presence", filters=[FAULTY, Filter(("Bytes",), Operator.IS_PRESENT, True)]),
 ]
 
 
 def test_rules_that_no_loop_can_serve_are_matched_beside_it() -> None:
-    bench = Bench(document(), [*EXOTIC, rule("plain", filters=[SLOW])])
+    bench = Bench(document(), [*NOT_COMPILABLE, rule("plain", filters=[SLOW])])
     nested: dict[str, Any] = {"a": {"b": "x"}}
     (first,) = bench.read(
         event(0, Faults=1, **nested),
@@ -97,13 +97,13 @@ def test_rules_that_no_loop_can_serve_are_matched_beside_it() -> None:
 
 
 def test_the_reference_is_asked_only_where_the_typed_filters_let_a_record_through() -> None:
-    bench = Bench(document(), EXOTIC)
+    bench = Bench(document(), NOT_COMPILABLE)
     bench.read(event(0), event(0, Faults=1), event(0, Faults=0), event(0, Faults=2))
     assert 2 == len(bench.matched_whole)
 
 
 def test_without_typed_filters_the_reference_is_asked_of_every_record() -> None:
-    bench = Bench(document(), [*EXOTIC, rule("bare", keys=[("a", 0)])])
+    bench = Bench(document(), [*NOT_COMPILABLE, rule("bare", keys=[("a", 0)])])
     bench.read(event(0), event(0, Faults=1))
     assert 2 == len(bench.matched_whole)
 

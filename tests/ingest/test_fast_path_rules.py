@@ -37,8 +37,8 @@ def number(operator: Operator, operand: float, name: str = "Bytes") -> Filter:
     ],
 )
 def test_each_operator_compares_as_the_reference(condition: Filter, matched: set[int]) -> None:
-    taught = document(Bytes=1, Operation="op1")
-    bench = Bench(taught, [rule(filters=[condition])])
+    sample = document(Bytes=1, Operation="op1")
+    bench = Bench(sample, [rule(filters=[condition])])
     (first,) = bench.read(
         *(event(0, InstanceId=f"h{n}", Bytes=n, Operation=f"op{n}") for n in (1, 5, 8)), event(0)
     )
@@ -54,8 +54,8 @@ def test_several_keys_whole_numbers_as_keys_and_shared_filters() -> None:
         rule("all"),
         rule("sum", value_of=["Status"]),
     ]
-    taught = document(Status=1, Operation="get")
-    bench = Bench(taught, rules)
+    sample = document(Status=1, Operation="get")
+    bench = Bench(sample, rules)
     (first,) = bench.read(
         event(0, Status=200, Operation="get", Faults=1),
         event(0, Status=-7, Operation="get", Faults=1),

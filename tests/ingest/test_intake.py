@@ -1,4 +1,4 @@
-"""Tests of intake: which way a record took never changes what it means."""
+"""Tests of intake: the path of a record never changes what it means."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from detector.ingest import intake as intake_module
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
 from detector.rules.rules import RuleSet
 from tests import strategies
-from tests.builders import Message, Told, new_intake, new_tally, told
+from tests.builders import Message, Tallied, new_intake, new_tally, tallied
 
 MAPPINGS = (
     FieldMapping(),
@@ -30,46 +30,46 @@ LIMITS = (DecodeLimits(), DecodeLimits(record_bytes=2_000, key_characters=20),
 
 
 @contextmanager
-def learning(lessons: int, layouts: int = 8) -> Iterator[None]:
-    """Let a loop be compiled after ``lessons`` records, and at most ``layouts`` of them."""
+def learning(samples: int, schemas: int = 8) -> Iterator[None]:
+    """Let a loop be compiled after ``samples`` records, and at most ``schemas`` of them."""
     with (
-        mock.patch.object(intake_module, "LESSONS", lessons),
-        mock.patch.object(intake_module, "MAX_LAYOUTS", layouts),
+        mock.patch.object(intake_module, "MIN_SAMPLES", samples),
+        mock.patch.object(intake_module, "MAX_SCHEMAS", schemas),
     ):
         yield
 
 
 def tolerantly(
     drawn: Sequence[Message], rules: RuleSet, mapping: FieldMapping, limits: DecodeLimits
-) -> Told:
-    with learning(1, layouts=0):
+) -> Tallied:
+    with learning(1, schemas=0):
         intake = new_intake(rules, mapping=mapping, limits=limits)
-        return told(intake, new_tally(rules), [drawn])
+        return tallied(intake, new_tally(rules), [drawn])
 
 
 @given(
     data=st.data(),
     drawn=strategies.messages(),
-    taught=strategies.messages(max_size=8),
-    rules=strategies.rule_books(),
+    earlier=strategies.messages(max_size=8),
+    rules=strategies.rule_sets(),
     mapping=st.sampled_from(MAPPINGS),
     limits=st.sampled_from(LIMITS),
-    lessons=st.sampled_from((1, 1, 2, 5)),
+    samples=st.sampled_from((1, 1, 2, 5)),
 )
-def test_typed_loops_and_the_tolerant_way_tell_the_same_however_records_are_cut_and_learned(
+def test_typed_loops_and_the_tolerant_decoder_agree_however_records_are_cut_and_learned(
     data: st.DataObject,
     drawn: list[Message],
-    taught: list[Message],
+    earlier: list[Message],
     rules: RuleSet,
     mapping: FieldMapping,
     limits: DecodeLimits,
-    lessons: int,
+    samples: int,
 ) -> None:
     """Panes, losses, dead letters and counts of notices, byte for byte."""
-    lessons_of_others = data.draw(st.lists(st.sampled_from(taught + drawn), max_size=8))
+    earlier_samples = data.draw(st.lists(st.sampled_from(earlier + drawn), max_size=8))
     with learning(1):
         intake = new_intake(rules, mapping=mapping, limits=limits)
-        intake.read(lessons_of_others, new_tally(rules))
-    with learning(lessons):
-        seen = told(intake, new_tally(rules), data.draw(strategies.batches(drawn)))
+        intake.read(earlier_samples, new_tally(rules))
+    with learning(samples):
+        seen = tallied(intake, new_tally(rules), data.draw(strategies.batches(drawn)))
     assert tolerantly(drawn, rules, mapping, limits) == seen

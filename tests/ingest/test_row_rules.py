@@ -1,4 +1,4 @@
-"""Rules whose keys a fleet row has already: counted once per row, told as if once per event."""
+"""Rules whose keys a fleet row already holds: counts per row equal counts per event."""
 
 import random
 from collections import Counter
@@ -25,7 +25,7 @@ RULES = RuleSet(
 
 
 def drawn(seed: int, count: int) -> list[Message]:
-    """Events of two layouts and of records that only the tolerant decoder reads, interleaved."""
+    """Events of two schemas and of records that only the tolerant decoder reads, interleaved."""
     chance = random.Random(seed)
     found = []
     for at in range(count):
@@ -44,11 +44,11 @@ def drawn(seed: int, count: int) -> list[Message]:
     return found
 
 
-def panes(seed: int, *, layouts: int, exact: int) -> list[bytes]:
-    """Tally the same events with at most ``layouts`` compiled loops."""
+def panes(seed: int, *, schemas: int, exact: int) -> list[bytes]:
+    """Tally the same events with at most ``schemas`` compiled loops."""
     with (
-        mock.patch.object(intake_module, "LESSONS", 3),
-        mock.patch.object(intake_module, "MAX_LAYOUTS", layouts),
+        mock.patch.object(intake_module, "MIN_SAMPLES", 3),
+        mock.patch.object(intake_module, "MAX_SCHEMAS", schemas),
     ):
         intake = new_intake(RULES)
         tally = new_tally(RULES, limits=TallyLimits(exact_contributors=exact))
@@ -59,23 +59,23 @@ def panes(seed: int, *, layouts: int, exact: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("exact", [50_000, 20, 7, 2, 1])
-def test_rows_tell_of_their_rules_what_single_events_would(exact: int) -> None:
+def test_counts_per_row_equal_counts_per_event(exact: int) -> None:
     """Byte for byte, also when keys overflow into the sketch in the middle of a pane."""
     for seed in range(8):
-        expected = panes(seed, layouts=0, exact=exact)
-        assert expected == panes(seed, layouts=8, exact=exact)
-        assert expected == panes(seed, layouts=1, exact=exact)
+        expected = panes(seed, schemas=0, exact=exact)
+        assert expected == panes(seed, schemas=8, exact=exact)
+        assert expected == panes(seed, schemas=1, exact=exact)
 
 
 def test_a_row_counts_every_event_of_its_host() -> None:
     """Against a count of the events themselves."""
-    with mock.patch.object(intake_module, "LESSONS", 1):
+    with mock.patch.object(intake_module, "MIN_SAMPLES", 1):
         intake, tally = new_intake(RULES), new_tally(RULES)
         events = [event(at % 900, InstanceId=f"h{at % 7}") for at in range(500)]
         for begin in range(0, len(events), 9):
             intake.read(events[begin : begin + 9], tally)
         [pane] = [record for record in finished(tally) if record.pane_ms >= 0]
-    [told] = [table for table in pane.rules if table.rule == "by-host"]
+    [table] = [each for each in pane.rules if each.rule == "by-host"]
     expected = Counter(f"h{at % 7}" for at in range(500))
-    assert [(host,) for host in sorted(expected)] == [tuple(key) for key in told.keys]
-    assert 500.0 == told.samples
+    assert [(host,) for host in sorted(expected)] == [tuple(key) for key in table.keys]
+    assert 500.0 == table.samples

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detector.ingest.schema import MemberKind, RecordSchema, can_ask, learn_schema
+from detector.ingest.schema import MemberKind, RecordSchema, can_compile, learn_schema
 from detector.logs.fields import FieldMapping
 from detector.rules.rules import (
     ContributorRule,
@@ -24,42 +24,42 @@ def learned(
     return learn_schema(shape, mapping or FieldMapping(), RuleSet(rules))
 
 
-def kinds(layout: RecordSchema | None) -> dict[str, str]:
-    assert layout is not None
-    return {name: kind.value for name, kind in layout.members}
+def kinds(schema: RecordSchema | None) -> dict[str, str]:
+    assert schema is not None
+    return {name: kind.value for name, kind in schema.members}
 
 
 def test_members_are_those_that_are_read_in_the_producers_order() -> None:
-    layout = learned(document(junk=1, Operation="get"), rule(keys=[("Operation",)]))
+    schema = learned(document(junk=1, Operation="get"), rule(keys=[("Operation",)]))
     assert [
         "InstanceId", "AZ-ID", "Service", "Caller", "Latency", "Faults", "ConnectionFailures",
         "Operation",
-    ] == list(kinds(layout))  # fmt: skip
+    ] == list(kinds(schema))  # fmt: skip
 
 
 def test_meanings_are_the_first_names_present() -> None:
-    layout = learned(document(Requests=3, host="other", faults=1, RequestId="r"),
+    schema = learned(document(Requests=3, host="other", faults=1, RequestId="r"),
                      mapping=FieldMapping(event_id=("id", "RequestId")))  # fmt: skip
-    assert layout is not None
+    assert schema is not None
     assert ("InstanceId", "AZ-ID", None, "Faults", "Requests", "RequestId") == (
-        layout.host, layout.zone_id, layout.zone_name, layout.fault, layout.requests,
-        layout.event_id,
+        schema.host, schema.zone_id, schema.zone_name, schema.fault, schema.requests,
+        schema.event_id,
     )  # fmt: skip
-    assert layout.meanings >= {"InstanceId", "AZ-ID", "Caller", "RequestId", None}
-    assert "id" in layout.absent
-    assert not {"host", "Status"} & set(layout.absent)
+    assert schema.meanings >= {"InstanceId", "AZ-ID", "Caller", "RequestId", None}
+    assert "id" in schema.absent
+    assert not {"host", "Status"} & set(schema.absent)
 
 
 def test_names_that_would_win_over_the_chosen_one_must_be_absent() -> None:
     shape = document(drop=["InstanceId", "AZ-ID"], privateIp="10.0.0.1")
-    layout = learned(shape)
-    assert layout is not None
-    assert ("privateIp", "AZ") == (layout.host, layout.zone_name)
-    assert {"InstanceId", "host.name", "k8s.node.name", "k8s", "az_id"} <= set(layout.absent)
-    assert "availabilityZone" in layout.absent
+    schema = learned(shape)
+    assert schema is not None
+    assert ("privateIp", "AZ") == (schema.host, schema.zone_name)
+    assert {"InstanceId", "host.name", "k8s.node.name", "k8s", "az_id"} <= set(schema.absent)
+    assert "availabilityZone" in schema.absent
 
 
-def test_the_order_of_members_is_no_part_of_a_layout() -> None:
+def test_the_order_of_members_is_no_part_of_a_schema() -> None:
     there = learned(document())
     back = learned(dict(reversed(document().items())))
     assert there == back
@@ -80,8 +80,8 @@ def test_amounts_are_numbers_or_lists_of_one(value: Any, kind: MemberKind) -> No
 
 
 def test_a_status_is_an_integer_and_only_read_without_a_fault_field() -> None:
-    layout = learned(document(drop=["Faults"], Status=200))
-    assert MemberKind.INTEGER == kinds(layout)["Status"]
+    schema = learned(document(drop=["Faults"], Status=200))
+    assert MemberKind.INTEGER == kinds(schema)["Status"]
     assert "Status" not in kinds(learned(document(Status=200)))
 
 
@@ -97,7 +97,7 @@ def test_a_status_is_an_integer_and_only_read_without_a_fault_field() -> None:
     ],
     ids=repr,
 )  # fmt: skip
-def test_what_says_nothing_of_its_type_teaches_nothing(changed: dict[str, Any]) -> None:
+def test_nothing_is_learned_from_members_without_a_type(changed: dict[str, Any]) -> None:
     assert learned(document(**changed)) is None
 
 
@@ -109,10 +109,10 @@ def test_a_root_that_could_hold_a_better_name_must_have_a_type(root: Any) -> Non
 
 def test_a_root_that_is_itself_read_as_text_can_hold_nothing_deeper() -> None:
     mapping = FieldMapping(host=("host.name", "host"))
-    layout = learned(document(host="h1"), mapping=mapping)
-    assert layout is not None
-    assert "host" == layout.host
-    assert {"host.name"} == {name for name in layout.absent if name.startswith("host")}
+    schema = learned(document(host="h1"), mapping=mapping)
+    assert schema is not None
+    assert "host" == schema.host
+    assert {"host.name"} == {name for name in schema.absent if name.startswith("host")}
 
 
 def test_one_member_has_one_kind() -> None:
@@ -166,26 +166,26 @@ def test_what_rules_read_is_typed_as_they_compare_it(
 )
 def test_rules_that_no_loop_can_compare_are_left_to_the_reference(written: ContributorRule) -> None:
     plain = rule("plain", keys=[("Operation",)])
-    layout = learned(document(flag=True, size=7, word="w"), written, plain)
-    assert layout is not None
-    assert ({"faults-by-host"}, set()) == (set(layout.exotic), set(layout.inert))
+    schema = learned(document(flag=True, size=7, word="w"), written, plain)
+    assert schema is not None
+    assert ({"faults-by-host"}, set()) == (set(schema.not_compilable), set(schema.inert))
     # Nothing of it is read, not even what could have been typed.
-    assert kinds(learned(document(flag=True, size=7, word="w"), plain)) == kinds(layout)
+    assert kinds(learned(document(flag=True, size=7, word="w"), plain)) == kinds(schema)
 
 
 def test_rules_on_members_that_must_be_absent_are_inert() -> None:
     shape = document(drop=["InstanceId"], host="h1")
     key, amount = rule("key"), rule("amount", keys=[("host",)], value_of=["instanceId"])
     sketched = rule("of", keys=[("host",)], measure=Percentiles(("instanceId",), (50.0,), 1.0, 9))
-    layout = learned(shape, key, amount, sketched, rule("live", keys=[("host",)]))
-    assert layout is not None
-    assert ({"key", "amount", "of"}, set()) == (set(layout.inert), set(layout.exotic))
+    schema = learned(shape, key, amount, sketched, rule("live", keys=[("host",)]))
+    assert schema is not None
+    assert ({"key", "amount", "of"}, set()) == (set(schema.inert), set(schema.not_compilable))
 
 
 def test_a_rule_on_lines_is_inert_for_every_producer_of_json() -> None:
-    layout = learned(document(), rule(keys=[("ip",)], lines={"ip": 1}))
-    assert layout is not None
-    assert {"faults-by-host"} == layout.inert
+    schema = learned(document(), rule(keys=[("ip",)], lines={"ip": 1}))
+    assert schema is not None
+    assert {"faults-by-host"} == schema.inert
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_a_rule_on_lines_is_inert_for_every_producer_of_json() -> None:
 def test_groups_and_measures_are_typed_like_filters(written: ContributorRule, typed: bool) -> None:
     shape = document(drop=["InstanceId"], host="h1")
     live = dataclasses.replace(written, keys=(("host",),))
-    layout = learned(shape, live)
-    assert layout is not None
-    assert typed is (live.name not in layout.exotic)
+    schema = learned(shape, live)
+    assert schema is not None
+    assert typed is (live.name not in schema.not_compilable)
 
 
 @pytest.mark.parametrize(
@@ -221,12 +221,12 @@ def test_groups_and_measures_are_typed_like_filters(written: ContributorRule, ty
 def test_a_filter_can_be_asked_of_its_own_kind_of_member(
     operator: Operator, kind: MemberKind, expected: bool
 ) -> None:
-    assert expected is can_ask(Filter(("f",), operator, ("a",)), kind)
+    assert expected is can_compile(Filter(("f",), operator, ("a",)), kind)
 
 
 def test_a_rule_on_the_presence_of_an_absent_member_is_not_inert() -> None:
     absent = Filter(("InstanceId",), Operator.IS_PRESENT, False)
     shape = document(drop=["InstanceId"], host="h1")
-    layout = learned(shape, rule(keys=[("host",)], filters=[absent]))
-    assert layout is not None
-    assert ({"faults-by-host"}, set()) == (set(layout.exotic), set(layout.inert))
+    schema = learned(shape, rule(keys=[("host",)], filters=[absent]))
+    assert schema is not None
+    assert ({"faults-by-host"}, set()) == (set(schema.not_compilable), set(schema.inert))

@@ -1,4 +1,4 @@
-"""Agent 1 while rules change: a replayed pane uses the version in force; floods are told."""
+"""Agent 1 while rules change: a replayed pane uses the version in force; floods are reported."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -59,10 +59,10 @@ def service_of(
     *,
     listener: Callable[[Notice], None] = lambda _: None,
     exact_contributors: int = 50_000,
-    book: RuleSet | None = None,
+    rule_set: RuleSet | None = None,
 ) -> TallyService[int]:
     settings = TallySettings(
-        rules=book or RuleSet(),
+        rules=rule_set or RuleSet(),
         mapping=FieldMapping(),
         limits=DecodeLimits(),
         times=SHORT,
@@ -105,7 +105,7 @@ async def test_a_replayed_pane_uses_the_version_that_was_in_force() -> None:
     alone = Topic()
     await read(service_of(alone, world.follow()), log, 0)
     assert alone.panes == topic.panes
-    assert topic.repeated, "some panes were told again"
+    assert topic.repeated, "some panes were published twice"
     for again in topic.repeated:
         # A replay may hold less of its first pane, never another version.
         versions = [
@@ -116,12 +116,12 @@ async def test_a_replayed_pane_uses_the_version_that_was_in_force() -> None:
     first_pane, second_pane = ((each.from_ms - START) // PANE for each in (put, update))
     old, new = (f"r {each.rule.version}" for each in (put, update))
     file = next(iter(topic.rules()[0]))
-    told = topic.rules()
+    versions_by_pane = topic.rules()
     assert second_pane - 1 > first_pane > 0
-    assert [file] == told[first_pane - 1]
-    assert [file, old] == told[first_pane]
-    assert [file, old] == told[second_pane - 1]
-    assert [new] == told[second_pane]
+    assert [file] == versions_by_pane[first_pane - 1]
+    assert [file, old] == versions_by_pane[first_pane]
+    assert [file, old] == versions_by_pane[second_pane - 1]
+    assert [new] == versions_by_pane[second_pane]
 
 
 async def test_nothing_is_counted_before_the_rules_are_known() -> None:
@@ -158,17 +158,17 @@ async def test_a_partition_that_left_while_it_waited_is_not_counted() -> None:
     assert {} == topic.panes
 
 
-async def test_a_rule_that_floods_is_bounded_and_told_and_so_is_its_end() -> None:
+async def test_a_rule_that_floods_is_bounded_and_reported_and_so_is_its_end() -> None:
     notices: list[Notice] = []
     topic = Topic()
-    book = RuleSet((rule("by-caller", keys=[("Caller",)]),))
-    service = service_of(topic, book=book, listener=notices.append, exact_contributors=5)
+    rule_set = RuleSet((rule("by-caller", keys=[("Caller",)]),))
+    service = service_of(topic, rule_set=rule_set, listener=notices.append, exact_contributors=5)
     log = [event(at * 50, Caller=f"c{at}") for at in range(100)]
     log += [event(5_000 + at * 50, Caller="c") for at in range(60)]
     await read(service, log, 0)
-    told = [notice for notice in notices if isinstance(notice, RuleFlooded)]
+    floods = [notice for notice in notices if isinstance(notice, RuleFlooded)]
     assert [("by-caller", True, 1), ("by-caller", False, 0)] == [
-        (each.rule, each.flooding, each.rules) for each in told
+        (each.rule, each.flooding, each.rules) for each in floods
     ]
     assert all(len(table.keys) <= 5 for pane in topic.panes.values() for table in pane.rules)
     assert 20 == topic.panes[START].rules[0].sketch_weight + 5
@@ -176,8 +176,8 @@ async def test_a_rule_that_floods_is_bounded_and_told_and_so_is_its_end() -> Non
 
 async def test_a_flood_ends_with_its_partition() -> None:
     notices: list[Notice] = []
-    book = RuleSet((rule("by-caller", keys=[("Caller",)]),))
-    service = service_of(Topic(), book=book, listener=notices.append, exact_contributors=5)
+    rule_set = RuleSet((rule("by-caller", keys=[("Caller",)]),))
+    service = service_of(Topic(), rule_set=rule_set, listener=notices.append, exact_contributors=5)
     await read(service, [event(at * 50, Caller=f"c{at}") for at in range(120)], 0)
     service.revoked("logs", 0)
     assert [True, False] == [n.flooding for n in notices if isinstance(n, RuleFlooded)]

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from detector.gameday.emf import bench_bodies, bench_events
+from detector.gameday.emf import benchmark_bodies, benchmark_events
 from detector.kafka.faust_app import EXIT_FATAL
 from detector.kafka.topic_admin import TopicAdmin
 from tests.support.deployment import PARTITIONS, Deployment
@@ -238,7 +238,9 @@ def test_a_worker_that_cannot_write_tallies_ends_and_says_why_and_a_restart_is_e
 def backlog(events: int) -> Sequence[bytes]:
     """Return events of the last minute."""
     start_ms = int(time.time() * 1000) - 60_000
-    return list(bench_events(bench_bodies(1, 4_080, hosts=HOSTS), events, start_ms, events // 60))
+    return list(
+        benchmark_events(benchmark_bodies(1, 4_080, hosts=HOSTS), events, start_ms, events // 60)
+    )
 
 
 @pytest.mark.kafka

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Message
 
 from detector.core.vocabulary import DeadLetterReason
-from detector.gameday.emf import bench_bodies, bench_event
+from detector.gameday.emf import benchmark_bodies, benchmark_event
 from detector.settings.model import shipped_rules
 from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
@@ -77,14 +77,14 @@ def disturbed(sent: Counter[str]) -> Callable[[int, int, bytes], bytes]:
         draw = number // PARTITIONS % 100
         if number >= WARM_UP and draw < 5:
             sent["late"] += 1
-            return bench_event(now_ms - LATE_MS, body)
+            return benchmark_event(now_ms - LATE_MS, body)
         if number >= WARM_UP and draw == 5:
             sent["future"] += 1
-            return bench_event(now_ms + FUTURE_MS, body)
+            return benchmark_event(now_ms + FUTURE_MS, body)
         if number >= WARM_UP and draw in {7, 60}:
             sent["duplicate"] += 1
             return last[partition]
-        last[partition] = bench_event(now_ms, body)
+        last[partition] = benchmark_event(now_ms, body)
         return last[partition]
 
     return disturb
@@ -93,7 +93,7 @@ def disturbed(sent: Counter[str]) -> Callable[[int, int, bytes], bytes]:
 def send_poison(bootstrap: str, topic: str) -> int:
     """Write every kind of unreadable record to every partition, with keys and odd headers."""
     producer = new_producer(bootstrap)
-    event = bench_event(int(time.time() * 1000), bench_bodies(3, 1)[0])
+    event = benchmark_event(int(time.time() * 1000), benchmark_bodies(3, 1)[0])
     sent = 0
     for copy in range(COPIES):
         for reason, value in poison(event).items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.gameday.emf import bench_bodies, bench_events
+from detector.gameday.emf import benchmark_bodies, benchmark_events
 from detector.settings.model import shipped_rules
 from tests.support.deployment import PARTITIONS, Deployment
 from tests.support.kafka import RealKafka
@@ -30,7 +30,9 @@ FROZEN_SECONDS = 12.0
 def write_backlog(kafka: RealKafka, topic: str, *, events: int, hosts: int) -> None:
     """Write events of the last minute."""
     start_ms = int(time.time() * 1000) - 60_000
-    values = bench_events(bench_bodies(1, hosts, hosts=hosts), events, start_ms, events // 60)
+    values = benchmark_events(
+        benchmark_bodies(1, hosts, hosts=hosts), events, start_ms, events // 60
+    )
     bounded = {"queue.buffering.max.kbytes": 65_536}
     produce_all(kafka.bootstrap, topic, values, partitions=PARTITIONS, **bounded)
 

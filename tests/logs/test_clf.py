@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.logs.clf import (
-    MOST_CHARACTERS,
-    MOST_FIELDS,
+    MAX_CHARACTERS,
+    MAX_FIELDS,
     looks_like_text,
     time_in,
     tokenise,
@@ -41,8 +41,8 @@ FLOW = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1 2 A
         ("[::1]:80 x", ["[::1]:80", "x"]),
         ('it"s [a"b]', ['it"s', 'a"b']),
         ("ünï 😀", ["ünï", "😀"]),
-        ("x" * MOST_CHARACTERS, ["x" * MOST_CHARACTERS]),
-        ("x " * MOST_FIELDS, ["x"] * MOST_FIELDS),
+        ("x" * MAX_CHARACTERS, ["x" * MAX_CHARACTERS]),
+        ("x " * MAX_FIELDS, ["x"] * MAX_FIELDS),
     ],
     ids=lambda value: str(value)[:20],
 )  # fmt: skip
@@ -60,8 +60,8 @@ def test_a_line_is_split_into_its_fields(line: str, fields: list[str]) -> None:
         ('"a\\"', "the quote that opens field 1 is not closed before a space"),
         ("", "the line has no fields"),
         (" \t", "the line has no fields"),
-        ("x" * (MOST_CHARACTERS + 1), "the line has 65537 characters, at most 65536 are read"),
-        ("x " * (MOST_FIELDS + 1), "the line has more than 256 fields"),
+        ("x" * (MAX_CHARACTERS + 1), "the line has 65537 characters, at most 65536 are read"),
+        ("x " * (MAX_FIELDS + 1), "the line has more than 256 fields"),
     ],
     ids=lambda value: value[:20],
 )

@@ -262,7 +262,7 @@ def test_a_plain_log_without_one_is_refused(document: dict[str, Any]) -> None:
     assert Decoded(Envelope.PLAIN, (), refused) == decode(document)
 
 
-def test_the_unknown_one_of_several_is_told_with_eight_of_its_names() -> None:
+def test_the_unknown_one_of_several_is_reported_with_eight_of_its_names() -> None:
     unknown = {f"{position:050}": 1 for position in range(9)}
     decoded = decode([{"_aws": METADATA}, {"host": "h"}, unknown])
     shown = ", ".join(repr(name[:40]) for name in list(unknown)[:8])
@@ -331,7 +331,7 @@ REFUSALS: list[tuple[bytes, str, str]] = [
 
 
 @pytest.mark.parametrize(("value", "reason", "message"), REFUSALS)
-def test_every_reason_is_told_in_a_sentence(value: bytes, reason: str, message: str) -> None:
+def test_every_reason_is_stated_in_a_sentence(value: bytes, reason: str, message: str) -> None:
     decoded = decode(value, decoder(SMALL))
     assert Unreadable(DeadLetterReason(reason), message) == decoded.unreadable
     assert not decoded.events

@@ -1,4 +1,4 @@
-"""Encodings that are not read are recognised, and the reader is told what to do."""
+"""Encodings that are not read are recognised, and the message says what to do."""
 
 import base64
 import gzip

@@ -28,8 +28,8 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def parsed(raw: bytes, *, nesting: int = 32, most: int = 10_000) -> list[Any] | Unreadable:
-    return parse_values(raw, nesting=nesting, most=most)
+def parsed(raw: bytes, *, nesting: int = 32, max_values: int = 10_000) -> list[Any] | Unreadable:
+    return parse_values(raw, nesting=nesting, max_values=max_values)
 
 
 def depth_of(value: Any) -> int:
@@ -95,7 +95,7 @@ def test_a_number_out_of_range_spoils_only_itself(raw: bytes, values: list[Any])
     ],
 )
 def test_what_cannot_be_read_says_why(raw: bytes, reason: DeadLetterReason, message: str) -> None:
-    assert Unreadable(reason, message) == parsed(raw, most=3)
+    assert Unreadable(reason, message) == parsed(raw, max_values=3)
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:
@@ -117,7 +117,7 @@ def test_the_depth_is_that_of_the_value(value: Any, limit: int) -> None:
 
 @given(st.lists(json_values, max_size=5), st.sampled_from(["", " ", "\n", "\r\n\t"]))
 def test_values_are_those_of_the_standard_library(values: list[Any], between: str) -> None:
-    # Two numbers or words in a row cannot be told apart without white space.
+    # Two numbers or words in a row cannot be separated without white space.
     wrapped = [value if isinstance(value, dict | list | str) else [value] for value in values]
     raw = between.join(json.dumps(value, ensure_ascii=False) for value in wrapped).encode()
     assert wrapped == parsed(raw)

@@ -17,14 +17,14 @@ MEASURED: dict[str, Any] = {"status": 200}
 NAMED: dict[str, Any] = {"host": "h"}
 
 
-def weigh(document: Mapping[str, Any]) -> Strength:
+def strength_of(document: Mapping[str, Any]) -> Strength:
     """Stand in for the field mapping."""
     if "status" in document:
         return Strength.MEASURED
     return Strength.NAMED if "host" in document else Strength.NOTHING
 
 
-OPENER = Unwrapper(DecodeLimits(), weigh)
+OPENER = Unwrapper(DecodeLimits(), strength_of)
 
 
 def opened(value: Any) -> Unwrapped | Unreadable:
@@ -138,7 +138,7 @@ def test_an_event_is_an_object(value: Any, what: str) -> None:
     assert Unreadable(DeadLetterReason.NOT_AN_OBJECT, message) == opened(value)
 
 
-def test_the_first_of_two_broken_payloads_is_told() -> None:
+def test_the_first_of_two_broken_payloads_is_reported() -> None:
     read = opened({"message": '{"a', "log": '{"a":}'})
     assert isinstance(read, Unreadable)
     assert read.message.startswith("under 'message'")
@@ -205,8 +205,8 @@ def test_three_wrappings_are_opened(value: Any) -> None:
 )
 def test_more_events_than_the_limit_are_refused_and_as_many_are_read(value: Any) -> None:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    within = Unwrapper(DecodeLimits(events_per_record=4), weigh).open_text(raw)
-    beyond = Unwrapper(DecodeLimits(events_per_record=3), weigh).open_text(raw)
+    within = Unwrapper(DecodeLimits(events_per_record=4), strength_of).open_text(raw)
+    beyond = Unwrapper(DecodeLimits(events_per_record=3), strength_of).open_text(raw)
     assert isinstance(within, Unwrapped)
     assert [Document(EMF, Envelope.EMF)] * 4 == within.documents
     assert isinstance(beyond, Unreadable)

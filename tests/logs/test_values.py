@@ -139,8 +139,8 @@ def test_slow_are_the_observations_that_are_certainly_above_the_threshold(
 def test_a_statistic_set_never_claims_more_slow_ones_than_there_are(
     values: list[float], threshold: float
 ) -> None:
-    told = {"Max": max(values), "Min": min(values), "Count": len(values), "Sum": sum(values)}
-    seen = observe(told)
+    statistics = {"Max": max(values), "Min": min(values), "Count": len(values), "Sum": sum(values)}
+    seen = observe(statistics)
     assert isinstance(seen, Observations)
     slow = sum(value > threshold for value in values)
     assert slow_count(seen, threshold) <= slow

@@ -59,7 +59,7 @@ class Bench:
             },
         )
         self.matched_whole: list[Message] = []
-        self._exotic = layout.exotic
+        self._not_compilable = layout.not_compilable
         self.typed = new_tally(self.rules, times=times)
         self.plain = new_tally(self.rules, times=times)
         self.handed_over: list[Message] = []
@@ -92,7 +92,9 @@ class Bench:
         self.matched_whole.append(message)
         bare = self._decoder.bare_emf(message.value() or b"", TOPIC)
         assert bare is not None
-        exotic = [(at, each) for at, each in enumerate(self.rules) if each.name in self._exotic]
+        exotic = [
+            (at, each) for at, each in enumerate(self.rules) if each.name in self._not_compilable
+        ]
         found = [(at, match_document(*bare, each)) for at, each in exotic]
         tally.add_contributions(pane, [(at, added) for at, added in found if added is not None])
 

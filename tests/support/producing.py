@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Producer
 
-from detector.gameday.emf import bench_bodies, bench_event
+from detector.gameday.emf import benchmark_bodies, benchmark_event
 
 STEP_SECONDS = 0.02
 
@@ -55,7 +55,7 @@ def produce_all(
 class GrayHosts:
     """A ``disturb`` by which the numbers in ``sick`` fail with ``share`` of their requests.
 
-    ``sick`` may be changed while the producer runs; host ``number`` of ``bench_bodies`` is meant.
+    ``sick`` may be changed while the producer runs; it holds host numbers of ``benchmark_bodies``.
     """
 
     def __init__(self, *sick: int, hosts: int, share: float = 0.5, seed: int = 1) -> None:
@@ -68,7 +68,7 @@ class GrayHosts:
         """Return the event to write."""
         if number % self._hosts in self.sick and self._chance.random() < self._share:
             body = body.replace(b'"Faults":0', b'"Faults":1')
-        return bench_event(now_ms - self._chance.randrange(200), body)
+        return benchmark_event(now_ms - self._chance.randrange(200), body)
 
 
 class PacedProducer(threading.Thread):
@@ -103,7 +103,7 @@ class PacedProducer(threading.Thread):
         self._random = random.Random(seed)
         # Whole turns of the hosts: event ``number`` comes from host ``number % hosts`` for ever.
         bodies = hosts * -(-4000 // hosts)
-        self._bodies = bench_bodies(seed, bodies, hosts=hosts, fault_share=fault_share)
+        self._bodies = benchmark_bodies(seed, bodies, hosts=hosts, fault_share=fault_share)
         self._jitter_ms = jitter_ms
         self._disturb = disturb
         self._halt = threading.Event()
@@ -145,7 +145,7 @@ class PacedProducer(threading.Thread):
         if self._disturb is not None:
             value = self._disturb(number, now_ms, body)
         else:
-            value = bench_event(now_ms - self._random.randrange(self._jitter_ms), body)
+            value = benchmark_event(now_ms - self._random.randrange(self._jitter_ms), body)
         if value is not None:
             producer.produce(
                 self._topic,

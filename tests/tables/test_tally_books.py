@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.ingest.intake import LESSONS, MAX_BOOKS, Intake
+from detector.ingest.intake import MAX_RULE_SETS, MIN_SAMPLES, Intake
 from detector.logs.fields import DecodeLimits, FieldMapping
 from detector.rules.rules import Filter, Operator, RuleSet
 from detector.tables.pane_records import PaneRecord
@@ -91,7 +91,7 @@ def test_loops_of_several_books_tell_what_the_reference_tells(
     rules_at = changing(*books)
     events = [event(after, InstanceId=f"h{host}", Faults=faults) for after, host, faults in drawn]
     taught = intake_of(rules_at)
-    taught.read([event(0)] * LESSONS, tally_of(rules_at))
+    taught.read([event(0)] * MIN_SAMPLES, tally_of(rules_at))
     typed, reference = tally_of(rules_at), tally_of(rules_at)
     told: list[PaneRecord] = []
     while events:
@@ -109,25 +109,27 @@ def test_loops_of_several_books_tell_what_the_reference_tells(
 def test_what_taught_the_old_loops_teaches_those_of_the_next_book_at_once() -> None:
     rules_at = changing(OLD, OLD, NEW)
     intake, tally = intake_of(rules_at), tally_of(rules_at)
-    intake.read([event(0)] * LESSONS, tally)
+    intake.read([event(0)] * MIN_SAMPLES, tally)
     intake.read([event(PANE)], tally)
-    assert {id(OLD)} == {id(loop.book) for loop in intake._loops}
+    assert {id(OLD)} == {id(loop.rule_set) for loop in intake._loops}
     intake.read([event(PANE)], tally)
-    assert {id(OLD), id(NEW)} == {id(loop.book) for loop in intake._loops}, "before its first event"
+    assert {id(OLD), id(NEW)} == {id(loop.rule_set) for loop in intake._loops}, (
+        "before its first event"
+    )
     intake.read([event(2 * PANE)], tally)
     assert rules_of(finished(tally))[2] == ["by-zone", "same"]
 
 
 def test_loops_and_decoders_of_books_that_are_over_are_forgotten() -> None:
-    books = [RuleSet((rule(f"r{number}"),)) for number in range(3 * MAX_BOOKS)]
+    books = [RuleSet((rule(f"r{number}"),)) for number in range(3 * MAX_RULE_SETS)]
     rules_at = changing(*books)
     intake, tally = intake_of(rules_at), tally_of(rules_at)
-    intake.read([event(0)] * LESSONS, tally)
+    intake.read([event(0)] * MIN_SAMPLES, tally)
     for pane in range(len(books)):
         intake.read([event(pane * PANE)] * 2, tally)
         tally.advance(START + pane * PANE)
-    assert len({id(loop.book) for loop in intake._loops}) <= MAX_BOOKS
-    assert len(intake._decoders) <= MAX_BOOKS
+    assert len({id(loop.rule_set) for loop in intake._loops}) <= MAX_RULE_SETS
+    assert len(intake._decoders) <= MAX_RULE_SETS
     told = rules_of([*drained(tally), *finished(tally)])
     assert [[f"r{number}"] for number in range(len(books))] == list(told.values())
 

@@ -46,7 +46,7 @@ class JsonProtocol:
 
     def read(self, operation: Operation, request: HttpRequest) -> dict[str, Any]:
         """Return the members; an empty body has none."""
-        found = parse_values(request.body, nesting=NESTING, most=1)
+        found = parse_values(request.body, nesting=NESTING, max_values=1)
         if isinstance(found, Unreadable):
             raise malformed(found.message)
         return read_members(operation, found[0] if found else {}, JSON_IN)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from detector.core.diagnosis import MOST_NAMED, Diagnosis
+from detector.core.diagnosis import MAX_NAMED, Diagnosis
 from detector.core.vocabulary import Culprit
 from detector.detection.detectors.fleet_guard import FLEET
 from detector.detection.explanations import plain_name
@@ -44,7 +44,7 @@ class FindingGroup:
         evidence = self.findings[ranked[0]].evidence
         return Diagnosis(
             kind=kind,
-            named=tuple("/".join(map(plain_name, key)) for key in ranked[:MOST_NAMED]),
+            named=tuple("/".join(map(plain_name, key)) for key in ranked[:MAX_NAMED]),
             count=len(ranked),
             detectors=tuple(agreeing),
             because=because,

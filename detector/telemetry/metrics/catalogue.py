@@ -73,7 +73,7 @@ class Metrics(Families):
             notices.RecordsDecoded: self._on_decoded,
             notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
             notices.EventsLost: self._on_lost,
-            notices.EventsWithoutHostOrZone: lambda told: self._unplaced.inc(told.count),
+            notices.EventsUnattributed: lambda told: self._unplaced.inc(told.count),
             notices.WatermarkMoved: lambda told: self._watermark.labels(
                 self._topic(told.topic)
             ).set(told.time_ms / 1000),
@@ -91,7 +91,7 @@ class Metrics(Families):
             notices.RuleChangeRead: self._on_rule_change,
             notices.TallyingHeld: lambda told: self._held.set(told.held),
             notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
-            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
+            notices.ReportsKept: lambda told: self._kept.labels(told.result).inc(told.count),
             notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
         }
 

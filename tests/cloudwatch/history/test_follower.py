@@ -105,7 +105,7 @@ class Life:
         counted: Counter[str] = Counter()
         for notice in self.notices:
             if isinstance(notice, ReportsKept):
-                counted[notice.fate.value] += notice.count
+                counted[notice.result.value] += notice.count
         return dict(counted)
 
     async def until(self, holds: Callable[[], bool]) -> None:

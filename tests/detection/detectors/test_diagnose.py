@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from detector.core.diagnosis import MOST_NAMED
+from detector.core.diagnosis import MAX_NAMED
 from detector.core.vocabulary import Culprit, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.caller_out import CallerOut
@@ -97,7 +97,7 @@ def test_a_verdict_names_who_agrees_and_carries_the_evidence_of_the_worst() -> N
 def test_ten_are_named_and_all_are_counted() -> None:
     verdict = diagnose([(SHARE, {("az1", f"h{n}"): finding() for n in range(30)})]).whole
     assert verdict is not None
-    assert (MOST_NAMED, 30) == (len(verdict.named), verdict.count)
+    assert (MAX_NAMED, 30) == (len(verdict.named), verdict.count)
 
 
 def test_names_out_of_logs_are_made_plain() -> None:

@@ -58,7 +58,7 @@ def one_of_each(number: int) -> list[notices.Notice]:
         notices.RecordsDecoded(Envelope.EMF, "event", 2),
         notices.TimesRead(TimeSource.EMF, 2),
         notices.EventsLost(Loss.LATE, 1),
-        notices.EventsWithoutHostOrZone(1),
+        notices.EventsUnattributed(1),
         notices.RecordDeadLettered(DeadLetterReason.BAD_JSON, "logs", 0, number),
         notices.PanesTallied("watermark", 1),
         notices.WatermarkMoved("logs", 1_700_000_000_500),
