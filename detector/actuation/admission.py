@@ -77,7 +77,7 @@ class Refuse:
     """The action must not be done; ``detail`` says what was found."""
 
     head: Head
-    objection: AdmissionRefusal
+    refusal: AdmissionRefusal
     detail: str
 
     @property
@@ -85,7 +85,7 @@ class Refuse:
         """The outcome that records it."""
         return (
             OutcomeState.EXPIRED
-            if self.objection is AdmissionRefusal.EXPIRED
+            if self.refusal is AdmissionRefusal.EXPIRED
             else OutcomeState.REFUSED
         )
 
@@ -156,7 +156,7 @@ class Admission:
         """Return acceptances without an end: begun, perhaps done, never to be repeated."""
         return list(self._open.values())
 
-    def judge(self, raw: bytes, now: SteadyTime, control: ControlView) -> AdmissionResult:
+    def check(self, raw: bytes, now: SteadyTime, control: ControlView) -> AdmissionResult:
         """Say what to do with one record of the actions topic."""
         steady = self._clock.read(now)
         head = _decoded(raw, Head)
@@ -167,10 +167,10 @@ class Admission:
         action = _decoded(raw, Action)
         if isinstance(action, str):
             return Refuse(head, AdmissionRefusal.UNREADABLE, action)
-        refusal = self._identity_objection(head, action) or self._moment_objection(
+        refusal = self._identity_refusal(head, action) or self._moment_refusal(
             head, action, now.wall, control
         )
-        refusal = refusal or self._zone_objection(head, action, steady)
+        refusal = refusal or self._zone_refusal(head, action, steady)
         if refusal is not None:
             return refusal
         level = self._bucket.level(steady)
@@ -178,21 +178,21 @@ class Admission:
             return Refuse(head, AdmissionRefusal.LOCAL_BUDGET_SPENT, f"{level:.2f} tokens of 1")
         return Accept(action)
 
-    def judge_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
+    def check_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
         """Say whether an accepted action became wrong while its acceptance was being written."""
         head = Head.of(action)
-        return self._moment_objection(head, action, now.wall, control) or self._zone_objection(
+        return self._moment_refusal(head, action, now.wall, control) or self._zone_refusal(
             head, action, self._clock.read(now)
         )
 
-    def _zone_objection(self, head: Head, action: Action, steady: float) -> Refuse | None:
+    def _zone_refusal(self, head: Head, action: Action, steady: float) -> Refuse | None:
         self._away = {name: shift for name, shift in self._away.items() if shift.until > steady}
         others = ShiftsInForce(tuple(self._away.values())).others(action.target.zone)
         if action.kind is not ActionKind.SHIFT_AWAY or not others:
             return None
         return Refuse(head, AdmissionRefusal.ANOTHER_ZONE_IS_AWAY, ", ".join(others))
 
-    def _identity_objection(self, head: Head, action: Action) -> Refuse | None:
+    def _identity_refusal(self, head: Head, action: Action) -> Refuse | None:
         if action.schema != ACTION_SCHEMA:
             detail = f"found {action.schema!r}, expected {ACTION_SCHEMA!r}"
             return Refuse(head, AdmissionRefusal.UNKNOWN_SCHEMA, detail)
@@ -209,7 +209,7 @@ class Admission:
         self._epoch = action.epoch
         return None
 
-    def _moment_objection(
+    def _moment_refusal(
         self, head: Head, action: Action, wall: float, control: ControlView
     ) -> Refuse | None:
         if not control.allows:

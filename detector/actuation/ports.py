@@ -22,7 +22,7 @@ class Executor(Protocol):
 class OutcomeJournal(Protocol):
     """The durable list of what came of every action."""
 
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+    async def append(self, outcome: Outcome, apply: Callable[[Outcome], None]) -> None:
         """Write ``outcome`` and return when it is durable.
 
         Before an acceptance returns, or raises because it is not the first of its action, ``heard``

@@ -37,7 +37,7 @@ class ActuationService:
     def __init__(
         self,
         *,
-        acceptance: Admission,
+        admission: Admission,
         executor: Executor,
         journal: OutcomeJournal,
         control: Callable[[], ControlView],
@@ -45,7 +45,7 @@ class ActuationService:
         notify: NoticeListener = lambda _: None,
         crash_point: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._acceptance = acceptance
+        self._admission = admission
         self._executor = executor
         self._journal = journal
         self._control = control
@@ -57,7 +57,7 @@ class ActuationService:
 
     async def start(self) -> list[Outcome]:
         """Record what an earlier owner began and did not end; call once, before ``handle``."""
-        left = [interrupted(o, self._clock().wall) for o in self._acceptance.unfinished()]
+        left = [interrupted(o, self._clock().wall) for o in self._admission.unfinished()]
         for outcome in left:
             await self._record(outcome)
         return left
@@ -69,17 +69,17 @@ class ActuationService:
         be acknowledged when this returns.
         """
         control = self._view()
-        judgement = self._acceptance.judge(raw, self._clock(), control)
-        if isinstance(judgement, Ignore):
-            self.duplicates += judgement.duplicate
-            self.unreadable += not judgement.duplicate
+        result = self._admission.check(raw, self._clock(), control)
+        if isinstance(result, Ignore):
+            self.duplicates += result.duplicate
+            self.unreadable += not result.duplicate
             return None
-        if isinstance(judgement, Refuse):
-            return await self._refuse(judgement)
-        return await self._carry_out(judgement)
+        if isinstance(result, Refuse):
+            return await self._refuse(result)
+        return await self._carry_out(result)
 
-    async def _carry_out(self, judgement: Accept) -> Outcome | None:
-        action = judgement.action
+    async def _carry_out(self, accepted: Accept) -> Outcome | None:
+        action = accepted.action
         self._crash_point("before_accepted")
         try:
             await self._record(self._outcome(action, OutcomeState.ACCEPTED))
@@ -90,7 +90,7 @@ class ActuationService:
         # Writing may have taken long: the switch may be on by now, the action expired, or another
         # owner's shift stands before this one in the journal.
         if (
-            refusal := self._acceptance.judge_again(action, self._clock(), self._view())
+            refusal := self._admission.check_again(action, self._clock(), self._view())
         ) is not None:
             return await self._refuse(refusal)
         outcome = await self._execute(action)
@@ -116,7 +116,7 @@ class ActuationService:
             refusal.state,
             executor=self._executor.name,
             at=self._clock().wall,
-            reason=f"{refusal.objection.value}: {refusal.detail}",
+            reason=f"{refusal.refusal.value}: {refusal.detail}",
         )
         await self._record(outcome)
         return outcome
@@ -142,8 +142,8 @@ class ActuationService:
         )
 
     async def _record(self, outcome: Outcome) -> None:
-        await self._journal.append(outcome, self._acceptance.learn)
-        self._acceptance.learn(outcome)
+        await self._journal.append(outcome, self._admission.learn)
+        self._admission.learn(outcome)
         self._notify(
             OutcomeRecorded(
                 outcome.kind,

@@ -51,8 +51,8 @@ class Recording(Protocol):
     partitions: int
     """How many source partitions the records belong to."""
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
-        """Yield the records in the order of reading; ``told`` hears the share that was read.
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+        """Yield the records in the order of reading; ``on_progress`` hears the share that was read.
 
         Raise ``DetectorError`` when the recording cannot be read.
         """

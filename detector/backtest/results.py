@@ -103,9 +103,9 @@ class Scorer:
         self._incomplete = 0
         self._slide = 0
         self._fired: list[Firing] = []
-        self._standing: dict[str, Firing] = {}
+        self._active: dict[str, Firing] = {}
         self._alarms: Counter[str] = Counter()
-        self._rulings: list[DecidedRow] = []
+        self._rows: list[DecidedRow] = []
         self._verdicts: Counter[Decision] = Counter()
         self._refusals: Counter[str] = Counter()
         self._replaced: Counter[str] = Counter()
@@ -113,7 +113,7 @@ class Scorer:
         self._largest_fleet = 0
         self._unlisted = 0
 
-    def hear_intake(self, result: IntakeResult) -> None:
+    def add_intake(self, result: IntakeResult) -> None:
         """Count what could not be read."""
         self._unreadable.update(refused.reason.value for _, refused in result.dead)
 
@@ -121,15 +121,15 @@ class Scorer:
         self,
         changes: Sequence[AlarmChange],
         reports: Sequence[Report],
-        rulings: Sequence[DecisionResult],
+        results: Sequence[DecisionResult],
     ) -> None:
         """Take what one step brought."""
         for report in reports:
-            self._hear_report(report)
+            self._add_report(report)
         for change in changes:
-            self._hear_change(change)
-        for ruling in rulings:
-            self._hear_decision(ruling.decision)
+            self._add_change(change)
+        for result in results:
+            self._add_decision(result.decision)
 
     def result(self, first_ms: int | None, last_ms: int, records: int) -> Result:
         """Say what it came to, for records from ``first_ms`` to ``last_ms``."""
@@ -164,11 +164,11 @@ class Scorer:
                 share=round(replaced / max(1, self._largest_fleet), 6),
             ),
             fired=self._fired,
-            rulings=self._rulings,
+            rulings=self._rows,
             unlisted=self._unlisted,
         )
 
-    def _hear_report(self, report: Report) -> None:
+    def _add_report(self, report: Report) -> None:
         if report.subject.startswith("fleet:"):
             self._largest_fleet = max(self._largest_fleet, round(report.totals["hosts"]))
         if report.window_end != self._slide:
@@ -178,14 +178,14 @@ class Scorer:
             # Every report of a slide tells the same number.
             self._late += report.late
 
-    def _hear_change(self, change: AlarmChange) -> None:
-        standing = self._standing.get(change.alarm_id)
+    def _add_change(self, change: AlarmChange) -> None:
+        active = self._active.get(change.alarm_id)
         if change.state is not AlarmState.ALARM:
-            if standing is not None:
-                standing.ended_at = change.changed_at
-                del self._standing[change.alarm_id]
-        elif standing is not None:
-            standing.confirmed |= change.evidence.confirmed
+            if active is not None:
+                active.ended_at = change.changed_at
+                del self._active[change.alarm_id]
+        elif active is not None:
+            active.confirmed |= change.evidence.confirmed
         else:
             self._raise(change)
 
@@ -202,14 +202,14 @@ class Scorer:
             shadow=change.shadow,
             sentence=change.sentence,
         )
-        self._standing[change.alarm_id] = firing
+        self._active[change.alarm_id] = firing
         self._alarms[change.detector] += 1
         if len(self._fired) < MAX_LISTED:
             self._fired.append(firing)
         else:
             self._unlisted += 1
 
-    def _hear_decision(self, decision: DecisionRecord) -> None:
+    def _add_decision(self, decision: DecisionRecord) -> None:
         granted = decision.verdict is Decision.GRANTED
         refusal = decision.refusal.value if decision.refusal is not None else ""
         self._verdicts[decision.verdict] += 1
@@ -220,8 +220,8 @@ class Scorer:
                 self._shifted.append(decision.evidence.zone_hosts)
             else:
                 self._replaced[decision.target.key] += 1
-        if len(self._rulings) < MAX_LISTED:
-            self._rulings.append(
+        if len(self._rows) < MAX_LISTED:
+            self._rows.append(
                 DecidedRow(
                     at=round(decision.decided_at * 1000),
                     kind=decision.kind,
@@ -277,9 +277,9 @@ def _first_granted(result: Result, firing: Firing | None) -> int | None:
     if firing is None or firing.target is None:
         return None
     granted = (
-        ruling.at
-        for ruling in result.rulings
-        if ruling.enforce is Decision.GRANTED and ruling.target == firing.target
+        row.at
+        for row in result.rulings
+        if row.enforce is Decision.GRANTED and row.target == firing.target
     )
     return min(granted, default=None)
 

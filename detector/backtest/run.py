@@ -41,7 +41,7 @@ class Configuration(NamedTuple):
     decide: DecideConfig
 
 
-class _Contestant:
+class _ConfigurationRun:
     """One configuration at work."""
 
     def __init__(self, configuration: Configuration, recording: Recording) -> None:
@@ -62,10 +62,10 @@ class _Contestant:
                 self._detection.close_idle(partition, now)
             for at in range(0, len(batch), SLICE_RECORDS):
                 part = batch[at : at + SLICE_RECORDS]
-                self.scorer.hear_intake(self._detection.feed(partition, part, now))
+                self.scorer.add_intake(self._detection.feed(partition, part, now))
         control = ControlView(known=True, engaged=False, reason="backtest", read_at=now)
-        rulings = self._detection.tick(SteadyTime(now, now), control)
-        self.scorer.add(self._detection.changes, self._detection.reports, rulings)
+        results = self._detection.tick(SteadyTime(now, now), control)
+        self.scorer.add(self._detection.changes, self._detection.reports, results)
         self._detection.changes.clear()
         self._detection.reports.clear()
 
@@ -73,8 +73,8 @@ class _Contestant:
 class _VirtualTime:
     """Gathers records into steps, and makes time pass where there are none."""
 
-    def __init__(self, contestants: Sequence[_Contestant], partitions: int, quiet_ms: int) -> None:
-        self._contestants = contestants
+    def __init__(self, runs: Sequence[_ConfigurationRun], partitions: int, quiet_ms: int) -> None:
+        self._runs = runs
         self._quiet_ms = quiet_ms
         self._batches: list[list[RecordedMessage]] = [[] for _ in range(partitions)]
         self._end_ms = 0
@@ -113,39 +113,39 @@ class _VirtualTime:
         self._end_ms = begin + STEP_MS
 
     def _close_step(self) -> None:
-        for contestant in self._contestants:
-            contestant.step(self._batches, self._end_ms)
+        for run in self._runs:
+            run.step(self._batches, self._end_ms)
         self._batches = [[] for _ in self._batches]
 
     def _pass(self, silence_ms: int) -> None:
         for _ in range(0, silence_ms, STEP_MS):
             self._end_ms += STEP_MS
-            for contestant in self._contestants:
-                contestant.step(self._batches, self._end_ms)
+            for run in self._runs:
+                run.step(self._batches, self._end_ms)
 
 
 def backtest(
     recording: Recording,
     configurations: Sequence[Configuration],
-    told: Callable[[float], None] = lambda _: None,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> list[Result]:
     """Run a recording through every configuration; a result for each, in order.
 
-    ``told`` hears the share of the recording that was read, 0 to 1.
+    ``on_progress`` hears the share of the recording that was read, 0 to 1.
     """
-    contestants = [_Contestant(each, recording) for each in configurations]
+    runs = [_ConfigurationRun(each, recording) for each in configurations]
     quiet = max(_quiet_ms(each) for each in configurations)
-    time = _VirtualTime(contestants, recording.partitions, quiet)
-    for chunk in recording.chunks(told):
+    time = _VirtualTime(runs, recording.partitions, quiet)
+    for chunk in recording.chunks(on_progress):
         time.feed(chunk)
     time.finish()
     span = (time.first_ms, time.last_ms, time.records)
-    return [contestant.scorer.result(*span) for contestant in contestants]
+    return [run.scorer.result(*span) for run in runs]
 
 
 def _quiet_ms(configuration: Configuration) -> int:
     """Return how long after the last record something may still change."""
     times = configuration.settings.times
     windows = times.window_ms * (configuration.evaluate.windows_seen + 1)
-    judged = round(1000 * configuration.decide.reconsider_seconds)
-    return windows + times.lateness_ms + times.idle_ms + times.patience_ms + judged
+    reconsider_ms = round(1000 * configuration.decide.reconsider_seconds)
+    return windows + times.lateness_ms + times.idle_ms + times.patience_ms + reconsider_ms

@@ -40,7 +40,7 @@ from detector.telemetry.logs import configure_logging
 
 log = structlog.get_logger("detector.api")
 
-_PATIENCE_SECONDS = 60.0
+_CATCH_UP_SECONDS = 60.0
 
 
 class ApiProcess:
@@ -190,7 +190,7 @@ class ApiProcess:
 
     async def _catch_up(self, follower: ReportReader) -> None:
         while not self._caught_up:
-            self._caught_up = await follower.wait_caught_up(_PATIENCE_SECONDS)
+            self._caught_up = await follower.wait_caught_up(_CATCH_UP_SECONDS)
 
 
 async def unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, None]) -> bool:

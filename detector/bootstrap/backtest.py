@@ -26,7 +26,7 @@ class Side(NamedTuple):
 
 
 def run_backtest(
-    source: str, span: TimeRange, sides: list[Side], told: Callable[[float], None]
+    source: str, span: TimeRange, sides: list[Side], on_progress: Callable[[float], None]
 ) -> list[Result]:
     """Run ``source`` through every side; a result for each, in order.
 
@@ -35,7 +35,7 @@ def run_backtest(
     that cannot be used.
     """
     configurations = [_configuration(side) for side in sides]
-    return backtest(_recording(source, span, sides[0].settings), configurations, told)
+    return backtest(_recording(source, span, sides[0].settings), configurations, on_progress)
 
 
 def _recording(source: str, span: TimeRange, settings: Settings) -> Recording:

@@ -45,13 +45,17 @@ def followed_rules(
     settings: Settings,
     clock: Callable[[], SteadyTime],
     listener: NoticeListener,
-    book: RuleSet | None = None,
+    rule_set: RuleSet | None = None,
 ) -> LiveRules:
-    """Return the rules of the files (or ``book``, those already read) and their changes.
+    """Return the rules of the files (or ``rule_set``, those already read) and their changes.
 
     ``RuleError`` with all faults of the files.
     """
-    rules = load_rules(settings.rules_dir, lenient=settings.lenient_rules) if book is None else book
+    rules = (
+        load_rules(settings.rules_dir, lenient=settings.lenient_rules)
+        if rule_set is None
+        else rule_set
+    )
     files = [(rule, read_definition(settings.rules_dir, rule.name)) for rule in rules]
     terms = timeline_terms(settings)
     return LiveRules(

@@ -32,8 +32,8 @@ async def open_rule_admin(
     ``DetectorError`` when the control topic does not exist or cannot be read to its end.
     """
     brokers, topic, clock = Brokers(settings), settings.topic_names().control, Clock()
-    patience = settings.kafka.request_timeout_seconds
-    admin = TopicAdmin(brokers.librdkafka(), timeout_seconds=patience)
+    timeout_seconds = settings.kafka.request_timeout_seconds
+    admin = TopicAdmin(brokers.librdkafka(), timeout_seconds=timeout_seconds)
     if not await asyncio.to_thread(admin.show, [topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
     client = brokers.aiokafka()
@@ -44,10 +44,10 @@ async def open_rule_admin(
     await log.start()
     try:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout_seconds):
                 await rules.settled()
         except TimeoutError:
-            message = f"topic {topic!r} was not read to its end within {patience:g} s"
+            message = f"topic {topic!r} was not read to its end within {timeout_seconds:g} s"
             raise DetectorError(f"{message}: see `detector kill-switch status`") from None
         yield RuleAdmin(
             topic,

@@ -52,12 +52,12 @@ class Worker:
         self._clock = Clock()
         self._topics = settings.topic_names()
         self._sources: dict[str, int] = {}
-        book = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
+        rule_set = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
         self._telemetry = Telemetry(settings, self._clock)
         self._brokers = Brokers(settings)
         client = self._brokers.aiokafka()
         self._publisher = KafkaPublisher(client, client_id=f"{self._topics.app_id}-publisher")
-        self._live = followed_rules(settings, self._steady, self._telemetry, book)
+        self._live = followed_rules(settings, self._steady, self._telemetry, rule_set)
         self._control = ControlLog(
             self._topics.control, client=client, clock=self._steady, listener=self._live
         )
@@ -65,7 +65,7 @@ class Worker:
         self._folder = tempfile.TemporaryDirectory(prefix="detector-")
         self.app = create_app(self._faust_settings())
         self._tally: TallyService[Any] = TallyService(
-            tally_settings(settings, book),
+            tally_settings(settings, rule_set),
             self._publisher,
             self._telemetry,
             self._partitions,
@@ -218,7 +218,7 @@ class Worker:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(STATUS_SECONDS)
-            self._look_at_standings()
+            self._report_state()
             lag: dict[str, list[int]] = {topic: [] for topic in self._settings.input_topics}
             for tp, records in self._transport.lag().items():
                 lag.setdefault(tp.topic, []).append(records)
@@ -228,10 +228,10 @@ class Worker:
                 if watermark is not None:
                     self._telemetry(WatermarkMoved(topic, watermark))
 
-    def _look_at_standings(self) -> None:
+    def _report_state(self) -> None:
         view = self._control.view(self._steady())
         self._telemetry(KillSwitchRead(engaged=not view.allows, known=view.known))
-        self._telemetry.metrics.alarms_active_are(self._evaluation.raised())
+        self._telemetry.metrics.set_active_alarms(self._evaluation.raised())
         if not self._agents.decides:
             # The budget is the decider's to tell; what this worker once knew of it is void.
             for scope in ("global", "fleet"):

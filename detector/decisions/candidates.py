@@ -139,7 +139,7 @@ class Candidates:
         """Return the candidate of an alarm, if it stands."""
         return self._by_alarm.get(alarm_id)
 
-    def census(self) -> "FleetCounts":
+    def fleet_counts(self) -> "FleetCounts":
         """Count the sick and name the impaired zones."""
         hosts: dict[str, set[Target]] = {}
         suspects: dict[str, int] = {}

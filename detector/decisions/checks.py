@@ -46,13 +46,13 @@ class CheckInput:
     ledger_full: bool = False
 
 
-def chain(situation: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
-    """Make every check for the situation's kind of action, in the order in which they refuse."""
-    local = _zone_checks if situation.kind is ActionKind.SHIFT_AWAY else _host_checks
+def chain(check_input: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
+    """Make every check for the check_input's kind of action, in the order in which they refuse."""
+    local = _zone_checks if check_input.kind is ActionKind.SHIFT_AWAY else _host_checks
     return (
-        *_evidence_checks(situation, config),
-        *local(situation, config),
-        *_budget_checks(situation),
+        *_evidence_checks(check_input, config),
+        *local(check_input, config),
+        *_budget_checks(check_input),
     )
 
 
@@ -85,11 +85,11 @@ def _check(refusal: Refusal, passed: bool, saw: str, demanded: str) -> Check:
     return Check(refusal.value, passed, saw, demanded)
 
 
-def _evidence_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
-    evidence = situation.change.evidence
-    control = situation.control
-    age, oldest = situation.age_seconds, config.evidence_max_age_seconds
-    fault = target_fault(situation.kind, situation.change.target)
+def _evidence_checks(check_input: CheckInput, config: DecideConfig) -> list[Check]:
+    evidence = check_input.change.evidence
+    control = check_input.control
+    age, oldest = check_input.age_seconds, config.evidence_max_age_seconds
+    fault = target_fault(check_input.kind, check_input.change.target)
     gates = f", failed gates {', '.join(evidence.failed_gates)}" if evidence.failed_gates else ""
     missing = f", missing {len(evidence.missing_partitions)}" if evidence.missing_partitions else ""
     return [
@@ -120,19 +120,19 @@ def _evidence_checks(situation: CheckInput, config: DecideConfig) -> list[Check]
         _check(Refusal.NO_TARGET, not fault, fault or "one target", "exactly one named target"),
         _check(
             Refusal.ALREADY_ACTED,
-            not situation.acted,
-            situation.acted or "not acted upon",
+            not check_input.acted,
+            check_input.acted or "not acted upon",
             f"no action on the same target within {config.repeat_after_seconds:g} s",
         ),
     ]
 
 
-def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
-    evidence, target = situation.change.evidence, situation.change.target
-    hosts, removed = evidence.fleet_hosts, situation.removed_fleet
+def _host_checks(check_input: CheckInput, config: DecideConfig) -> list[Check]:
+    evidence, target = check_input.change.evidence, check_input.change.target
+    hosts, removed = evidence.fleet_hosts, check_input.removed_fleet
     zone = target.zone if target else ""
-    away = situation.shifts.is_away(zone)
-    verdict = situation.change.verdict
+    away = check_input.shifts.is_away(zone)
+    verdict = check_input.change.verdict
     stands_out = verdict is not None and verdict.kind is Culprit.ZONE
     most_sick = max(config.too_many_sick_hosts, at_least_one(config.too_many_sick_fraction, hosts))
     left, needed = hosts - removed - 1, healthy_needed(config.healthy_floor, hosts)
@@ -140,18 +140,18 @@ def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     return [
         _check(
             Refusal.ZONE_IMPAIRED,
-            not (away or situation.zone_alarm or stands_out),
-            f"zone away {away}, zone alarm {situation.zone_alarm}, verdict zone {stands_out}",
+            not (away or check_input.zone_alarm or stands_out),
+            f"zone away {away}, zone alarm {check_input.zone_alarm}, verdict zone {stands_out}",
             "none of them",
         ),
-        _fleet_known(situation),
+        _fleet_known(check_input),
         _check(
             Refusal.TOO_MANY_SICK,
-            situation.sick <= most_sick and not evidence.fleet_event,
-            f"{situation.sick} sick of {hosts}, fleet event {evidence.fleet_event}",
+            check_input.sick <= most_sick and not evidence.fleet_event,
+            f"{check_input.sick} sick of {hosts}, fleet event {evidence.fleet_event}",
             f"at most {most_sick} sick, no fleet event",
         ),
-        _rested(situation),
+        _rested(check_input),
         _check(
             Refusal.HEALTHY_FLOOR,
             left >= needed,
@@ -160,19 +160,23 @@ def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
         ),
         _check(
             Refusal.CAPACITY_SPENT,
-            removed < fleet_limit and situation.removed_zone < zone_limit,
-            f"removed {removed} in the fleet, {situation.removed_zone} in the zone",
+            removed < fleet_limit and check_input.removed_zone < zone_limit,
+            f"removed {removed} in the fleet, {check_input.removed_zone} in the zone",
             f"fewer than {fleet_limit} and {zone_limit} per {config.capacity.window_seconds:g} s",
         ),
     ]
 
 
-def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
-    evidence, target, shifts = situation.change.evidence, situation.change.target, situation.shifts
+def _zone_checks(check_input: CheckInput, config: DecideConfig) -> list[Check]:
+    evidence, target, shifts = (
+        check_input.change.evidence,
+        check_input.change.target,
+        check_input.shifts,
+    )
     zone, service = (target.zone, target.service) if target else ("", "")
     others = shifts.others(zone)
     left = zones_left(evidence.zones)
-    serving = hosts_left(evidence.fleet_hosts, evidence.zone_hosts, situation.removed_fleet)
+    serving = hosts_left(evidence.fleet_hosts, evidence.zone_hosts, check_input.removed_fleet)
     return [
         _check(
             Refusal.ZONE_ALREADY_AWAY,
@@ -192,14 +196,14 @@ def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
             f"{evidence.zones} zones",
             f"at least {config.min_zones} zones",
         ),
-        _fleet_known(situation),
+        _fleet_known(check_input),
         _check(
             Refusal.TOO_MANY_SICK,
             not evidence.fleet_event,
             f"fleet event {evidence.fleet_event}",
             "no fleet event",
         ),
-        _rested(situation),
+        _rested(check_input),
         _check(
             Refusal.HEALTHY_FLOOR,
             serving >= config.shift_floor,
@@ -209,8 +213,8 @@ def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     ]
 
 
-def _fleet_known(situation: CheckInput) -> Check:
-    evidence = situation.change.evidence
+def _fleet_known(check_input: CheckInput) -> Check:
+    evidence = check_input.change.evidence
     return _check(
         Refusal.FLEET_UNKNOWN,
         0 < evidence.zone_hosts <= evidence.fleet_hosts,
@@ -219,8 +223,8 @@ def _fleet_known(situation: CheckInput) -> Check:
     )
 
 
-def _rested(situation: CheckInput) -> Check:
-    remaining = situation.cool_down_remaining
+def _rested(check_input: CheckInput) -> Check:
+    remaining = check_input.cool_down_remaining
     return _check(
         Refusal.COOL_DOWN,
         remaining <= 0.0,
@@ -229,13 +233,13 @@ def _rested(situation: CheckInput) -> Check:
     )
 
 
-def _budget_checks(situation: CheckInput) -> list[Check]:
-    tokens, room = situation.global_tokens, not situation.ledger_full
+def _budget_checks(check_input: CheckInput) -> list[Check]:
+    tokens, room = check_input.global_tokens, not check_input.ledger_full
     return [
         _check(
             Refusal.BUDGET_SPENT,
-            situation.fleet_tokens >= 1.0,
-            f"{situation.fleet_tokens:.2f} tokens of the fleet",
+            check_input.fleet_tokens >= 1.0,
+            f"{check_input.fleet_tokens:.2f} tokens of the fleet",
             "1 token",
         ),
         _check(

@@ -111,16 +111,16 @@ class Decider:
         at = self._clock.read(now)
         if not self._round and not self._begin_round(at):
             return []
-        census = self._candidates.census()
-        rulings: list[DecisionResult] = []
-        while self._round and len(rulings) < self._config.max_rulings:
+        counts = self._candidates.fleet_counts()
+        results: list[DecisionResult] = []
+        while self._round and len(results) < self._config.max_rulings:
             candidate = self._candidates.get(self._round.pop())
             if candidate is not None:
-                ruling = self._judge(candidate, at, now.wall, control, census)
-                rulings += [ruling] if ruling is not None else []
+                result = self._decide_on(candidate, at, now.wall, control, counts)
+                results += [result] if result is not None else []
         if not self._round:
             self._end_round(now.wall)
-        return rulings
+        return results
 
     def levels(self) -> dict[str, tuple[float, float]]:
         """Return tokens and capacity of the ``global`` and of the lowest ``fleet`` bucket."""
@@ -182,30 +182,30 @@ class Decider:
         if self._candidates.keep_worst(limit, lambda c: c.age_seconds(wall) <= oldest):
             self._changes += 1
 
-    def _judge(
+    def _decide_on(
         self,
         candidate: Candidate,
         at: float,
         wall: float,
         control: ControlView,
-        census: FleetCounts,
+        counts: FleetCounts,
     ) -> DecisionResult | None:
-        situation = self._situation(candidate, at, wall, control, census)
-        if candidate.was_granted and self._is_done(situation):
+        check_input = self._check_input(candidate, at, wall, control, counts)
+        if candidate.was_granted and self._is_done(check_input):
             return None
-        checks = chain(situation, self._config)
+        checks = chain(check_input, self._config)
         if any(c.name == Refusal.TOO_MANY_SICK.value and not c.passed for c in checks):
             self._cool_down.start(candidate.storm_scope, at)
         verdict, refusal = decision_of(checks, self._config.mode), first_refusal(checks)
         if (verdict, refusal) == (Decision.REFUSED, candidate.refusal):
             return None
-        bench = DecisionContext(
+        context = DecisionContext(
             config=self._config,
             epoch=self._epoch,
             wall=wall,
-            budget=budget_view(situation, self._config),
+            budget=budget_view(check_input, self._config),
         )
-        ruling = make_decision(candidate, checks, bench)
+        result = make_decision(candidate, checks, context)
         if verdict is not Decision.REFUSED:
             self._charge(candidate, at)
         self._candidates.put(
@@ -214,15 +214,15 @@ class Decider:
             )
         )
         self._changes += 1
-        return ruling
+        return result
 
-    def _situation(
+    def _check_input(
         self,
         candidate: Candidate,
         at: float,
         wall: float,
         control: ControlView,
-        census: FleetCounts,
+        counts: FleetCounts,
     ) -> CheckInput:
         service, target = candidate.service, candidate.change.target
         zone = target.zone if target else ""
@@ -234,8 +234,8 @@ class Decider:
             control=control,
             shifts=self._shifts(at),
             acted=self._acted(candidate, at, wall),
-            zone_alarm=zone in census.impaired_zones,
-            sick=census.sick_by_service.get(service, 0),
+            zone_alarm=zone in counts.impaired_zones,
+            sick=counts.sick_by_service.get(service, 0),
             removed_fleet=self._ledger.removed(service, since),
             removed_zone=self._ledger.removed(service, since, zone),
             cool_down_remaining=self._cool_down.remaining(candidate.storm_scope, at),
@@ -262,10 +262,10 @@ class Decider:
         return f"acted upon {at - last:.0f} s ago"
 
     @staticmethod
-    def _is_done(situation: CheckInput) -> bool:
-        target = situation.change.target
-        away = target is not None and situation.shifts.is_away(target.zone, target.service)
-        return bool(situation.acted) or (situation.kind is ActionKind.SHIFT_AWAY and away)
+    def _is_done(check_input: CheckInput) -> bool:
+        target = check_input.change.target
+        away = target is not None and check_input.shifts.is_away(target.zone, target.service)
+        return bool(check_input.acted) or (check_input.kind is ActionKind.SHIFT_AWAY and away)
 
     def _fleet_bucket(self, service: str) -> TokenBucket:
         return self._fleet_buckets.get(service) or TokenBucket(self._config.fleet_bucket)

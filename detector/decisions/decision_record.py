@@ -41,18 +41,18 @@ class DecisionContext:
     budget: BudgetView
 
 
-def budget_view(situation: CheckInput, config: DecideConfig) -> BudgetView:
+def budget_view(check_input: CheckInput, config: DecideConfig) -> BudgetView:
     """Return the fleet's budget as the chain saw it, and as it is after a grant."""
-    target, evidence = situation.change.target, situation.change.evidence
+    target, evidence = check_input.change.target, check_input.change.evidence
     return BudgetView(
         scope=f"fleet:{target.service}" if target else "",
-        tokens_before=situation.fleet_tokens,
-        tokens_after=max(0.0, situation.fleet_tokens - 1.0),
-        capacity_used=situation.removed_fleet,
+        tokens_before=check_input.fleet_tokens,
+        tokens_after=max(0.0, check_input.fleet_tokens - 1.0),
+        capacity_used=check_input.removed_fleet,
         capacity_limit=config.capacity.fleet_limit(evidence.fleet_hosts),
         fleet_hosts=evidence.fleet_hosts,
         fleet_size_source="hosts heard in the window",
-        fleet_size_age_seconds=situation.age_seconds,
+        fleet_size_age_seconds=check_input.age_seconds,
     )
 
 
@@ -72,10 +72,10 @@ def decision_of(checks: tuple[Check, ...], mode: Mode) -> Decision:
 
 
 def make_decision(
-    candidate: Candidate, checks: tuple[Check, ...], bench: DecisionContext
+    candidate: Candidate, checks: tuple[Check, ...], context: DecisionContext
 ) -> DecisionResult:
     """Write the decision down, and the action if it is granted."""
-    change, mode = candidate.change, bench.config.mode
+    change, mode = candidate.change, context.config.mode
     action_id = candidate_action_id(candidate)
     decision = DecisionRecord(
         schema=DECISION_SCHEMA,
@@ -87,19 +87,19 @@ def make_decision(
         refusal=first_refusal(checks),
         mode=mode,
         alarm_id=change.alarm_id,
-        decided_at=bench.wall,
-        epoch=bench.epoch,
+        decided_at=context.wall,
+        epoch=context.epoch,
         checks=checks,
         evidence=change.evidence,
         sentence=_sentence(candidate, checks, mode),
     )
     if decision.verdict is not Decision.GRANTED or change.target is None:
         return DecisionResult(decision, None)
-    return DecisionResult(decision, _action(decision, change.target, candidate, bench))
+    return DecisionResult(decision, _action(decision, change.target, candidate, context))
 
 
 def _action(
-    decision: DecisionRecord, target: Target, candidate: Candidate, bench: DecisionContext
+    decision: DecisionRecord, target: Target, candidate: Candidate, context: DecisionContext
 ) -> Action:
     shifts = candidate.kind is ActionKind.SHIFT_AWAY
     return Action(
@@ -110,14 +110,14 @@ def _action(
         mode=decision.mode,
         reason=candidate.change.sentence,
         evidence=candidate.change.evidence,
-        budget=bench.budget,
-        requested_at=bench.wall,
-        not_before=bench.wall,
-        expires_at=bench.wall + bench.config.action_expires_seconds,
-        effect_seconds=bench.config.shift_seconds if shifts else 0.0,
+        budget=context.budget,
+        requested_at=context.wall,
+        not_before=context.wall,
+        expires_at=context.wall + context.config.action_expires_seconds,
+        effect_seconds=context.config.shift_seconds if shifts else 0.0,
         undo="end_shift" if shifts else "",
         irreversible=not shifts,
-        epoch=bench.epoch,
+        epoch=context.epoch,
         correlation={
             "alarm_id": candidate.change.alarm_id,
             "alarm_change_id": candidate.change.id,

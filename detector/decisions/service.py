@@ -127,9 +127,9 @@ class DecisionService:
             self._demand_sound()
             for change in changes:
                 self._decider.observe(change)
-            rulings = await self._decide(now, control, offset)
+            results = await self._decide(now, control, offset)
             self._crash_point("before_ack")
-            return rulings
+            return results
 
     async def tick(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
         """Look again at what was refused; call about every second."""
@@ -144,16 +144,16 @@ class DecisionService:
         every: list[DecisionResult] = []
         more = True
         while more:
-            rulings = self._decider.decide(now, control)
-            more = len(rulings) >= self._decider.config.max_rulings
+            results = self._decider.decide(now, control)
+            more = len(results) >= self._decider.config.max_rulings
             if not more:
                 self._offset = max(self._offset, offset)
             if self._decider.changes != self._saved_changes or self._is_clock_due(now):
                 self._clock_saved_at = now.monotonic
-                await self._commit(rulings)
-            every += rulings
+                await self._commit(results)
+            every += results
         self._is_sound = True
-        self._tell(every, control)
+        self._report(every, control)
         return every
 
     def _is_clock_due(self, now: SteadyTime) -> bool:
@@ -162,9 +162,9 @@ class DecisionService:
         rested = now.monotonic - self._clock_saved_at
         return rested >= CLOCK_SAVE_SECONDS and not self._decider.is_settled
 
-    async def _commit(self, rulings: Sequence[DecisionResult]) -> None:
-        decisions = [self._decision_message(ruling.decision) for ruling in rulings]
-        actions = [self._action_message(r.action) for r in rulings if r.action is not None]
+    async def _commit(self, results: Sequence[DecisionResult]) -> None:
+        decisions = [self._decision_message(result.decision) for result in results]
+        actions = [self._action_message(r.action) for r in results if r.action is not None]
         self._crash_point("before_state_record")
         await self._save([*decisions, *actions])
         self._crash_point("after_state_record")
@@ -222,9 +222,9 @@ class DecisionService:
         if not self._is_sound:
             raise DecisionsError("the decider's last write is in doubt: recover before deciding")
 
-    def _tell(self, rulings: Sequence[DecisionResult], control: ControlView) -> None:
-        for ruling in rulings:
-            d = ruling.decision
+    def _report(self, results: Sequence[DecisionResult], control: ControlView) -> None:
+        for result in results:
+            d = result.decision
             self._notify(ActionDecided(d.kind, d.verdict, d.refusal, d.action_id, d.sentence))
         for scope, (tokens, capacity) in self._decider.levels().items():
             self._notify(BudgetLevel(scope, tokens, capacity))

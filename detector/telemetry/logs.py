@@ -110,7 +110,7 @@ class LogListener:
         self._monotonic = monotonic
         self._quiet_seconds = quiet_seconds
         self._counts: dict[tuple[str, str], int] = {}
-        self._told_at: dict[tuple[str, str], float] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
         self._kill_switch: notices.KillSwitchRead | None = None
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -148,7 +148,7 @@ class LogListener:
     def flush(self) -> None:
         """Tell what was counted and not yet told; for a timer and for the end of the process."""
         for event, reason in list(self._counts):
-            self._tell(event, reason)
+            self._log_count(event, reason)
 
     def _alarm(self, notice: notices.AlarmMoved) -> None:
         level = logging.WARNING if notice.state is AlarmState.ALARM else logging.INFO
@@ -204,11 +204,11 @@ class LogListener:
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))
         self._counts[key] = self._counts.get(key, 0) + count
-        told_at = self._told_at.get(key)
-        if told_at is None or self._monotonic() - told_at >= self._quiet_seconds:
-            self._tell(*key)
+        logged_at = self._logged_at.get(key)
+        if logged_at is None or self._monotonic() - logged_at >= self._quiet_seconds:
+            self._log_count(*key)
 
-    def _tell(self, event: str, reason: str) -> None:
+    def _log_count(self, event: str, reason: str) -> None:
         count = self._counts.pop((event, reason))
-        self._told_at[event, reason] = self._monotonic()
+        self._logged_at[event, reason] = self._monotonic()
         self._log.warning(event, reason=reason, count=count)

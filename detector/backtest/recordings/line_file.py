@@ -28,7 +28,7 @@ class LineRecording:
         self._path = path
         self._span = span
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
         """Yield the records of the range in the order of the file."""
         try:
             with self._path.open("rb") as file:
@@ -36,7 +36,7 @@ class LineRecording:
                 lines = gzip.GzipFile(fileobj=file) if self._path.suffix == ".gz" else file
                 for chunk in self._read(cast("BinaryIO", lines)):
                     yield chunk
-                    told(min(1.0, file.tell() / size))
+                    on_progress(min(1.0, file.tell() / size))
         except (OSError, EOFError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             raise DetectorError(f"cannot read {str(self._path)!r}: {reason}") from error

@@ -43,7 +43,7 @@ class ParquetRecording:
             )
         self.partitions = int(highest) + 1
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
         """Yield the records of the range by time."""
         statement = (
             f"SELECT value, time_ms, partition FROM ({self._select}) {self._within()} "  # noqa: S608
@@ -58,7 +58,7 @@ class ParquetRecording:
                     for value, time_ms, partition in rows
                 ]
                 read += len(rows)
-                told(read / self._rows)
+                on_progress(read / self._rows)
 
     def _describe(self) -> list[tuple[str, str]]:
         return [

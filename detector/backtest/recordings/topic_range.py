@@ -64,7 +64,7 @@ class TopicRecording:
             raise DetectorError(f"no such topic {topic!r}: name one that exists after topic:")
         self.partitions = max(found.partitions) + 1
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
         """Yield the records of the range."""
         consumer = Consumer(self._client)
         try:
@@ -74,10 +74,10 @@ class TopicRecording:
                 chunk.append(message)
                 if len(chunk) == _CHUNK:
                     yield chunk
-                    told(reading.share)
+                    on_progress(reading.share)
                     chunk = []
             yield chunk
-            told(1.0)
+            on_progress(1.0)
         finally:
             consumer.close()
 

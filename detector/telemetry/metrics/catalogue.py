@@ -5,7 +5,7 @@ label ever names a host, a contributor or anything else out of a log record. So 
 series is fixed when the process starts, whatever the fleet does.
 
 Known limit: active alarms are those whose moves this process has seen, or was told of by
-``alarms_active_are`` after a restart or a rebalance.
+``set_active_alarms`` after a restart or a rebalance.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -71,28 +71,30 @@ class Metrics(Families):
         self._by_type: dict[type, Callable[[Any], None]] = {
             notices.RecordsConsumed: self._on_consumed,
             notices.RecordsDecoded: self._on_decoded,
-            notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
+            notices.TimesRead: lambda notice: self._times.labels(notice.source).inc(notice.count),
             notices.EventsLost: self._on_lost,
-            notices.EventsWithoutHostOrZone: lambda told: self._unplaced.inc(told.count),
-            notices.WatermarkMoved: lambda told: self._watermark.labels(
-                self._topic(told.topic)
-            ).set(told.time_ms / 1000),
-            notices.RecordDeadLettered: lambda told: self._dead.labels(told.reason).inc(),
-            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
-            notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
+            notices.EventsWithoutHostOrZone: lambda notice: self._unplaced.inc(notice.count),
+            notices.WatermarkMoved: lambda notice: self._watermark.labels(
+                self._topic(notice.topic)
+            ).set(notice.time_ms / 1000),
+            notices.RecordDeadLettered: lambda notice: self._dead.labels(notice.reason).inc(),
+            notices.PanesTallied: lambda notice: self._panes.labels(notice.closed_by).inc(
+                notice.count
+            ),
+            notices.TallyReceived: lambda notice: self._tallies.labels(notice.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
-            notices.ContributorsUntracked: lambda told: self._unfollowed.inc(told.count),
+            notices.ContributorsUntracked: lambda notice: self._untracked.inc(notice.count),
             notices.AlarmMoved: self._on_alarm,
             notices.ActionDecided: self._on_decision,
             notices.BudgetLevel: self._on_budget,
             notices.KillSwitchRead: self._on_kill_switch,
             notices.OutcomeRecorded: self._on_outcome,
-            notices.RulesRead: lambda told: self._rules.set(told.rules),
+            notices.RulesRead: lambda notice: self._rules.set(notice.rules),
             notices.RuleChangeRead: self._on_rule_change,
-            notices.TallyingHeld: lambda told: self._held.set(told.held),
-            notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
-            notices.ReportsKept: lambda told: self._kept.labels(told.fate).inc(told.count),
-            notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
+            notices.TallyingHeld: lambda notice: self._held.set(notice.held),
+            notices.RuleFlooded: lambda notice: self._flooding.set(notice.rules),
+            notices.ReportsKept: lambda notice: self._kept.labels(notice.fate).inc(notice.count),
+            notices.HistoryTroubled: lambda notice: self._troubles.labels(notice.trouble).inc(),
         }
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -105,7 +107,7 @@ class Metrics(Families):
         self._lag.labels(label).set(sum(records_by_partition))
         self._lag_max.labels(label).set(max(records_by_partition, default=0))
 
-    def alarms_active_are(self, active: Mapping[str, Collection[str]]) -> None:
+    def set_active_alarms(self, active: Mapping[str, Collection[str]]) -> None:
         """Replace what is known of active alarms: alarm ids by detector."""
         for name, ids in self._active.items():
             ids.clear()
@@ -187,7 +189,7 @@ class Metrics(Families):
         self._moves = self._counter(
             "detector_alarm_transitions", "Moves of alarms.", detector=names, to=list(AlarmState)
         )
-        self._unfollowed = self._counter(
+        self._untracked = self._counter(
             "detector_contributors_unfollowed", "Conditions met with no standing free."
         )
         self._detection_delay = self._histogram(
