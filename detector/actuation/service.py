@@ -1,8 +1,8 @@
-"""Actions carried out: acceptance made durable, the provider called once, the outcome made durable.
+"""Executes actions: writes the acceptance, calls the provider once, writes the outcome.
 
 Law: the acceptance is in the journal before the provider is called, and an acceptance whose end is
-not in the journal is recorded as interrupted, never repeated. Two owners at once cannot both begin:
-of two acceptances of one action the first in the journal wins, and the other owner is told so.
+not in the journal is recorded as interrupted, never repeated. Two concurrent owners cannot both
+execute an action: its first acceptance in the journal wins, and the other owner gets an error.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,11 @@ CRASH_POINTS = ("before_accepted", "after_accepted", "after_execute", "after_out
 
 
 class AlreadyAcceptedError(DetectorError):
-    """Another owner's acceptance of the same action stands before ours in the journal."""
+    """Another owner's acceptance of the same action precedes ours in the journal."""
 
 
 class ActuationService:
-    """One owner of the actions topic. ``unreadable`` and ``duplicates`` count what was ignored."""
+    """An owner of the actions topic. ``unreadable`` and ``duplicates`` count ignored records."""
 
     def __init__(
         self,
@@ -56,17 +56,17 @@ class ActuationService:
         self.duplicates = 0
 
     async def start(self) -> list[Outcome]:
-        """Record what an earlier owner began and did not end; call once, before ``handle``."""
+        """Record as interrupted what an earlier owner left open; call once before ``handle``."""
         left = [interrupted(o, self._clock().wall) for o in self._admission.unfinished()]
         for outcome in left:
             await self._record(outcome)
         return left
 
     async def handle(self, raw: bytes) -> Outcome | None:
-        """Take one record of the actions topic and return what came of it.
+        """Process one record of the actions topic and return its outcome.
 
-        ``None`` when there is nothing to record: a duplicate, or no action at all. The record may
-        be acknowledged when this returns.
+        ``None`` if there is nothing to record: a duplicate, or no action. The record may be
+        acknowledged when this returns.
         """
         control = self._view()
         result = self._admission.check(raw, self._clock(), control)
@@ -87,8 +87,8 @@ class ActuationService:
             self.duplicates += 1
             return None
         self._crash_point("after_accepted")
-        # Writing may have taken long: the switch may be on by now, the action expired, or another
-        # owner's shift stands before this one in the journal.
+        # Writing may have taken long: by now the kill switch may be on, the action expired, or
+        # another owner's shift may precede this one in the journal.
         if (
             refusal := self._admission.check_again(action, self._clock(), self._view())
         ) is not None:

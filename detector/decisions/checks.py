@@ -1,8 +1,8 @@
-"""The chain of checks that stands between an alarm and an action.
+"""The chain of checks between an alarm and an action.
 
-Law: every check of a chain is made and recorded with what it saw and what it demanded, also after
-one has failed; a check carries the name of the refusal that it stands for, and the first failed
-check names the refusal. Whatever is not known fails its check.
+Law: every check of a chain runs and is recorded with what it saw and what it demanded, even after
+one has failed. A check is named after its refusal, and the first failed check gives the refusal.
+An unknown value fails its check.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,18 @@ from detector.decisions.zones import ShiftsInForce, hosts_left, zones_left
 from detector.detection.alarms import AlarmChange, Target
 
 MAX_NAME_CHARACTERS = 255
-# A target is one host or one zone: no wildcard, list or pattern may pass for a name.
+# A target is one host or one zone: a wildcard, list or pattern is not a name.
 _FORBIDDEN = frozenset("*?,;|[]{}()<>\\\"'`$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckInput:
-    """Everything that the chain looks at for one standing alarm. Ages and rests in seconds.
+    """Everything that the chain checks for one active alarm. Ages and cool-downs in seconds.
 
     ``acted`` says why the target counts as acted upon (empty when it does not). ``zone_alarm``: a
-    confirmed zone alarm stands for the target's zone. ``sick`` counts the fleet's suspect hosts;
-    ``removed_fleet`` and ``removed_zone`` the hosts granted away within the capacity window.
+    zone alarm is active for the target's zone. ``sick`` counts the fleet's suspect hosts;
+    ``removed_fleet`` and ``removed_zone`` count the hosts whose removal was granted within the
+    capacity window.
     """
 
     change: AlarmChange
@@ -47,7 +48,7 @@ class CheckInput:
 
 
 def chain(check_input: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
-    """Make every check for the check_input's kind of action, in the order in which they refuse."""
+    """Run every check for the kind of action, in the order in which they refuse."""
     local = _zone_checks if check_input.kind is ActionKind.SHIFT_AWAY else _host_checks
     return (
         *_evidence_checks(check_input, config),
@@ -57,12 +58,12 @@ def chain(check_input: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
 
 
 def first_refusal(checks: Sequence[Check]) -> Refusal | None:
-    """Return what the first failed check stands for, ``None`` when all passed."""
+    """Return the refusal of the first failed check; ``None`` if all passed."""
     return next((Refusal(check.name) for check in checks if not check.passed), None)
 
 
 def target_fault(kind: ActionKind, target: Target | None) -> str:
-    """Say why ``target`` is not exactly one thing that ``kind`` can be done to; else empty."""
+    """Say why ``target`` is not exactly one host or zone for ``kind``; empty if it is."""
     if target is None:
         return "no target"
     wants_host = kind is ActionKind.REPLACE_HOST
@@ -245,7 +246,7 @@ def _budget_checks(check_input: CheckInput) -> list[Check]:
         _check(
             Refusal.GLOBAL_BUDGET_SPENT,
             tokens >= 1.0 and room,
-            f"{tokens:.2f} global tokens, {'room' if room else 'no room'} in the ledger",
+            f"{tokens:.2f} global tokens, {'' if room else 'no '}room in the ledger",
             "1 token and room in the ledger",
         ),
     ]

@@ -1,6 +1,6 @@
-"""What a ruling says: the decision with its whole chain and, when granted to enforce, the action.
+"""Builds the decision record with its whole chain and, if granted to enforce, the action.
 
-Law: an action is made only together with the granted decision that it belongs to.
+Law: an action is created only together with the granted decision that it belongs to.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,15 @@ from detector.decisions.checks import CheckInput, first_refusal
 from detector.decisions.config import DecideConfig
 from detector.detection.alarms import Target
 
-_DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from zone"}
+_ACTION_TEXTS = {
+    ActionKind.REPLACE_HOST: "replace host",
+    ActionKind.SHIFT_AWAY: "shift away from zone",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """One decision, and the action that it put on its way (``None`` unless granted)."""
+    """One decision, and the action that it grants (``None`` unless granted)."""
 
     decision: DecisionRecord
     action: Action | None
@@ -33,7 +36,7 @@ class DecisionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionContext:
-    """Under which circumstances a ruling is made: ``wall`` is now in epoch seconds."""
+    """What a decision depends on besides its candidate; ``wall`` is now in epoch seconds."""
 
     config: DecideConfig
     epoch: int
@@ -42,7 +45,7 @@ class DecisionContext:
 
 
 def budget_view(check_input: CheckInput, config: DecideConfig) -> BudgetView:
-    """Return the fleet's budget as the chain saw it, and as it is after a grant."""
+    """Return the fleet's budget as the chain sees it, and as it is after a grant."""
     target, evidence = check_input.change.target, check_input.change.evidence
     return BudgetView(
         scope=f"fleet:{target.service}" if target else "",
@@ -57,7 +60,7 @@ def budget_view(check_input: CheckInput, config: DecideConfig) -> BudgetView:
 
 
 def candidate_action_id(candidate: Candidate) -> str:
-    """Return the identity of what the candidate asks for; also without a target there is one."""
+    """Return the id of the action that the candidate asks for, with or without a target."""
     change = candidate.change
     target = change.target or Target(change.alarm_id, "", "", "")
     end = change.evidence.window_end
@@ -65,7 +68,7 @@ def candidate_action_id(candidate: Candidate) -> str:
 
 
 def decision_of(checks: tuple[Check, ...], mode: Mode) -> Decision:
-    """Return what the chain amounts to in ``mode``."""
+    """Return the decision that the chain gives in ``mode``."""
     if first_refusal(checks) is not None:
         return Decision.REFUSED
     return Decision.GRANTED if mode is Mode.ENFORCE else Decision.OBSERVED
@@ -74,7 +77,7 @@ def decision_of(checks: tuple[Check, ...], mode: Mode) -> Decision:
 def make_decision(
     candidate: Candidate, checks: tuple[Check, ...], context: DecisionContext
 ) -> DecisionResult:
-    """Write the decision down, and the action if it is granted."""
+    """Return the decision record, and the action if it is granted."""
     change, mode = candidate.change, context.config.mode
     action_id = candidate_action_id(candidate)
     decision = DecisionRecord(
@@ -131,8 +134,8 @@ def _sentence(candidate: Candidate, checks: tuple[Check, ...], mode: Mode) -> st
     named = (target.host or target.zone) if target else "nothing"
     place = f"{named} of {target.service} in {target.zone}" if target else named
     excess = change.evidence.excess_faults
-    deed = f"{_DEEDS[candidate.kind]} {place}: {excess:.0f} excess faults"
+    text = f"{_ACTION_TEXTS[candidate.kind]} {place}: {excess:.0f} excess faults"
     failed = next((check for check in checks if not check.passed), None)
     if failed is not None:
-        return f"refused to {deed}; {failed.name}: saw {failed.saw}, demanded {failed.demanded}"
-    return f"{decision_of(checks, mode).value} to {deed}"
+        return f"refused to {text}; {failed.name}: saw {failed.saw}, demanded {failed.demanded}"
+    return f"{decision_of(checks, mode).value} to {text}"

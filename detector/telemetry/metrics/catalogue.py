@@ -1,11 +1,11 @@
 """Notices as Prometheus metrics: the whole catalogue of ``detector_*`` in one place.
 
-Law: every label has a closed list of values, all of which are exported as 0 from the start; no
-label ever names a host, a contributor or anything else out of a log record. So the number of
-series is fixed when the process starts, whatever the fleet does.
+Law: every label has a closed list of values, all exported as 0 from the start; no label value is a
+host, a contributor or anything else from a log record. The number of series is therefore fixed when
+the process starts, whatever the fleet does.
 
-Known limit: active alarms are those whose moves this process has seen, or was told of by
-``set_active_alarms`` after a restart or a rebalance.
+Known limit: active alarms are those whose transitions this process has seen, or that
+``set_active_alarms`` listed after a restart or a rebalance.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -42,10 +42,10 @@ _ACTION_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics(Families):
-    """Listens to notices and keeps the figures; ``registry`` is what an exporter shows.
+    """A listener that counts notices in ``registry``, which an exporter serves.
 
-    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all there are);
-    whatever is named later and is not among them counts as ``other``.
+    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all);
+    any other name counts as ``other``.
     """
 
     def __init__(
@@ -102,13 +102,13 @@ class Metrics(Families):
         self._by_type[type(notice)](notice)
 
     def set_consumer_lag(self, topic: str, records_by_partition: Sequence[int]) -> None:
-        """Say how many records each owned partition of ``topic`` is behind its end."""
+        """Set the number of records that each owned partition of ``topic`` is behind its end."""
         label = self._topic(topic)
         self._lag.labels(label).set(sum(records_by_partition))
         self._lag_max.labels(label).set(max(records_by_partition, default=0))
 
     def set_active_alarms(self, active: Mapping[str, Collection[str]]) -> None:
-        """Replace what is known of active alarms: alarm ids by detector."""
+        """Replace the active alarms: alarm ids by detector."""
         for name, ids in self._active.items():
             ids.clear()
             ids.update(active.get(name, ()))
@@ -170,7 +170,7 @@ class Metrics(Families):
             "detector_window_delay_seconds", "From window end to its evaluation.", _DELAY_SECONDS
         )
 
-        self._rules = self._gauge("detector_rules", "Contributor rules that stand.")
+        self._rules = self._gauge("detector_rules", "Contributor rules in force.")
         self._rule_changes = self._counter(
             "detector_rule_changes",
             "Changes of rules by what became of them.",
@@ -190,7 +190,7 @@ class Metrics(Families):
             "detector_alarm_transitions", "Moves of alarms.", detector=names, to=list(AlarmState)
         )
         self._untracked = self._counter(
-            "detector_contributors_unfollowed", "Conditions met with no standing free."
+            "detector_contributors_unfollowed", "Conditions met while the alarm store was full."
         )
         self._detection_delay = self._histogram(
             "detector_detection_delay_seconds", "From window end to the alarm.", _DELAY_SECONDS
