@@ -1,4 +1,4 @@
-"""What a backtest tells: what fired when, what would have been done, and at what cost."""
+"""Results of a backtest: which alarms fired, which actions were decided, and at what cost."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from detector.tables.reports import Report
 BACKTEST_SCHEMA = "detector.backtest.v1"
 
 MAX_LISTED = 10_000
-"""Most alarms, and most rulings, that a result lists."""
+"""Most alarms, and most decisions, that a result lists."""
 
 _DAY_MS = 86_400_000
 
 
 class Firing(msgspec.Struct):
-    """An alarm that was raised; ``ended_at`` is ``None`` while it stands. Times in epoch ms."""
+    """An alarm that was raised; ``ended_at`` is ``None`` while it is active. Times in epoch ms."""
 
     raised_at: int
     ended_at: int | None
@@ -36,7 +36,7 @@ class Firing(msgspec.Struct):
 
 
 class DecidedRow(msgspec.Struct, frozen=True):
-    """A ruling: ``observe`` and ``enforce`` are the verdicts in either mode. Time in epoch ms."""
+    """A decision; ``observe`` and ``enforce`` hold it for either mode. Time in epoch ms."""
 
     at: int
     kind: ActionKind
@@ -48,11 +48,11 @@ class DecidedRow(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What enforcing would have taken away.
+    """The capacity that enforcing would have removed.
 
     ``hosts_replaced`` counts replacements, ``distinct_hosts`` the hosts among them;
-    ``zone_shifts`` zones taken out of service, and ``zone_hosts`` the hosts in them. ``share`` is
-    the hosts replaced over the largest fleet that was heard, 0 when none was.
+    ``zone_shifts`` counts zones taken out of service, and ``zone_hosts`` the hosts in them.
+    ``share`` is the hosts replaced over the largest fleet that was seen, 0 without any.
     """
 
     hosts_replaced: int
@@ -64,10 +64,10 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one configuration made of a recording. Times in epoch ms; rates are per 24 hours.
+    """The result of one configuration on a recording. Times in epoch ms; rates per 24 hours.
 
-    ``unreadable`` and ``rulings_by_refusal`` count by reason; ``late`` counts events that came too
-    late for their pane.
+    ``unreadable`` and ``rulings_by_refusal`` count by reason; ``late`` counts events that arrived
+    after their pane had closed.
     """
 
     schema: str
@@ -93,7 +93,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Scorer:
-    """Hears what one configuration says, step by step."""
+    """Adds up the output of one configuration, step by step."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -114,7 +114,7 @@ class Scorer:
         self._unlisted = 0
 
     def add_intake(self, result: IntakeResult) -> None:
-        """Count what could not be read."""
+        """Count the records that could not be read."""
         self._unreadable.update(refused.reason.value for _, refused in result.dead)
 
     def add(
@@ -123,7 +123,7 @@ class Scorer:
         reports: Sequence[Report],
         results: Sequence[DecisionResult],
     ) -> None:
-        """Take what one step brought."""
+        """Add the output of one step."""
         for report in reports:
             self._add_report(report)
         for change in changes:
@@ -132,7 +132,7 @@ class Scorer:
             self._add_decision(result.decision)
 
     def result(self, first_ms: int | None, last_ms: int, records: int) -> Result:
-        """Say what it came to, for records from ``first_ms`` to ``last_ms``."""
+        """Return the result for records from ``first_ms`` to ``last_ms``."""
         start = 0 if first_ms is None else first_ms
         until = last_ms + 1 if records else start
         days = max(until - start, 1) / _DAY_MS
@@ -175,7 +175,7 @@ class Scorer:
             self._slide = report.window_end
             self._windows += 1
             self._incomplete += not report.complete
-            # Every report of a slide tells the same number.
+            # Every report of a slide has the same number.
             self._late += report.late
 
     def _add_change(self, change: AlarmChange) -> None:
@@ -237,7 +237,7 @@ class Scorer:
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What one contributor is to both configurations; ``None``: never. Times in epoch ms."""
+    """First alarm and grant of a contributor in results a and b; ``None``: never. Epoch ms."""
 
     subject: str
     contributor: tuple[str, ...]
@@ -248,9 +248,9 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(a: Result, b: Result) -> list[Difference]:
-    """Return what fired or was granted in one of two results only, or at another time.
+    """Return the contributors whose first alarm or grant differs between two results.
 
-    Alarms are matched by subject and contributor, whichever detector raised them; a grant by the
+    Alarms are matched by subject and contributor, whatever detector raised them; grants by the
     target of the alarm.
     """
     raised = [_first_raised(result) for result in (a, b)]

@@ -1,8 +1,8 @@
-"""A file of log records, one a line, as they would lie in the topic; ``.gz`` is unpacked.
+"""A file of log records, one per line, as they would be in the topic; ``.gz`` is decompressed.
 
 The time of a record is the first ``"Timestamp"`` (EMF's) or ``"timestamp"`` in it that is a number
-of epoch milliseconds; a record without one has the time of the newest before it. Whoever needs
-another time writes a Parquet file, which has a column for it.
+of epoch milliseconds; a record without one gets the newest time before it. For other times use a
+Parquet file, which has a column for them.
 """
 
 import gzip
