@@ -1,4 +1,4 @@
-"""Whoever changes contributor rules, put together: reads the control topic and writes to it."""
+"""Composition of the administration of rules: reads and writes the control topic."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,18 +18,18 @@ from detector.settings import Settings
 from detector.telemetry.clock import Clock
 
 
-def _nobody(_notice: Notice) -> None:
-    """Hear nothing."""
+def _ignore(_notice: Notice) -> None:
+    """Ignore the notice."""
 
 
 @asynccontextmanager
 async def open_rule_admin(
-    settings: Settings, *, lenient: bool = False, listener: NoticeListener = _nobody
+    settings: Settings, *, lenient: bool = False, listener: NoticeListener = _ignore
 ) -> AsyncIterator[RuleAdmin]:
-    """Give a ``RuleAdmin`` that has read all changes so far and follows the ones to come.
+    """Yield a ``RuleAdmin`` that has read all changes so far and follows new ones.
 
-    ``lenient`` lets definitions through that CloudWatch would refuse for a mere number.
-    ``DetectorError`` when the control topic does not exist or cannot be read to its end.
+    ``lenient`` accepts definitions that exceed only CloudWatch's numeric limits.
+    Raises ``DetectorError`` if the control topic does not exist or cannot be read to its end.
     """
     brokers, topic, clock = Brokers(settings), settings.topic_names().control, Clock()
     timeout_seconds = settings.kafka.request_timeout_seconds

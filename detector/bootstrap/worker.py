@@ -1,7 +1,7 @@
-"""Composition root of the worker: all that reads logs, judges and decides, put together.
+"""Composition root of the worker, which reads logs, evaluates windows and decides.
 
-What starts when: metrics and publisher, control log, then Faust, whose agents find everything
-running. What stops: Faust first, so that nothing is published into a closed client.
+Start order: publisher, control log, health server, then Faust, whose agents need all of them. Stop
+order: Faust first, so that nothing is published to a closed client.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from detector.telemetry.health_server import HealthServer
 log = structlog.get_logger("detector.worker")
 
 STATUS_SECONDS = 1.0
-"""How often lag, watermark and readiness are looked at."""
+"""Interval at which lag, watermark and alarm metrics are updated."""
 
 
 class Worker:
-    """All parts of one worker: build, then hand to ``worker_process.run``.
+    """All parts of one worker: build, then pass to ``worker_process.run``.
 
-    ``crash_point`` hears which points were passed.
+    ``crash_point`` is called with the name of each crash point that is passed.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Worker:
         self._control = ControlLog(
             self._topics.control, client=client, clock=self._steady, listener=self._live
         )
-        # Faust wants a folder, and with tables in memory puts nothing into it.
+        # Faust requires a folder; with tables in memory it writes nothing into it.
         self._folder = tempfile.TemporaryDirectory(prefix="detector-")
         self.app = create_app(self._faust_settings())
         self._tally: TallyService[Any] = TallyService(
@@ -202,7 +202,7 @@ class Worker:
         gc.freeze()
 
     async def stop(self) -> None:
-        """Stop everything but Faust, which has stopped by then."""
+        """Stop everything but Faust, which has already stopped."""
         if self._status is not None:
             self._status.cancel()
         await self._health.stop()
@@ -233,6 +233,6 @@ class Worker:
         self._telemetry(KillSwitchRead(engaged=not view.allows, known=view.known))
         self._telemetry.metrics.set_active_alarms(self._evaluation.raised())
         if not self._agents.decides:
-            # The budget is the decider's to tell; what this worker once knew of it is void.
+            # Only the decider exports the budget; what this worker exported before is stale.
             for scope in ("global", "fleet"):
                 self._telemetry(BudgetLevel(scope, 0.0, 0.0))
