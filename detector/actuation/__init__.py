@@ -1,1 +1,1 @@
-"""The actuator: which actions are admitted, who carries them out, and what came of them."""
+"""The actuator: admission of actions, their executors, and the journal of outcomes."""

@@ -1,17 +1,18 @@
-"""What an executor may accept: the last line, which trusts nobody, not even the decider.
+"""Admission of actions before execution: the last check, independent of the decider's.
 
-Law: one action is accepted once, whoever sends it however often; whatever is not surely right is
-refused. The journal of outcomes is the memory: a new owner that has read it knows what the last
-owner knew.
+Law: an action is accepted at most once, no matter who sends it and how often; anything that is not
+certainly valid is refused. All state is in the journal of outcomes: a new owner that has read it
+knows what the previous owner knew.
 
-At most one zone is away here too, whatever the decider believes: an owner that was replaced without
-knowing it and its successor may each grant a shift that the other has not seen, and only the
-journal of outcomes has seen both. A shift counts from its acceptance to its end unless the provider
-was surely not called.
+At most one zone is away here too, whatever the decider assumes: a decider that was replaced without
+noticing and its successor may each grant a shift that the other has not seen, and only the journal
+of outcomes shows both. A shift counts from its acceptance to its end, unless the provider was
+certainly not called.
 
-Known limits: the newest 100,000 identities are remembered. The local budget is rebuilt from the
-times in the journal, so there a jump of the wall clock counts as time; the decider's budgets, which
-do not, stand before it. The time in which no actuator ran refills nothing, and ends no shift.
+Known limits: the newest 100,000 action ids are remembered. The local budget is rebuilt from the
+times in the journal, so a jump of the wall clock in there counts as time; the decider's budgets,
+which are checked first, do not have this limit. Time without a running actuator refills no budget
+and ends no shift.
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ NOBODY = Target("", "", "", "")
 
 
 class AdmissionRefusal(StrEnum):
-    """Why an executor refuses an action; stands first in the outcome's reason."""
+    """Why an action is refused before execution; the outcome's reason begins with it."""
 
     UNREADABLE = "unreadable"
     UNKNOWN_SCHEMA = "unknown_schema"
@@ -51,7 +52,7 @@ class AdmissionRefusal(StrEnum):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The least that an action must say so that its refusal can be recorded."""
+    """The members that an action needs so that its refusal can be recorded."""
 
     id: str
     kind: ActionKind
@@ -61,23 +62,23 @@ class Head(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(action: Action) -> "Head":
-        """Return the head of a whole action."""
+        """Return the head of a complete action."""
         return Head(action.id, action.kind, action.target, action.epoch, action.effect_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The action may be done, once its acceptance is durable."""
+    """The action may be executed once its acceptance is durable."""
 
     action: Action
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The action must not be done; ``detail`` says what was found."""
+    """The action must not be executed; ``detail`` says what was found."""
 
     head: Head
-    objection: AdmissionRefusal
+    refusal: AdmissionRefusal
     detail: str
 
     @property
@@ -85,14 +86,14 @@ class Refuse:
         """The outcome that records it."""
         return (
             OutcomeState.EXPIRED
-            if self.objection is AdmissionRefusal.EXPIRED
+            if self.refusal is AdmissionRefusal.EXPIRED
             else OutcomeState.REFUSED
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The record brings nothing to record: seen before (``duplicate``), or no action at all."""
+    """Nothing to record: the action was seen before (``duplicate``), or the record is no action."""
 
     duplicate: bool
     detail: str
@@ -102,7 +103,7 @@ AdmissionResult = Accept | Refuse | Ignore
 
 
 class Admission:
-    """What is known of every action so far, and the judgement of the next one."""
+    """The state of every action so far, and the check of the next one."""
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class Admission:
         for outcome in journal:
             self._clock.read(SteadyTime(outcome.at, outcome.at))
             self.learn(outcome)
-        # From here on the clock of this process counts, and the time between counts for nothing.
+        # From here on the clock of this process counts; the time since the journal's end does not.
         self._clock = SteadyClock(self._clock.seconds)
 
     @property
@@ -130,7 +131,7 @@ class Admission:
         return self._epoch
 
     def learn(self, outcome: Outcome) -> None:
-        """Take an outcome into account that is durable in the journal."""
+        """Apply an outcome that is durable in the journal."""
         self._epoch = max(self._epoch, outcome.epoch)
         known = self._states.get(outcome.action_id)
         if outcome.state is OutcomeState.ACCEPTED:
@@ -153,11 +154,11 @@ class Admission:
             del self._states[next(iter(self._states))]
 
     def unfinished(self) -> list[Outcome]:
-        """Return acceptances without an end: begun, perhaps done, never to be repeated."""
+        """Return acceptances without an end: perhaps executed, never to be repeated."""
         return list(self._open.values())
 
-    def judge(self, raw: bytes, now: SteadyTime, control: ControlView) -> AdmissionResult:
-        """Say what to do with one record of the actions topic."""
+    def check(self, raw: bytes, now: SteadyTime, control: ControlView) -> AdmissionResult:
+        """Decide whether one record of the actions topic is accepted, refused or ignored."""
         steady = self._clock.read(now)
         head = _decoded(raw, Head)
         if isinstance(head, str):
@@ -167,10 +168,10 @@ class Admission:
         action = _decoded(raw, Action)
         if isinstance(action, str):
             return Refuse(head, AdmissionRefusal.UNREADABLE, action)
-        refusal = self._identity_objection(head, action) or self._moment_objection(
+        refusal = self._identity_refusal(head, action) or self._moment_refusal(
             head, action, now.wall, control
         )
-        refusal = refusal or self._zone_objection(head, action, steady)
+        refusal = refusal or self._zone_refusal(head, action, steady)
         if refusal is not None:
             return refusal
         level = self._bucket.level(steady)
@@ -178,21 +179,21 @@ class Admission:
             return Refuse(head, AdmissionRefusal.LOCAL_BUDGET_SPENT, f"{level:.2f} tokens of 1")
         return Accept(action)
 
-    def judge_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
-        """Say whether an accepted action became wrong while its acceptance was being written."""
+    def check_again(self, action: Action, now: SteadyTime, control: ControlView) -> Refuse | None:
+        """Return a refusal if an action became invalid while its acceptance was being written."""
         head = Head.of(action)
-        return self._moment_objection(head, action, now.wall, control) or self._zone_objection(
+        return self._moment_refusal(head, action, now.wall, control) or self._zone_refusal(
             head, action, self._clock.read(now)
         )
 
-    def _zone_objection(self, head: Head, action: Action, steady: float) -> Refuse | None:
+    def _zone_refusal(self, head: Head, action: Action, steady: float) -> Refuse | None:
         self._away = {name: shift for name, shift in self._away.items() if shift.until > steady}
         others = ShiftsInForce(tuple(self._away.values())).others(action.target.zone)
         if action.kind is not ActionKind.SHIFT_AWAY or not others:
             return None
         return Refuse(head, AdmissionRefusal.ANOTHER_ZONE_IS_AWAY, ", ".join(others))
 
-    def _identity_objection(self, head: Head, action: Action) -> Refuse | None:
+    def _identity_refusal(self, head: Head, action: Action) -> Refuse | None:
         if action.schema != ACTION_SCHEMA:
             detail = f"found {action.schema!r}, expected {ACTION_SCHEMA!r}"
             return Refuse(head, AdmissionRefusal.UNKNOWN_SCHEMA, detail)
@@ -209,7 +210,7 @@ class Admission:
         self._epoch = action.epoch
         return None
 
-    def _moment_objection(
+    def _moment_refusal(
         self, head: Head, action: Action, wall: float, control: ControlView
     ) -> Refuse | None:
         if not control.allows:
@@ -234,7 +235,7 @@ def outcome_of(
     duration_seconds: float = 0.0,
     provider_reference: str = "",
 ) -> Outcome:
-    """Write down what became of the action of ``head`` at epoch second ``at``."""
+    """Return the outcome of the action of ``head`` at epoch second ``at``."""
     return Outcome(
         schema=OUTCOME_SCHEMA,
         action_id=head.id,
@@ -253,7 +254,7 @@ def outcome_of(
 
 
 def interrupted(accepted: Outcome, at: float) -> Outcome:
-    """Write down that an accepted action has no known end and is not repeated."""
+    """Return the outcome of an accepted action without a known end, which is not repeated."""
     return msgspec.structs.replace(
         accepted,
         state=OutcomeState.INTERRUPTED,

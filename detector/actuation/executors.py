@@ -1,15 +1,15 @@
-"""Executors: the dry run, which only says what it would do, and the signed webhook.
+"""Executors: the dry run, which only reports what it would do, and the signed webhook.
 
-Law: an executor is called once per accepted action; a repetition inside it carries the same
-idempotency key, so that the receiver can tell. No secret is ever logged, shown or put in an error.
+Law: an executor is called once per accepted action. Its retries carry the same idempotency key, so
+that the receiver can recognize them. No secret is ever logged, shown or put in an error.
 
 The webhook posts the action as a structured CloudEvent. The receiver verifies
-``X-Detector-Signature: sha256=<hex>``, the HMAC-SHA256 under the shared secret of
-``<X-Detector-Timestamp>.<body>``, and refuses old timestamps. Only timeouts, lost connections, 429
-and 5xx are tried again, with back-off, within the retries of the call, within a budget over all
-calls, and not after the action has expired. Redirects are refused: they would carry the order
-elsewhere. Addresses that are not public are refused when connecting, unless listed, so that a name
-cannot be pointed at the inside of a network after it was checked.
+``X-Detector-Signature: sha256=<hex>``, the HMAC-SHA256 of ``<X-Detector-Timestamp>.<body>`` under
+the shared secret, and refuses old timestamps. Only timeouts, lost connections, 429 and 5xx are
+retried, with back-off, within the retries of the call, within a budget shared by all calls, and not
+after the action has expired. Redirects are refused, because they would send the action elsewhere.
+Addresses that are not public are refused when connecting, unless listed, so that a name cannot be
+pointed into a private network after it was checked.
 """
 
 import asyncio
@@ -46,16 +46,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class DryRunExecutor:
-    """Does nothing and succeeds; ``say`` is told what would have been done."""
+    """Does nothing and succeeds; calls ``report`` with the action."""
 
     name = "dry-run"
 
-    def __init__(self, say: Callable[[Action], None] = lambda _: None) -> None:
-        self._say = say
+    def __init__(self, report: Callable[[Action], None] = lambda _: None) -> None:
+        self._report = report
 
     async def execute(self, action: Action) -> str:
-        """Tell what would have been done and return a reference made from the action's id."""
-        self._say(action)
+        """Report the action and return a reference made from its id."""
+        self._report(action)
         return f"dry-run:{action.id}"
 
 
@@ -63,10 +63,10 @@ class DryRunExecutor:
 class WebhookConfig:
     """Where and how to post. ``ValueError`` for an address that must not be posted to.
 
-    ``timeout_seconds`` bounds one attempt (0 to 300), ``retries`` (0 to 20) those after the first,
-    ``backoff_seconds`` the first pause, doubled each time up to 30 s. ``retry_budget`` is shared by
-    all calls. ``allow_http`` permits plain http beyond loopback; ``allowed_networks`` lists
-    addresses that may be private.
+    ``timeout_seconds`` bounds one attempt (0 to 300); ``retries`` (0 to 20) counts those after the
+    first; ``backoff_seconds`` is the first pause, doubled each time up to 30 s. ``retry_budget`` is
+    shared by all calls. ``allow_http`` permits plain http beyond loopback; ``allowed_networks``
+    lists networks that may be posted to although they are not public.
     """
 
     url: str
@@ -79,7 +79,7 @@ class WebhookConfig:
     allowed_networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work or must not be done."""
+        """Refuse a configuration that cannot work or must not be used."""
         for network in self.allowed_networks:
             ipaddress.ip_network(network)
         if len(self.secret) < MIN_SECRET_BYTES:
@@ -99,7 +99,7 @@ class WebhookConfig:
             )
 
     def permits(self, address: Address) -> bool:
-        """Tell whether ``address`` is public or in an allowed network."""
+        """Return whether ``address`` is public or in an allowed network."""
         if address.is_global and not address.is_multicast:
             return True
         networks = (ipaddress.ip_network(network) for network in self.allowed_networks)
@@ -116,7 +116,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the permitted addresses of ``host``; ``OSError`` when there is none."""
+        """Return the permitted addresses of ``host``; ``OSError`` if there is none."""
         found = await self._inner.resolve(host, port, family)
         permitted = [result for result in found if self._permits(host, result["host"])]
         if not permitted:
@@ -180,9 +180,9 @@ class WebhookExecutor:
             self._resolver = None
 
     async def execute(self, action: Action) -> str:
-        """Post ``action``; return the receiver's ``X-Request-Id``, or the status it answered.
+        """Post ``action``; return the receiver's ``X-Request-Id``, or the HTTP status without one.
 
-        ``ExecutorError`` when the receiver did not answer with 2xx in the end.
+        ``ExecutorError`` if no attempt was answered with 2xx.
         """
         body = structured_event(action)
         attempt = 0
@@ -253,9 +253,9 @@ def signature(secret: bytes, stamp: str, body: bytes) -> str:
 
 
 def load_secret(environ: Mapping[str, str], file: Path | None = None) -> bytes:
-    """Return the secret from ``file``, else from ``DETECTOR_WEBHOOK_SECRET``, without line end.
+    """Return the secret from ``file``, else from ``DETECTOR_WEBHOOK_SECRET``, stripped.
 
-    ``ValueError`` when there is none; ``OSError`` when the file cannot be read.
+    ``ValueError`` if there is none; ``OSError`` if the file cannot be read.
     """
     if file is not None:
         with file.open("rb") as source:
@@ -271,7 +271,7 @@ def load_secret(environ: Mapping[str, str], file: Path | None = None) -> bytes:
 
 
 def as_address(text: str) -> Address | None:
-    """Return ``text`` as an address, an IPv4 address inside an IPv6 one as the former."""
+    """Return ``text`` as an address; an IPv4-mapped IPv6 address becomes IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -281,6 +281,6 @@ def as_address(text: str) -> Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` itself says that it is this machine."""
+    """Return whether ``host`` is ``localhost`` or a loopback address."""
     address = as_address(host)
     return host == "localhost" if address is None else address.is_loopback

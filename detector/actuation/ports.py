@@ -1,4 +1,4 @@
-"""What the actuator needs of the outside world, as protocols."""
+"""Ports of the actuator: the executor and the journal of outcomes."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,25 +7,25 @@ from detector.decisions.actions import Action, Outcome
 
 
 class Executor(Protocol):
-    """Carries out one action at a provider.
+    """Executes actions at a provider.
 
-    Raises ``ExecutorError`` when the provider did not do it.
+    Raises ``ExecutorError`` if the provider did not execute the action.
     """
 
     name: str
 
     async def execute(self, action: Action) -> str:
-        """Do it once; return the provider's reference."""
+        """Execute ``action`` once; return the provider's reference."""
         ...
 
 
 class OutcomeJournal(Protocol):
-    """The durable list of what came of every action."""
+    """The durable list of the outcomes of all actions."""
 
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+    async def append(self, outcome: Outcome, apply: Callable[[Outcome], None]) -> None:
         """Write ``outcome`` and return when it is durable.
 
-        Before an acceptance returns, or raises because it is not the first of its action, ``heard``
-        is told every outcome up to it that was not told before, whoever wrote it.
+        Before an acceptance returns, or raises because it is not the first of its action, ``apply``
+        is called with every outcome up to it that was not passed before, from any writer.
         """
         ...

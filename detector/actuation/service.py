@@ -1,8 +1,8 @@
-"""Actions carried out: acceptance made durable, the provider called once, the outcome made durable.
+"""Executes actions: writes the acceptance, calls the provider once, writes the outcome.
 
 Law: the acceptance is in the journal before the provider is called, and an acceptance whose end is
-not in the journal is recorded as interrupted, never repeated. Two owners at once cannot both begin:
-of two acceptances of one action the first in the journal wins, and the other owner is told so.
+not in the journal is recorded as interrupted, never repeated. Two concurrent owners cannot both
+execute an action: its first acceptance in the journal wins, and the other owner gets an error.
 """
 
 from collections.abc import Callable
@@ -28,16 +28,16 @@ CRASH_POINTS = ("before_accepted", "after_accepted", "after_execute", "after_out
 
 
 class AlreadyAcceptedError(DetectorError):
-    """Another owner's acceptance of the same action stands before ours in the journal."""
+    """Another owner's acceptance of the same action precedes ours in the journal."""
 
 
 class ActuationService:
-    """One owner of the actions topic. ``unreadable`` and ``duplicates`` count what was ignored."""
+    """An owner of the actions topic. ``unreadable`` and ``duplicates`` count ignored records."""
 
     def __init__(
         self,
         *,
-        acceptance: Admission,
+        admission: Admission,
         executor: Executor,
         journal: OutcomeJournal,
         control: Callable[[], ControlView],
@@ -45,7 +45,7 @@ class ActuationService:
         notify: NoticeListener = lambda _: None,
         crash_point: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._acceptance = acceptance
+        self._admission = admission
         self._executor = executor
         self._journal = journal
         self._control = control
@@ -56,30 +56,30 @@ class ActuationService:
         self.duplicates = 0
 
     async def start(self) -> list[Outcome]:
-        """Record what an earlier owner began and did not end; call once, before ``handle``."""
-        left = [interrupted(o, self._clock().wall) for o in self._acceptance.unfinished()]
+        """Record as interrupted what an earlier owner left open; call once before ``handle``."""
+        left = [interrupted(o, self._clock().wall) for o in self._admission.unfinished()]
         for outcome in left:
             await self._record(outcome)
         return left
 
     async def handle(self, raw: bytes) -> Outcome | None:
-        """Take one record of the actions topic and return what came of it.
+        """Process one record of the actions topic and return its outcome.
 
-        ``None`` when there is nothing to record: a duplicate, or no action at all. The record may
-        be acknowledged when this returns.
+        ``None`` if there is nothing to record: a duplicate, or no action. The record may be
+        acknowledged when this returns.
         """
         control = self._view()
-        judgement = self._acceptance.judge(raw, self._clock(), control)
-        if isinstance(judgement, Ignore):
-            self.duplicates += judgement.duplicate
-            self.unreadable += not judgement.duplicate
+        result = self._admission.check(raw, self._clock(), control)
+        if isinstance(result, Ignore):
+            self.duplicates += result.duplicate
+            self.unreadable += not result.duplicate
             return None
-        if isinstance(judgement, Refuse):
-            return await self._refuse(judgement)
-        return await self._carry_out(judgement)
+        if isinstance(result, Refuse):
+            return await self._refuse(result)
+        return await self._carry_out(result)
 
-    async def _carry_out(self, judgement: Accept) -> Outcome | None:
-        action = judgement.action
+    async def _carry_out(self, accepted: Accept) -> Outcome | None:
+        action = accepted.action
         self._crash_point("before_accepted")
         try:
             await self._record(self._outcome(action, OutcomeState.ACCEPTED))
@@ -87,10 +87,10 @@ class ActuationService:
             self.duplicates += 1
             return None
         self._crash_point("after_accepted")
-        # Writing may have taken long: the switch may be on by now, the action expired, or another
-        # owner's shift stands before this one in the journal.
+        # Writing may have taken long: by now the kill switch may be on, the action expired, or
+        # another owner's shift may precede this one in the journal.
         if (
-            refusal := self._acceptance.judge_again(action, self._clock(), self._view())
+            refusal := self._admission.check_again(action, self._clock(), self._view())
         ) is not None:
             return await self._refuse(refusal)
         outcome = await self._execute(action)
@@ -116,7 +116,7 @@ class ActuationService:
             refusal.state,
             executor=self._executor.name,
             at=self._clock().wall,
-            reason=f"{refusal.objection.value}: {refusal.detail}",
+            reason=f"{refusal.refusal.value}: {refusal.detail}",
         )
         await self._record(outcome)
         return outcome
@@ -142,8 +142,8 @@ class ActuationService:
         )
 
     async def _record(self, outcome: Outcome) -> None:
-        await self._journal.append(outcome, self._acceptance.learn)
-        self._acceptance.learn(outcome)
+        await self._journal.append(outcome, self._admission.learn)
+        self._admission.learn(outcome)
         self._notify(
             OutcomeRecorded(
                 outcome.kind,

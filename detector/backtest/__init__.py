@@ -1,1 +1,1 @@
-"""What would have fired, and been done, on recorded logs."""
+"""Backtests: which alarms and actions a configuration gives on recorded logs."""

@@ -1,4 +1,4 @@
-"""Recorded log records, as a backtest reads them."""
+"""Recorded log records as a backtest reads them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class RecordedMessage:
-    """One recorded log record: what a consumed message tells, without a broker.
+    """One recorded log record, with the interface of a consumed message.
 
     ``time_ms`` is the record's own timestamp in epoch milliseconds.
     """
@@ -35,7 +35,7 @@ class TimeRange:
     until_ms: int | None = None
 
     def holds(self, time_ms: int) -> bool:
-        """Tell whether a time is in the range."""
+        """Return whether a time is in the range."""
         after = self.from_ms is None or time_ms >= self.from_ms
         return after and (self.until_ms is None or time_ms < self.until_ms)
 
@@ -43,17 +43,17 @@ class TimeRange:
 class Recording(Protocol):
     """A range of recorded records.
 
-    Law: the same recording gives the same records in the same order, however often it is read.
+    Law: every read of the same recording yields the same records in the same order.
     """
 
     topic: str
-    """Name of the topic that the records come from, or would come from."""
+    """Topic that the records come from, or would come from."""
     partitions: int
-    """How many source partitions the records belong to."""
+    """Number of source partitions of the records."""
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
-        """Yield the records in the order of reading; ``told`` hears the share that was read.
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+        """Yield the records in order; ``on_progress`` is called with the share read, 0 to 1.
 
-        Raise ``DetectorError`` when the recording cannot be read.
+        Raises ``DetectorError`` if the recording cannot be read.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a backtest tells: what fired when, what would have been done, and at what cost."""
+"""Results of a backtest: which alarms fired, which actions were decided, and at what cost."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from detector.tables.reports import Report
 BACKTEST_SCHEMA = "detector.backtest.v1"
 
 MAX_LISTED = 10_000
-"""Most alarms, and most rulings, that a result lists."""
+"""Most alarms, and most decisions, that a result lists."""
 
 _DAY_MS = 86_400_000
 
 
 class Firing(msgspec.Struct):
-    """An alarm that was raised; ``ended_at`` is ``None`` while it stands. Times in epoch ms."""
+    """An alarm that was raised; ``ended_at`` is ``None`` while it is active. Times in epoch ms."""
 
     raised_at: int
     ended_at: int | None
@@ -36,7 +36,7 @@ class Firing(msgspec.Struct):
 
 
 class DecidedRow(msgspec.Struct, frozen=True):
-    """A ruling: ``observe`` and ``enforce`` are the verdicts in either mode. Time in epoch ms."""
+    """A decision; ``observe`` and ``enforce`` hold it for either mode. Time in epoch ms."""
 
     at: int
     kind: ActionKind
@@ -48,11 +48,11 @@ class DecidedRow(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What enforcing would have taken away.
+    """The capacity that enforcing would have removed.
 
     ``hosts_replaced`` counts replacements, ``distinct_hosts`` the hosts among them;
-    ``zone_shifts`` zones taken out of service, and ``zone_hosts`` the hosts in them. ``share`` is
-    the hosts replaced over the largest fleet that was heard, 0 when none was.
+    ``zone_shifts`` counts zones taken out of service, and ``zone_hosts`` the hosts in them.
+    ``share`` is the hosts replaced over the largest fleet that was seen, 0 without any.
     """
 
     hosts_replaced: int
@@ -64,10 +64,10 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one configuration made of a recording. Times in epoch ms; rates are per 24 hours.
+    """The result of one configuration on a recording. Times in epoch ms; rates per 24 hours.
 
-    ``unreadable`` and ``rulings_by_refusal`` count by reason; ``late`` counts events that came too
-    late for their pane.
+    ``unreadable`` and ``rulings_by_refusal`` count by reason; ``late`` counts events that arrived
+    after their pane had closed.
     """
 
     schema: str
@@ -93,7 +93,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Scorer:
-    """Hears what one configuration says, step by step."""
+    """Adds up the output of one configuration, step by step."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -103,9 +103,9 @@ class Scorer:
         self._incomplete = 0
         self._slide = 0
         self._fired: list[Firing] = []
-        self._standing: dict[str, Firing] = {}
+        self._active: dict[str, Firing] = {}
         self._alarms: Counter[str] = Counter()
-        self._rulings: list[DecidedRow] = []
+        self._rows: list[DecidedRow] = []
         self._verdicts: Counter[Decision] = Counter()
         self._refusals: Counter[str] = Counter()
         self._replaced: Counter[str] = Counter()
@@ -113,26 +113,26 @@ class Scorer:
         self._largest_fleet = 0
         self._unlisted = 0
 
-    def hear_intake(self, result: IntakeResult) -> None:
-        """Count what could not be read."""
+    def add_intake(self, result: IntakeResult) -> None:
+        """Count the records that could not be read."""
         self._unreadable.update(refused.reason.value for _, refused in result.dead)
 
     def add(
         self,
         changes: Sequence[AlarmChange],
         reports: Sequence[Report],
-        rulings: Sequence[DecisionResult],
+        results: Sequence[DecisionResult],
     ) -> None:
-        """Take what one step brought."""
+        """Add the output of one step."""
         for report in reports:
-            self._hear_report(report)
+            self._add_report(report)
         for change in changes:
-            self._hear_change(change)
-        for ruling in rulings:
-            self._hear_decision(ruling.decision)
+            self._add_change(change)
+        for result in results:
+            self._add_decision(result.decision)
 
     def result(self, first_ms: int | None, last_ms: int, records: int) -> Result:
-        """Say what it came to, for records from ``first_ms`` to ``last_ms``."""
+        """Return the result for records from ``first_ms`` to ``last_ms``."""
         start = 0 if first_ms is None else first_ms
         until = last_ms + 1 if records else start
         days = max(until - start, 1) / _DAY_MS
@@ -164,28 +164,28 @@ class Scorer:
                 share=round(replaced / max(1, self._largest_fleet), 6),
             ),
             fired=self._fired,
-            rulings=self._rulings,
+            rulings=self._rows,
             unlisted=self._unlisted,
         )
 
-    def _hear_report(self, report: Report) -> None:
+    def _add_report(self, report: Report) -> None:
         if report.subject.startswith("fleet:"):
             self._largest_fleet = max(self._largest_fleet, round(report.totals["hosts"]))
         if report.window_end != self._slide:
             self._slide = report.window_end
             self._windows += 1
             self._incomplete += not report.complete
-            # Every report of a slide tells the same number.
+            # Every report of a slide has the same number.
             self._late += report.late
 
-    def _hear_change(self, change: AlarmChange) -> None:
-        standing = self._standing.get(change.alarm_id)
+    def _add_change(self, change: AlarmChange) -> None:
+        active = self._active.get(change.alarm_id)
         if change.state is not AlarmState.ALARM:
-            if standing is not None:
-                standing.ended_at = change.changed_at
-                del self._standing[change.alarm_id]
-        elif standing is not None:
-            standing.confirmed |= change.evidence.confirmed
+            if active is not None:
+                active.ended_at = change.changed_at
+                del self._active[change.alarm_id]
+        elif active is not None:
+            active.confirmed |= change.evidence.confirmed
         else:
             self._raise(change)
 
@@ -202,14 +202,14 @@ class Scorer:
             shadow=change.shadow,
             sentence=change.sentence,
         )
-        self._standing[change.alarm_id] = firing
+        self._active[change.alarm_id] = firing
         self._alarms[change.detector] += 1
         if len(self._fired) < MAX_LISTED:
             self._fired.append(firing)
         else:
             self._unlisted += 1
 
-    def _hear_decision(self, decision: DecisionRecord) -> None:
+    def _add_decision(self, decision: DecisionRecord) -> None:
         granted = decision.verdict is Decision.GRANTED
         refusal = decision.refusal.value if decision.refusal is not None else ""
         self._verdicts[decision.verdict] += 1
@@ -220,8 +220,8 @@ class Scorer:
                 self._shifted.append(decision.evidence.zone_hosts)
             else:
                 self._replaced[decision.target.key] += 1
-        if len(self._rulings) < MAX_LISTED:
-            self._rulings.append(
+        if len(self._rows) < MAX_LISTED:
+            self._rows.append(
                 DecidedRow(
                     at=round(decision.decided_at * 1000),
                     kind=decision.kind,
@@ -237,7 +237,7 @@ class Scorer:
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What one contributor is to both configurations; ``None``: never. Times in epoch ms."""
+    """First alarm and grant of a contributor in results a and b; ``None``: never. Epoch ms."""
 
     subject: str
     contributor: tuple[str, ...]
@@ -248,9 +248,9 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(a: Result, b: Result) -> list[Difference]:
-    """Return what fired or was granted in one of two results only, or at another time.
+    """Return the contributors whose first alarm or grant differs between two results.
 
-    Alarms are matched by subject and contributor, whichever detector raised them; a grant by the
+    Alarms are matched by subject and contributor, whatever detector raised them; grants by the
     target of the alarm.
     """
     raised = [_first_raised(result) for result in (a, b)]
@@ -277,9 +277,9 @@ def _first_granted(result: Result, firing: Firing | None) -> int | None:
     if firing is None or firing.target is None:
         return None
     granted = (
-        ruling.at
-        for ruling in result.rulings
-        if ruling.enforce is Decision.GRANTED and ruling.target == firing.target
+        row.at
+        for row in result.rulings
+        if row.enforce is Decision.GRANTED and row.target == firing.target
     )
     return min(granted, default=None)
 

@@ -1,11 +1,11 @@
-"""Composition roots: the only place that knows every concrete class."""
+"""Composition roots: the only package that knows every concrete class."""
 
 from detector.settings import Settings
 
 
 def run_worker(settings: Settings) -> int:
-    """Run a worker until it is told to stop; return the exit status."""
-    # What one role needs is slow to load for the others.
+    """Run a worker until SIGTERM or SIGINT; return the exit status."""
+    # The imports of one role are slow to load and not needed by the others.
     from detector.bootstrap import required_topics, worker_process  # noqa: PLC0415
 
     required_topics.require_for_worker(settings)
@@ -13,7 +13,7 @@ def run_worker(settings: Settings) -> int:
 
 
 def run_actuator(settings: Settings) -> int:
-    """Run the actuator until it is told to stop; return the exit status."""
+    """Run the actuator until SIGTERM or SIGINT; return the exit status."""
     from detector.bootstrap import actuator, required_topics  # noqa: PLC0415
 
     required_topics.require_for_actuator(settings)
@@ -21,7 +21,7 @@ def run_actuator(settings: Settings) -> int:
 
 
 def run_api(settings: Settings) -> int:
-    """Serve the API until told to stop; return the exit status."""
+    """Serve the API until SIGTERM or SIGINT; return the exit status."""
     from detector.bootstrap import api, required_topics  # noqa: PLC0415
 
     required_topics.require_for_api(settings)

@@ -1,6 +1,6 @@
 """Composition root of the actuator: executor, kill switch, journal, health.
 
-It can act and cannot propose.
+It executes actions and cannot propose any.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Actuator:
         self._ready = True
 
     async def run(self) -> None:
-        """Act until SIGTERM or SIGINT."""
+        """Execute actions until SIGTERM or SIGINT."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,7 +112,7 @@ class Actuator:
 
 
 def run_actuator_process(settings: Settings) -> int:
-    """Run the actuator until it is told to stop; return the exit status."""
+    """Run the actuator until SIGTERM or SIGINT; return the exit status."""
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     try:
         asyncio.run(Actuator(settings).run())

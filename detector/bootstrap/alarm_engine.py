@@ -1,8 +1,8 @@
-"""The metric alarms' engine: its topics, what it reads, and what moves it on.
+"""The engine of metric alarms: its topics, its input, and when it evaluates.
 
-Every window that became whole moves it to the instant through which all partitions are whole; the
-clock moves it on where nothing comes. A round that fails is logged and made again: the log of
-alarms has the last word, so that nothing is said twice.
+Each window that becomes complete triggers evaluation up to the instant through which all partitions
+are complete; without windows, the clock triggers it. A failed cycle is logged and repeated: the
+log of alarms decides what was already published, so that nothing is published twice.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ _RETRY_SECONDS = 1.0
 
 
 class StoredContributors:
-    """The contributors of a rule in one window, out of the history."""
+    """The contributors of a rule in one window, read from the history."""
 
     def __init__(self, store: ReportStore) -> None:
         self._store = store
 
     def contributors(self, rule: str, end_ms: int) -> ContributorWindow | None:
-        """Return the rule's window that ends at ``end_ms``; ``None`` when it is not known whole."""
+        """Return the rule's window that ends at ``end_ms``; ``None`` unless it is complete."""
         pane_ms, window_ms = self._store.config.pane_ms, self._store.config.window_ms
         found = read_range(
             self._store,
@@ -49,7 +49,7 @@ class StoredContributors:
 
 
 def recent_metrics(history: ReportMetrics, store: ReportStore) -> RecentMetrics:
-    """Return what the alarms read: memory, and behind it the history."""
+    """Return the source of datapoints for the alarms: memory, backed by the history."""
     config = store.config
     return RecentMetrics(history, pane_ms=config.pane_ms, window_ms=config.window_ms)
 
@@ -83,10 +83,10 @@ def _limits(settings: Settings, rounds: EvaluationSettings) -> MetricAlarmSettin
 
 
 class AlarmEngine:
-    """Moves ``alarms`` on from ``start`` to ``stop``.
+    """Evaluates ``alarms`` from ``start`` to ``stop``.
 
-    ``through_ms`` gives until when a partition of the reports is whole, 0 for one without any.
-    ``on_round`` is told after each round whether it went well.
+    ``through_ms`` gives the time until which a partition of the reports is complete, 0 without any
+    report. ``on_round`` is called after each cycle with whether it succeeded.
     """
 
     def __init__(
@@ -105,16 +105,16 @@ class AlarmEngine:
         self._through_ms = through_ms
         self._now = now
         self._on_round = on_round
-        self._came = asyncio.Event()
+        self._has_window = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the alarms and begin to evaluate them; ``PublishError`` when that cannot be."""
+        """Read the alarms and start to evaluate them; ``PublishError`` if that fails."""
         await self._alarms.start(self._now())
         self._task = asyncio.create_task(self._run(), name="metric-alarms")
 
     async def stop(self) -> None:
-        """Finish what was begun and stop."""
+        """Cancel the evaluation and stop the alarms."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -122,29 +122,29 @@ class AlarmEngine:
         await self._alarms.stop()
 
     def on_window(self, window: ClosedWindow) -> None:
-        """Hold the datapoints of a window that became whole, and evaluate what is due by it."""
+        """Store the datapoints of a complete window, and trigger an evaluation."""
         self._recent.add(window)
-        self._came.set()
+        self._has_window.set()
 
     async def _run(self) -> None:
         while True:
             try:
-                await self._round()
+                await self._evaluate()
                 self._on_round(True)
-            except Exception as error:  # the alarms must go on, whatever one round met
+            except Exception as error:  # evaluation must continue after any failure
                 log.exception("metric_alarms_failed", error=type(error).__name__)
                 self._on_round(False)
-                self._came.set()
+                self._has_window.set()
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _round(self) -> None:
+    async def _evaluate(self) -> None:
         try:
             async with asyncio.timeout(TICK_SECONDS):
-                await self._came.wait()
+                await self._has_window.wait()
         except TimeoutError:
             await self._alarms.tick(self._now())
             return
-        self._came.clear()
-        whole = [through for part in self._partitions if (through := self._through_ms(part))]
-        if whole:
-            await self._alarms.on_window(min(whole), self._now())
+        self._has_window.clear()
+        complete = [through for part in self._partitions if (through := self._through_ms(part))]
+        if complete:
+            await self._alarms.on_window(min(complete), self._now())

@@ -1,9 +1,9 @@
-"""Composition root of the API: history, rules, handlers and the server before them.
+"""Composition root of the API: history, rules, handlers and the HTTP server.
 
-It is a process of its own because it is the only one that strangers talk to. It has a file of its
-own to lose, a port of its own to close, and the least rights: it reads reports and the control
-topic, writes the control topic and the topics of its own alarms, and can write neither actions nor
-decisions. When it is gone, counting, alarms and actions go on.
+The API runs in a process of its own because it is the only one with external clients. It has its
+own file, its own port and the fewest rights: it reads reports and the control topic, writes the
+control topic and the topics of its own alarms, and can write neither actions nor decisions. When it
+is down, counting, alarms and actions continue.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from detector.telemetry.logs import configure_logging
 
 log = structlog.get_logger("detector.api")
 
-_PATIENCE_SECONDS = 60.0
+_CATCH_UP_SECONDS = 60.0
 
 
 class ApiProcess:
@@ -73,7 +73,7 @@ class ApiProcess:
         return steady(self._clock)
 
     def _notify(self, notice: Notice) -> None:
-        # Nobody tallies here; that the rules are waited for is what readiness tells.
+        # This process tallies nothing; readiness shows that it waits for the rules.
         if not isinstance(notice, TallyingHeld):
             self._telemetry(notice)
 
@@ -190,13 +190,13 @@ class ApiProcess:
 
     async def _catch_up(self, follower: ReportReader) -> None:
         while not self._caught_up:
-            self._caught_up = await follower.wait_caught_up(_PATIENCE_SECONDS)
+            self._caught_up = await follower.wait_caught_up(_CATCH_UP_SECONDS)
 
 
 async def unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, None]) -> bool:
-    """Wait for ``waiting`` or until told to stop; tell whether ``waiting`` ended by itself.
+    """Wait for ``waiting`` or ``stop``; return whether ``waiting`` finished.
 
-    What it raised is raised here.
+    Raises what ``waiting`` raised.
     """
     tasks = [asyncio.create_task(waiting), asyncio.create_task(stop.wait())]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -210,7 +210,7 @@ async def unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, None]) -> boo
 
 
 def run_api_process(settings: Settings) -> int:
-    """Serve until told to stop; return the exit status."""
+    """Serve until SIGTERM or SIGINT; return the exit status."""
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     try:
         asyncio.run(_run(settings))

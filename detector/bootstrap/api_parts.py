@@ -1,6 +1,6 @@
-"""What the API's handlers are built from, and which handler answers which operation.
+"""The parts of the API's handlers, and which handler answers which operation.
 
-Whoever writes a new handler adds it in ``operations``; what nobody handles is answered with 501.
+Add a new handler in ``operations``; an operation without a handler is answered with 501.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from detector.telemetry.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What handlers are built from; ``now`` gives epoch seconds."""
+    """The parts that handlers are built from; ``now`` gives epoch seconds."""
 
     settings: Settings
     store: ReportStore
@@ -47,18 +47,18 @@ class ApiParts:
 
 
 class StoredReports:
-    """The history, asked on a thread so that nobody else waits for the database."""
+    """The history, read on a thread so that the event loop does not wait for the database."""
 
     def __init__(self, store: ReportStore) -> None:
         self._store = store
 
     async def report(self, request: RangeRequest) -> RangeReport | None:
-        """Answer ``request``; ``None`` when nothing was ever heard of the subject."""
+        """Return the report for ``request``; ``None`` for an unknown subject."""
         return await asyncio.to_thread(read_range, self._store, request)
 
 
 def store_config(settings: Settings) -> StoreConfig:
-    """Return what the history of reports holds."""
+    """Return the configuration of the history of reports."""
     section, times = settings.history, settings.windows.times()
     return StoreConfig(
         path=section.path,
@@ -88,31 +88,31 @@ def operations(parts: ApiParts) -> dict[str, Handler]:
 
 
 class AlarmTagOwner:
-    """Answers the tag operations for the ARNs that ``owns`` knows, with alarms' handlers."""
+    """Answers the tag operations for the ARNs accepted by ``owns``, with the alarms' handlers."""
 
-    def __init__(self, owns: Callable[[str], bool], given: Mapping[str, Handler]) -> None:
+    def __init__(self, owns: Callable[[str], bool], by_operation: Mapping[str, Handler]) -> None:
         self._owns = owns
-        self._given = given
+        self._by_operation = by_operation
 
     def owns(self, arn: str) -> bool:
-        """Say whether an ARN is one of an alarm or a mute rule."""
+        """Return whether an ARN is that of an alarm or a mute rule."""
         return self._owns(arn)
 
     async def tag_resource(self, members: Members) -> Members:
         """Add tags or replace their values."""
-        return await self._given["TagResource"](members)
+        return await self._by_operation["TagResource"](members)
 
     async def untag_resource(self, members: Members) -> Members:
         """Remove tags."""
-        return await self._given["UntagResource"](members)
+        return await self._by_operation["UntagResource"](members)
 
     async def list_tags_for_resource(self, members: Members) -> Members:
-        """Show the tags."""
-        return await self._given["ListTagsForResource"](members)
+        """Return the tags."""
+        return await self._by_operation["ListTagsForResource"](members)
 
 
 def rule_admin(settings: Settings, publisher: RecordPublisher, rules: LiveRules) -> RuleAdmin:
-    """Return who changes rules, as strict as CloudWatch."""
+    """Return the administration of rules, with CloudWatch's limits."""
     section = settings.rules
     return RuleAdmin(
         settings.topic_names().control,
@@ -151,7 +151,7 @@ def _of_metrics(parts: ApiParts) -> dict[str, Handler]:
 
 
 def on_a_thread(reads: Handler) -> Handler:
-    """Return a handler that reads the history as it goes, so that nobody else waits for it."""
+    """Return a handler that runs on a thread, so that the event loop does not wait for reads."""
 
     async def answer(members: Members) -> Members:
         return await asyncio.to_thread(lambda: asyncio.run(_awaited(reads(members))))

@@ -1,4 +1,4 @@
-"""A backtest put together: which recording, and which configurations."""
+"""Composition of a backtest: its recording and its configurations."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ TOPIC_PREFIX = "topic:"
 
 
 class Side(NamedTuple):
-    """One configuration by its settings; ``rules_dir`` stands in for that of the settings."""
+    """One configuration, from its settings; ``rules_dir`` overrides that of the settings."""
 
     name: str
     settings: Settings
@@ -26,16 +26,16 @@ class Side(NamedTuple):
 
 
 def run_backtest(
-    source: str, span: TimeRange, sides: list[Side], told: Callable[[float], None]
+    source: str, span: TimeRange, sides: list[Side], on_progress: Callable[[float], None]
 ) -> list[Result]:
-    """Run ``source`` through every side; a result for each, in order.
+    """Run ``source`` through every side and return a result for each, in order.
 
     ``source`` is a file of lines, a ``.parquet`` file, or ``topic:NAME``, which is read from the
-    broker of the first side. Raise ``OperatorError`` for rules and ``DetectorError`` for a source
-    that cannot be used.
+    broker of the first side. Raises ``OperatorError`` for invalid rules and ``DetectorError`` for
+    an unusable source.
     """
     configurations = [_configuration(side) for side in sides]
-    return backtest(_recording(source, span, sides[0].settings), configurations, told)
+    return backtest(_recording(source, span, sides[0].settings), configurations, on_progress)
 
 
 def _recording(source: str, span: TimeRange, settings: Settings) -> Recording:

@@ -1,4 +1,4 @@
-"""How the processes and commands reach the brokers: one way for each of the client libraries."""
+"""Connection properties of the brokers for each client library."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from detector.settings import Settings
 
 
 class Brokers:
-    """Where the brokers are and how to talk to them; a password is read from its file once."""
+    """Addresses and security of the brokers; a password file is read once."""
 
     def __init__(self, settings: Settings) -> None:
         self._address = settings.broker
         self._security = Security(**settings.security.values())
 
     def aiokafka(self) -> dict[str, Any]:
-        """Return the arguments of aiokafka's clients, all of which wait for a broker's name."""
+        """Return the arguments of aiokafka's clients, repaired to wait until a broker is named."""
         aiokafka_repairs.install()
         return aiokafka_client(self._address, self._security)
 
@@ -31,5 +31,5 @@ class Brokers:
         return librdkafka_client(self._address, self._security)
 
     def faust_credentials(self) -> faust.auth.Credentials | None:
-        """Return Faust's ``broker_credentials``; ``None`` for a broker that asks for nothing."""
+        """Return Faust's ``broker_credentials``; ``None`` for a broker without authentication."""
         return faust_credentials(self._security)

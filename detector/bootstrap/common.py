@@ -1,4 +1,4 @@
-"""What both processes are built from: versions, times, telemetry."""
+"""Parts that several processes share: versions, time, telemetry."""
 
 import hashlib
 import platform
@@ -23,12 +23,12 @@ def steady(clock: Clock) -> SteadyTime:
 
 
 def new_change_id() -> str:
-    """Draw the name of a change of a rule: 128 bits, so that no two writers draw the same."""
+    """Return a random id for a change of a rule: 128 bits, unique across writers."""
     return secrets.token_hex(16)
 
 
 class Telemetry:
-    """Metrics and logs as one listener to notices."""
+    """Metrics and logs as one listener for notices."""
 
     def __init__(self, settings: Settings, clock: Clock, **metrics: Any) -> None:
         self.metrics = Metrics(
@@ -44,12 +44,12 @@ class Telemetry:
         self.logs = LogListener(clock.monotonic)
 
     def __call__(self, notice: Notice) -> None:
-        """Pass a notice on to both."""
+        """Pass a notice to both."""
         self.metrics(notice)
         self.logs(notice)
 
 
 def config_hash(settings: Settings) -> str:
-    """Return a short hash of the settings that all workers of one group should share."""
+    """Return a short hash of the settings that all workers of a group should share."""
     shared = settings.model_dump_json(exclude={"worker_id", "telemetry"})
     return hashlib.sha256(shared.encode()).hexdigest()[:12]

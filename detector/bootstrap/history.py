@@ -1,4 +1,4 @@
-"""The history of reports put together from the settings: kept by a process, or read once."""
+"""Composition of the history of reports: kept by a process, or read once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +27,8 @@ _DAY_MS = 24 * 3_600_000
 class History:
     """The history that one process keeps: ``start``, ``reader`` and ``metrics``, ``stop``.
 
-    Raises ``StoreInUseError`` when another process keeps the same file. ``on_window`` hears every
-    window that ended after ``tell_from_ms``, as ``ReportReader`` tells it.
+    Raises ``StoreInUseError`` if another process keeps the same file. ``ReportReader`` calls
+    ``on_window`` for every window that ended after ``tell_from_ms``.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class History:
         self.metrics = ReportMetrics(self.store, self._follower.through_ms)
 
     async def start(self) -> None:
-        """Begin to follow the reports topic; returns at once."""
+        """Start to follow the reports topic; returns at once."""
         await self._follower.start()
 
     async def wait_caught_up(self, timeout_seconds: float) -> bool:
-        """Wait until all reports that were there at the start are kept; tell whether they are."""
+        """Wait until all reports present at the start are stored; return whether they are."""
         return await self._follower.wait_caught_up(timeout_seconds)
 
     async def stop(self) -> None:
@@ -69,20 +69,20 @@ class History:
 
 
 async def report_once(
-    settings: Settings, request: RangeRequest, *, now: float, tell: Callable[[str], None]
+    settings: Settings, request: RangeRequest, *, now: float, note: Callable[[str], None]
 ) -> RangeReport | None:
-    """Answer ``request`` from the file of the history, or from the topic where there is none.
+    """Return the report from the history's file, or from the topic if there is no usable file.
 
-    ``tell`` hears why the topic is read. Raises what reading the topic raises.
+    ``note`` is called with the reason why the topic is read. Raises what reading the topic raises.
     """
     path = settings.history.path
     if not path.is_file():
-        tell(f"no history at {path}: reading the reports topic")
+        note(f"no history at {path}: reading the reports topic")
     else:
         try:
             store = ReportStore(store_config(settings, path), read_only=True)
         except StoreError as error:
-            tell(f"{error}: reading the reports topic")
+            note(f"{error}: reading the reports topic")
         else:
             try:
                 return read_range(store, request)
@@ -103,7 +103,7 @@ async def report_once(
 
 
 def store_config(settings: Settings, path: Path | None) -> StoreConfig:
-    """Return what the history holds; in memory when ``path`` is ``None``."""
+    """Return the configuration of the history; it is in memory if ``path`` is ``None``."""
     section, times = settings.history, settings.windows.times()
     return StoreConfig(
         path=path,

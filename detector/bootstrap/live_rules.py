@@ -1,4 +1,4 @@
-"""Rules that change while the workers run, put together: the timeline and whoever follows it."""
+"""Composition of the rules that change while the workers run: the timeline and its reader."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from detector.tables.tally import TallyLimits
 
 
 def timeline_terms(settings: Settings) -> TimelineTerms:
-    """Return what all workers of one group must agree on."""
+    """Return the terms that all workers of a group must share."""
     ahead_seconds = settings.windows.future_tolerance_seconds + settings.rules.lead_seconds
     return TimelineTerms(
         pane_ms=settings.windows.times().pane_ms,
@@ -26,7 +26,7 @@ def timeline_terms(settings: Settings) -> TimelineTerms:
 
 
 def tally_settings(settings: Settings, rules: RuleSet) -> TallySettings:
-    """Return what agent 1 is built from."""
+    """Return the settings of the tallying agent."""
     return TallySettings(
         rules=rules,
         mapping=settings.fields.mapping(),
@@ -45,13 +45,17 @@ def followed_rules(
     settings: Settings,
     clock: Callable[[], SteadyTime],
     listener: NoticeListener,
-    book: RuleSet | None = None,
+    rule_set: RuleSet | None = None,
 ) -> LiveRules:
-    """Return the rules of the files (or ``book``, those already read) and their changes.
+    """Return the rules of the files (or ``rule_set`` if already read), with their changes.
 
-    ``RuleError`` with all faults of the files.
+    Raises ``RuleError`` with all faults of the files.
     """
-    rules = load_rules(settings.rules_dir, lenient=settings.lenient_rules) if book is None else book
+    rules = (
+        load_rules(settings.rules_dir, lenient=settings.lenient_rules)
+        if rule_set is None
+        else rule_set
+    )
     files = [(rule, read_definition(settings.rules_dir, rule.name)) for rule in rules]
     terms = timeline_terms(settings)
     return LiveRules(
@@ -63,5 +67,5 @@ def followed_rules(
 
 
 def _read_rule(name: str, definition: str) -> ContributorRule:
-    # Whoever writes may be held to stricter limits; readers must all take the same.
+    # Writers may have stricter limits; all readers must accept the same rules.
     return parse_rule(definition, name=name, limits=LENIENT)

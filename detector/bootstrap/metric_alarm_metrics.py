@@ -10,7 +10,7 @@ TOPICS = ("alarms", "history")
 
 
 class MetricAlarmMetrics(Families):
-    """Shows the counts of one process: call it after each round, with ``None`` if that failed."""
+    """Exports the counts of one process: call it after each cycle, with ``None`` if it failed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
@@ -34,12 +34,12 @@ class MetricAlarmMetrics(Families):
         )
         self._failed = self._counter(
             "detector_metric_alarm_rounds_failed",
-            "Rounds of the metric alarms that failed and were made again.",
+            "Rounds of the metric alarms that failed and were repeated.",
         )
         self._shown = MetricAlarmCounts(0, {}, 0, dict.fromkeys(TOPICS, 0))
 
     def __call__(self, counts: MetricAlarmCounts | None) -> None:
-        """Show ``counts``."""
+        """Export ``counts``."""
         if counts is None:
             self._failed.inc()
             return

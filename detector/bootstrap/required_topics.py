@@ -1,9 +1,10 @@
-"""Every process refuses to start on topics that are not as they must be.
+"""Start-up checks of the topics: a process does not start with missing or unsuitable topics.
 
-A broker may make up a topic that is asked for, with another number of partitions, and nothing would
-say so until alarms and actions are missing.
+A broker may auto-create a requested topic with another number of partitions, which would go
+unnoticed until alarms and actions are missing.
 
-Known limit: no answer is no refusal, because whoever connects next tells that better.
+Known limit: without an answer from the broker nothing is refused, because the clients that connect
+next report that better.
 """
 
 from collections.abc import Collection
@@ -18,7 +19,7 @@ _ASK_SECONDS = 5.0
 
 
 def require_for_worker(settings: Settings) -> None:
-    """Raise ``TopicAdminError`` with every topic that keeps a worker from being exact."""
+    """Raise ``TopicAdminError`` with all topics that a worker cannot run with."""
     topics = settings.topic_names()
     of_others = {topics.outcomes, topics.metric_alarms, topics.metric_alarm_history}
     needed = {spec.name for spec in topics.specs()} - of_others
@@ -26,20 +27,20 @@ def require_for_worker(settings: Settings) -> None:
 
 
 def require_for_actuator(settings: Settings) -> None:
-    """Raise ``TopicAdminError`` with every topic that keeps an actuator from acting once."""
+    """Raise ``TopicAdminError`` with all topics that an actuator cannot run with."""
     topics = settings.topic_names()
     _require(settings, {topics.actions, topics.outcomes, topics.control}, ())
 
 
 def require_for_api(settings: Settings) -> None:
-    """Raise ``TopicAdminError`` with every topic that keeps the API from answering."""
+    """Raise ``TopicAdminError`` with all topics that the API cannot run with."""
     topics = settings.topic_names()
     own = {topics.metric_alarms, topics.metric_alarm_history}
     _require(settings, {topics.reports, topics.control, *own}, ())
 
 
 def _require(settings: Settings, needed: Collection[str], inputs: Collection[str]) -> None:
-    """Compare; of ``inputs``, and of what only others read, any number of partitions will do."""
+    """Check the topics; ``inputs`` and topics read only by others may have any partition count."""
     topics = settings.topic_names()
     read_by_others = {topics.decisions, topics.dead_letters}
     wanted = {spec.name: spec.partitions for spec in topics.specs() if spec.name in needed}

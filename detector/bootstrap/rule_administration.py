@@ -1,4 +1,4 @@
-"""Whoever changes contributor rules, put together: reads the control topic and writes to it."""
+"""Composition of the administration of rules: reads and writes the control topic."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,22 +18,22 @@ from detector.settings import Settings
 from detector.telemetry.clock import Clock
 
 
-def _nobody(_notice: Notice) -> None:
-    """Hear nothing."""
+def _ignore(_notice: Notice) -> None:
+    """Ignore the notice."""
 
 
 @asynccontextmanager
 async def open_rule_admin(
-    settings: Settings, *, lenient: bool = False, listener: NoticeListener = _nobody
+    settings: Settings, *, lenient: bool = False, listener: NoticeListener = _ignore
 ) -> AsyncIterator[RuleAdmin]:
-    """Give a ``RuleAdmin`` that has read all changes so far and follows the ones to come.
+    """Yield a ``RuleAdmin`` that has read all changes so far and follows new ones.
 
-    ``lenient`` lets definitions through that CloudWatch would refuse for a mere number.
-    ``DetectorError`` when the control topic does not exist or cannot be read to its end.
+    ``lenient`` accepts definitions that exceed only CloudWatch's numeric limits.
+    Raises ``DetectorError`` if the control topic does not exist or cannot be read to its end.
     """
     brokers, topic, clock = Brokers(settings), settings.topic_names().control, Clock()
-    patience = settings.kafka.request_timeout_seconds
-    admin = TopicAdmin(brokers.librdkafka(), timeout_seconds=patience)
+    timeout_seconds = settings.kafka.request_timeout_seconds
+    admin = TopicAdmin(brokers.librdkafka(), timeout_seconds=timeout_seconds)
     if not await asyncio.to_thread(admin.show, [topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
     client = brokers.aiokafka()
@@ -44,10 +44,10 @@ async def open_rule_admin(
     await log.start()
     try:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout_seconds):
                 await rules.settled()
         except TimeoutError:
-            message = f"topic {topic!r} was not read to its end within {patience:g} s"
+            message = f"topic {topic!r} was not read to its end within {timeout_seconds:g} s"
             raise DetectorError(f"{message}: see `detector kill-switch status`") from None
         yield RuleAdmin(
             topic,

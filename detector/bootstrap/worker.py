@@ -1,7 +1,7 @@
-"""Composition root of the worker: all that reads logs, judges and decides, put together.
+"""Composition root of the worker, which reads logs, evaluates windows and decides.
 
-What starts when: metrics and publisher, control log, then Faust, whose agents find everything
-running. What stops: Faust first, so that nothing is published into a closed client.
+Start order: publisher, control log, health server, then Faust, whose agents need all of them. Stop
+order: Faust first, so that nothing is published to a closed client.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from detector.telemetry.health_server import HealthServer
 log = structlog.get_logger("detector.worker")
 
 STATUS_SECONDS = 1.0
-"""How often lag, watermark and readiness are looked at."""
+"""Interval at which lag, watermark and alarm metrics are updated."""
 
 
 class Worker:
-    """All parts of one worker: build, then hand to ``worker_process.run``.
+    """All parts of one worker: build, then pass to ``worker_process.run``.
 
-    ``crash_point`` hears which points were passed.
+    ``crash_point`` is called with the name of each crash point that is passed.
     """
 
     def __init__(
@@ -52,20 +52,20 @@ class Worker:
         self._clock = Clock()
         self._topics = settings.topic_names()
         self._sources: dict[str, int] = {}
-        book = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
+        rule_set = load_rules(settings.rules_dir, lenient=settings.lenient_rules)
         self._telemetry = Telemetry(settings, self._clock)
         self._brokers = Brokers(settings)
         client = self._brokers.aiokafka()
         self._publisher = KafkaPublisher(client, client_id=f"{self._topics.app_id}-publisher")
-        self._live = followed_rules(settings, self._steady, self._telemetry, book)
+        self._live = followed_rules(settings, self._steady, self._telemetry, rule_set)
         self._control = ControlLog(
             self._topics.control, client=client, clock=self._steady, listener=self._live
         )
-        # Faust wants a folder, and with tables in memory puts nothing into it.
+        # Faust requires a folder; with tables in memory it writes nothing into it.
         self._folder = tempfile.TemporaryDirectory(prefix="detector-")
         self.app = create_app(self._faust_settings())
         self._tally: TallyService[Any] = TallyService(
-            tally_settings(settings, book),
+            tally_settings(settings, rule_set),
             self._publisher,
             self._telemetry,
             self._partitions,
@@ -202,7 +202,7 @@ class Worker:
         gc.freeze()
 
     async def stop(self) -> None:
-        """Stop everything but Faust, which has stopped by then."""
+        """Stop everything but Faust, which has already stopped."""
         if self._status is not None:
             self._status.cancel()
         await self._health.stop()
@@ -218,7 +218,7 @@ class Worker:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(STATUS_SECONDS)
-            self._look_at_standings()
+            self._report_state()
             lag: dict[str, list[int]] = {topic: [] for topic in self._settings.input_topics}
             for tp, records in self._transport.lag().items():
                 lag.setdefault(tp.topic, []).append(records)
@@ -228,11 +228,11 @@ class Worker:
                 if watermark is not None:
                     self._telemetry(WatermarkMoved(topic, watermark))
 
-    def _look_at_standings(self) -> None:
+    def _report_state(self) -> None:
         view = self._control.view(self._steady())
         self._telemetry(KillSwitchRead(engaged=not view.allows, known=view.known))
-        self._telemetry.metrics.alarms_active_are(self._evaluation.raised())
+        self._telemetry.metrics.set_active_alarms(self._evaluation.raised())
         if not self._agents.decides:
-            # The budget is the decider's to tell; what this worker once knew of it is void.
+            # Only the decider exports the budget; what this worker exported before is stale.
             for scope in ("global", "fleet"):
                 self._telemetry(BudgetLevel(scope, 0.0, 0.0))

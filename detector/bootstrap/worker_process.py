@@ -1,4 +1,4 @@
-"""The life of a worker process: our parts around Faust's, and an end that is sure to come."""
+"""Runs a worker process: our parts around Faust's, with a guaranteed end after a crash."""
 
 import asyncio
 import sys
@@ -22,19 +22,20 @@ log = structlog.get_logger("detector.worker")
 CRASH_CHECK_SECONDS = 1.0
 
 CRASH_SECONDS = 5.0
-"""How long Faust may take to stop after a crash. It waits for its threads without a limit: one
-worker in 14 that its group had refused hung in there, and no supervisor restarts what still runs.
+"""How long Faust may take to stop after a crash. Faust waits for its threads without a limit: one
+worker in 14 that its group had refused hung there, and a supervisor does not restart a process that
+still runs.
 """
 
 
 def run_worker(settings: Settings) -> int:
-    """Run one worker until it is told to stop; return the exit status."""
+    """Run one worker until SIGTERM or SIGINT; return the exit status."""
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     return run(Worker(settings), settings.broker)
 
 
 def run(worker: Worker, broker: str) -> int:
-    """Run until a signal; return the exit status. ``broker`` is for the message when it is away."""
+    """Run until a signal; return the exit status. ``broker`` is named if it is unreachable."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     process = _Process(worker, loop=loop)
@@ -57,7 +58,7 @@ def end_after_crash(app: faust.App) -> None:
 
 
 class _Process(faust.Worker):
-    """Faust's process life cycle with our parts started before the app and stopped after it."""
+    """Faust's process life cycle; our parts start before the app and stop after it."""
 
     def __init__(self, worker: Worker, **kwargs: Any) -> None:
         super().__init__(
@@ -80,7 +81,7 @@ class _Process(faust.Worker):
             await self._worker.start()
         except (KafkaConnectionError, PublishError) as error:
             self.unreachable = str(error)
-            # Faust ends quietly only where the start was cancelled, else with status 1.
+            # Faust ends quietly only if the start was cancelled, else with status 1.
             raise asyncio.CancelledError from error
 
     async def on_shutdown(self) -> None:

@@ -41,7 +41,7 @@ def report(settings: Settings, options: ReportOptions, output: Output) -> int:
     """Print one report; ``ReportRequestError`` when there is nothing to report."""
     now = Clock().now()
     request = range_request(settings, options, now)
-    found = asyncio.run(report_once(settings, request, now=now, tell=note))
+    found = asyncio.run(report_once(settings, request, now=now, note=note))
     if found is None:
         raise ReportRequestError(
             f"no report of {request.subject!r}: check the name (fleets are written fleet:NAME), "

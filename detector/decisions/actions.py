@@ -1,4 +1,4 @@
-"""Decisions, actions and outcomes: what decider and actuator say to each other and to operators."""
+"""Records that the decider and the actuator publish: decisions, actions and outcomes."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ OUTCOME_SCHEMA = "detector.outcome.v1"
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One link of the chain: its name, whether it passed, what it saw and what it demanded."""
+    """One check of a chain: its name, whether it passed, what it saw and what it demanded."""
 
     name: str
     passed: bool
@@ -23,7 +23,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class BudgetView(msgspec.Struct, frozen=True):
-    """The budget at the moment of a decision. Tokens before and after spending; sizes in hosts."""
+    """A fleet's budget when a decision is made: tokens before and after it, sizes in hosts."""
 
     scope: str
     tokens_before: float
@@ -36,12 +36,12 @@ class BudgetView(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What the actions topic carries, keyed by target. Times are epoch seconds.
+    """A record of the actions topic, keyed by target. Times are epoch seconds.
 
-    ``id`` is deterministic: kind, rule, version, target and window end. Executors refuse before
-    ``not_before``, after ``expires_at``, under an ``epoch`` lower than the highest seen, and any
-    ``mode`` but enforce. ``undo`` names the reverse action (empty when ``irreversible``).
-    ``correlation`` carries alarm id and decision id.
+    ``id`` is derived from kind, rule, version, target and window end. Executors refuse an action
+    before ``not_before``, after ``expires_at``, with an ``epoch`` lower than the highest seen, or
+    in any ``mode`` but enforce. ``undo`` names the reverse action (empty when ``irreversible``).
+    ``correlation`` holds the ids of the alarm, its change and the decision.
     """
 
     schema: str
@@ -63,9 +63,9 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class DecisionRecord(msgspec.Struct, frozen=True):
-    """One yes or no with the whole chain of checks.
+    """A record of the decisions topic: one decision with the whole chain of checks.
 
-    ``id`` is the action's id and the number of the attempt.
+    ``id`` is the action's id followed by the number of the attempt.
     """
 
     schema: str
@@ -85,10 +85,10 @@ class DecisionRecord(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What the outcomes topic carries, keyed by action id.
+    """A record of the outcomes topic, keyed by action id.
 
-    ``accepted`` is durable before the provider is called. ``effect_seconds``, as in the action,
-    says how long from ``at`` of the acceptance a shift keeps its zone away.
+    ``accepted`` is durable before the provider is called. ``effect_seconds`` is the action's: how
+    long a shift keeps its zone away, counted from ``at`` of the ``accepted`` record.
     """
 
     schema: str

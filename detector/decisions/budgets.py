@@ -1,16 +1,16 @@
-"""What acting may cost: token buckets, capacity and cool-downs, on a clock nobody can push forward.
+"""Budgets of actions: token buckets, capacity limits and cool-downs, counted in steady seconds.
 
-Law: no sequence of restarts, clock jumps or repeated calls makes a budget larger than the same
-sequence without them.
+Law: restarts, clock jumps and repeated calls never make a budget larger than it would be without
+them.
 
-Theory of operation: budgets count *steady seconds*, which only ``SteadyClock`` makes. Within one
-process it advances by the smaller of what the wall clock and the monotonic clock advanced, never
-backwards. Across a restart it continues from its saved reading: time in which no decider ran counts
-for nothing, because nobody can tell it from a jump of the clock.
+Theory of operation: budgets count *steady seconds*, which only ``SteadyClock`` produces. Within a
+process it advances by the smaller of the advances of the wall clock and the monotonic clock, and
+never goes back. After a restart it continues from its saved reading: time without a running decider
+does not count, because it cannot be distinguished from a jump of the clock.
 
-Known limit: after a crash, the time since the last saved reading is given away too (the owner saves
-it at least every minute while a budget is not full), so a budget may refill later than a clock on
-the wall would say, never earlier.
+Known limit: after a crash, the time since the last saved reading is lost as well (the owner saves
+it at least every minute while a budget is not full). A budget may therefore refill later than by
+the wall clock, never earlier.
 """
 
 import math
@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 from detector.core.steady_time import SteadyTime
 
-# Fractions of hosts are compared as whole hosts; this keeps 0.29 * 100 from being 28.
+# Fractions of hosts are rounded to whole hosts; this keeps 0.29 * 100 from becoming 28.
 _ROUNDING = 1e-9
 
 
 class SteadyClock:
-    """Counts the seconds that surely passed while a decider ran, from a saved reading on."""
+    """Counts the seconds that certainly passed while a decider ran, starting at a saved reading."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds
@@ -36,7 +36,7 @@ class SteadyClock:
         return self._seconds
 
     def read(self, now: SteadyTime) -> float:
-        """Return steady seconds at ``now``: never less than before, nor faster than a clock."""
+        """Return the steady seconds at ``now``; they never go back and never outrun a clock."""
         if self._last is not None:
             wall = now.wall - self._last.wall
             monotonic = now.monotonic - self._last.monotonic
@@ -56,7 +56,7 @@ class BucketLimits:
     refill_per_second: float
 
     def __post_init__(self) -> None:
-        """Refuse limits that would be no limit."""
+        """Refuse values outside the bounds."""
         _demand("bucket capacity in tokens", self.capacity, 0.0, 1_000.0)
         _demand("bucket refill in tokens a second", self.refill_per_second, 0.0, 1.0)
 
@@ -79,7 +79,7 @@ class TokenBucket:
         return min(self.limits.capacity, self._tokens + refilled)
 
     def spend(self, cost: float, now: float) -> bool:
-        """Take ``cost`` tokens (positive) at steady second ``now`` if they are there; tell."""
+        """Spend ``cost`` (positive) at steady second ``now``; return whether it was available."""
         if not cost > 0.0:
             raise ValueError(f"cost must be positive, found {cost!r}")
         level = self.level(now)
@@ -90,11 +90,11 @@ class TokenBucket:
         return True
 
     def is_full(self, now: float) -> bool:
-        """Tell whether a new bucket would be the same."""
+        """Return whether the bucket is full, like a new one."""
         return self.level(now) >= self.limits.capacity
 
     def snapshot(self) -> list[float]:
-        """Return plain data: tokens and the steady second for which they hold."""
+        """Return plain data: the tokens, and the steady second for which they hold."""
         return [self._tokens, self._at]
 
 
@@ -112,44 +112,44 @@ class CapacityLimits:
     window_seconds: float = 3_600.0
 
     def __post_init__(self) -> None:
-        """Refuse a limit over half the fleet, or a window that forgets at once."""
+        """Refuse values outside the bounds."""
         _demand("capacity fraction", self.fraction, 0.0, 0.5)
         _demand("capacity window in seconds", self.window_seconds, 60.0, 604_800.0)
 
     def fleet_limit(self, hosts: int) -> int:
-        """Return the hosts that may be removed of a fleet of ``hosts`` per window."""
+        """Return how many of a fleet's ``hosts`` may be removed per window."""
         return at_least_one(self.fraction, hosts)
 
     def zone_limit(self, hosts: int) -> int:
-        """Return the hosts that may be removed of one zone: half of the fleet's limit.
+        """Return how many hosts of one zone may be removed per window: half the fleet's limit.
 
-        At least one, where the fleet's limit allows any.
+        It is at least one if the fleet's limit allows any. ``hosts`` counts the whole fleet.
         """
         fleet_limit = self.fleet_limit(hosts)
         return max(1, fleet_limit // 2) if fleet_limit else 0
 
 
 class CoolDown:
-    """Scopes that rest for ``seconds`` after each start; it remembers what has not ended yet."""
+    """Cool-downs by scope, each lasting ``seconds`` from its last start."""
 
     def __init__(self, seconds: float, until_by_scope: Mapping[str, float] | None = None) -> None:
         self._seconds = seconds
         self._until_by_scope = dict(until_by_scope or {})
 
     def start(self, scope: str, now: float) -> None:
-        """Let ``scope`` rest from steady second ``now`` on."""
+        """Start the cool-down of ``scope`` at steady second ``now``."""
         self._until_by_scope[scope] = now + self._seconds
 
     def remaining(self, scope: str, now: float) -> float:
-        """Return the seconds for which ``scope`` still rests, 0 when it does not."""
+        """Return the remaining seconds of the cool-down of ``scope``; 0 if there is none."""
         return max(0.0, self._until_by_scope.get(scope, now) - now)
 
     def forget_ended(self, now: float) -> None:
-        """Drop what has ended by ``now``."""
+        """Drop the cool-downs that have ended by ``now``."""
         self._until_by_scope = {s: t for s, t in self._until_by_scope.items() if t > now}
 
     def snapshot(self) -> dict[str, float]:
-        """Return plain data: the steady second at which each scope has rested."""
+        """Return plain data: the steady second at which each scope's cool-down ends."""
         return dict(self._until_by_scope)
 
 
@@ -164,10 +164,10 @@ def at_least_one(fraction: float, hosts: int) -> int:
 
 
 def healthy_needed(floor: float, hosts: int) -> int:
-    """Return how many of ``hosts`` must stay when one is removed: ``floor`` of them, rounded up.
+    """Return how many of ``hosts`` must remain when one is removed: ``floor`` of them, rounded up.
 
     Small fleets: where that would forbid removing even one host (fewer than ten hosts at 0.90),
-    all but one must stay; the last host is never removed.
+    all but one must remain; the last host is never removed.
     """
     return max(1, min(math.ceil(floor * hosts - _ROUNDING), hosts - 1))
 
@@ -175,5 +175,5 @@ def healthy_needed(floor: float, hosts: int) -> int:
 def restored_buckets(
     limits: BucketLimits, snapshot: Mapping[str, Iterable[float]]
 ) -> dict[str, TokenBucket]:
-    """Return the buckets of a snapshot ``{scope: [tokens, at]}`` under the present ``limits``."""
+    """Return the buckets of a snapshot ``{scope: [tokens, at]}`` with the current ``limits``."""
     return {scope: TokenBucket(limits, *pair) for scope, pair in snapshot.items()}

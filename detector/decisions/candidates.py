@@ -1,14 +1,14 @@
-"""Standing alarms that name an action: who may be acted upon, worst first.
+"""Active alarms that ask for an action: the candidates for a decision, worst first.
 
-Law: one candidate per target, however many detectors name it: the alarms of one target share what
-was ruled, so a target is ruled upon and paid for once. A change that was seen before, or that is
-older than one that was, changes nothing, however often it comes.
+Law: there is one candidate per target, however many detectors name it. The alarms of one target
+share the last decision, so a target is decided on and charged once. A change that was seen before,
+or that is older than one that was seen, has no effect.
 
-Of a target's alarms the confirmed one with the newest evidence speaks for it.
+The confirmed alarm with the newest evidence represents its target.
 
-Known limits: the last change of the 256 alarms that moved last is remembered; the changes of other
-alarms, when they are read again, are taken again in their order. Texts that only explain are cut,
-so that the record of all candidates stays small.
+Known limits: the last change is remembered for the 256 alarms that changed most recently; changes
+of other alarms are applied again, in order, when they are read again. Texts that only explain are
+truncated to keep the record of all candidates small.
 """
 
 import math
@@ -28,7 +28,7 @@ _TEXT_CHARACTERS = 500
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """An alarm that stands, and the last ruling on it; ``attempts`` counts the rulings."""
+    """An active alarm and the last decision on it; ``attempts`` counts the decisions."""
 
     change: AlarmChange
     verdict: Decision | None = None
@@ -37,41 +37,41 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> ActionKind:
-        """What the alarm asks for; only alarms that ask for something become candidates."""
+        """The action that the alarm asks for; only alarms that ask for one become candidates."""
         return self.change.action or ActionKind.REPLACE_HOST
 
     @property
     def service(self) -> str:
-        """The service of the target, empty without one."""
+        """The service of the target; empty without a target."""
         return self.change.target.service if self.change.target else ""
 
     @property
     def target_key(self) -> str:
-        """One string for each target, however many alarms name it; without target, the alarm."""
+        """One key per target, however many alarms name it; the alarm id without a target."""
         target = self.change.target
         return f"{self.kind.value}/{target.key}" if target else self.change.alarm_id
 
     @property
     def storm_scope(self) -> str:
-        """What rests after a storm: sick hosts must not keep a sick zone from being left."""
+        """The scope of the cool-down; that of hosts does not block a shift away from a zone."""
         return f"{self.kind.value}/{self.service}"
 
     @property
     def was_granted(self) -> bool:
-        """Tell whether the last ruling was a yes."""
+        """Whether the last decision was a grant (enforced or observed)."""
         return self.verdict in {Decision.GRANTED, Decision.OBSERVED}
 
     def age_seconds(self, wall: float) -> float:
-        """Return the seconds from the end of the evidence's window to ``wall`` (epoch seconds)."""
+        """Return the seconds from the end of the evidence window to ``wall`` (epoch seconds)."""
         return wall - self.change.evidence.window_end / 1000
 
 
 @dataclass(frozen=True, slots=True)
 class FleetCounts:
-    """Sick hosts by service, the larger of what evidence counts and of the alarms that stand.
+    """Sick hosts by service: the larger of the evidence's count and the count of active alarms.
 
-    ``impaired_zones``: zones for which a zone alarm stands, in any service, also while the test
-    behind it hesitates: doubt speaks against acting on a host in there.
+    ``impaired_zones``: zones with an active zone alarm in any service, confirmed or not, because
+    doubt about a zone speaks against acting on one of its hosts.
     """
 
     sick_by_service: Mapping[str, int]
@@ -79,7 +79,7 @@ class FleetCounts:
 
 
 class Candidates:
-    """All candidates by alarm, and the last change (when, identity) of each alarm."""
+    """All candidates by alarm, and the last change (time, id) of each alarm."""
 
     def __init__(self) -> None:
         self._by_alarm: dict[str, Candidate] = {}
@@ -89,7 +89,7 @@ class Candidates:
         return len(self._by_alarm)
 
     def observe(self, change: AlarmChange) -> bool:
-        """Take one change of standing; return whether it changed who is a candidate, or why."""
+        """Apply one change of an alarm; return whether the candidates or their evidence changed."""
         last_at, last_id = self._last_by_alarm.pop(change.alarm_id, (change.changed_at, ""))
         is_old = change.id == last_id or change.changed_at < last_at
         last = (last_at, last_id) if is_old else (change.changed_at, change.id)
@@ -110,38 +110,38 @@ class Candidates:
         return True
 
     def put(self, candidate: Candidate) -> None:
-        """Replace the candidate of the same alarm; what was ruled holds for the whole target."""
+        """Replace the candidate of the same alarm; the decision holds for the whole target."""
         for each in self._of_target(candidate):
             alarm_id = each.change.alarm_id
             self._by_alarm[alarm_id] = msgspec.structs.replace(candidate, change=each.change)
         self._by_alarm[candidate.change.alarm_id] = candidate
 
     def ranked(self) -> list[Candidate]:
-        """Return one candidate for each target, those with the most excess faults first."""
-        spoken: dict[str, Candidate] = {}
+        """Return one candidate per target, those with the most excess faults first."""
+        by_target: dict[str, Candidate] = {}
         for candidate in self._by_alarm.values():
-            known = spoken.get(candidate.target_key)
-            if known is None or _speaks_for(candidate) > _speaks_for(known):
-                spoken[candidate.target_key] = candidate
-        return sorted(spoken.values(), key=_worst_first)
+            known = by_target.get(candidate.target_key)
+            if known is None or _evidence_order(candidate) > _evidence_order(known):
+                by_target[candidate.target_key] = candidate
+        return sorted(by_target.values(), key=_worst_first)
 
     def _of_target(self, candidate: Candidate) -> list[Candidate]:
         key = candidate.target_key
         return [each for each in self._by_alarm.values() if each.target_key == key]
 
     def _all(self) -> list[Candidate]:
-        """Return those that speak for a target, worst first, and then the others."""
+        """Return those that represent a target, worst first, and then the others."""
         ranked = self.ranked()
         first = {candidate.change.alarm_id for candidate in ranked}
         others = [c for c in self._by_alarm.values() if c.change.alarm_id not in first]
         return ranked + sorted(others, key=_worst_first)
 
     def get(self, alarm_id: str) -> Candidate | None:
-        """Return the candidate of an alarm, if it stands."""
+        """Return the candidate of an alarm; ``None`` if the alarm is not active."""
         return self._by_alarm.get(alarm_id)
 
-    def census(self) -> "FleetCounts":
-        """Count the sick and name the impaired zones."""
+    def fleet_counts(self) -> "FleetCounts":
+        """Count the sick hosts and list the impaired zones."""
         hosts: dict[str, set[Target]] = {}
         suspects: dict[str, int] = {}
         zones: set[str] = set()
@@ -157,7 +157,7 @@ class Candidates:
         return FleetCounts(sick, frozenset(zones))
 
     def keep_worst(self, limit: int, is_fresh: Callable[[Candidate], bool]) -> bool:
-        """Keep all zone alarms and the worst fresh hosts, ``limit`` in all; tell if any went."""
+        """Keep zone alarms, then the worst fresh hosts, up to ``limit``; return if any left."""
         before = len(self._by_alarm)
         every = self._all()
         zones = [c for c in every if c.kind is ActionKind.SHIFT_AWAY]
@@ -168,7 +168,7 @@ class Candidates:
     def snapshot(self, limit: int) -> dict[str, Any]:
         """Return plain data of the ``limit`` worst candidates and of the last changes.
 
-        The changes of candidates beyond the limit are left out: they are to be taken again.
+        The changes of candidates beyond the limit are left out, so that they are applied again.
         """
         ranked = self._all()
         left_out = {candidate.change.alarm_id for candidate in ranked[limit:]}
@@ -194,7 +194,7 @@ def _worst_first(candidate: Candidate) -> tuple[float, str]:
     return (-excess if math.isfinite(excess) else 0.0, candidate.change.alarm_id)
 
 
-def _speaks_for(candidate: Candidate) -> tuple[bool, int, float, str]:
+def _evidence_order(candidate: Candidate) -> tuple[bool, int, float, str]:
     evidence = candidate.change.evidence
     excess = evidence.excess_faults if math.isfinite(evidence.excess_faults) else 0.0
     return evidence.confirmed, evidence.window_end, excess, candidate.change.alarm_id

@@ -1,8 +1,8 @@
-"""The chain of checks that stands between an alarm and an action.
+"""The chain of checks between an alarm and an action.
 
-Law: every check of a chain is made and recorded with what it saw and what it demanded, also after
-one has failed; a check carries the name of the refusal that it stands for, and the first failed
-check names the refusal. Whatever is not known fails its check.
+Law: every check of a chain runs and is recorded with what it saw and what it demanded, even after
+one has failed. A check is named after its refusal, and the first failed check gives the refusal.
+An unknown value fails its check.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,18 @@ from detector.decisions.zones import ShiftsInForce, hosts_left, zones_left
 from detector.detection.alarms import AlarmChange, Target
 
 MAX_NAME_CHARACTERS = 255
-# A target is one host or one zone: no wildcard, list or pattern may pass for a name.
+# A target is one host or one zone: a wildcard, list or pattern is not a name.
 _FORBIDDEN = frozenset("*?,;|[]{}()<>\\\"'`$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckInput:
-    """Everything that the chain looks at for one standing alarm. Ages and rests in seconds.
+    """Everything that the chain checks for one active alarm. Ages and cool-downs in seconds.
 
     ``acted`` says why the target counts as acted upon (empty when it does not). ``zone_alarm``: a
-    confirmed zone alarm stands for the target's zone. ``sick`` counts the fleet's suspect hosts;
-    ``removed_fleet`` and ``removed_zone`` the hosts granted away within the capacity window.
+    zone alarm is active for the target's zone. ``sick`` counts the fleet's suspect hosts;
+    ``removed_fleet`` and ``removed_zone`` count the hosts whose removal was granted within the
+    capacity window.
     """
 
     change: AlarmChange
@@ -46,23 +47,23 @@ class CheckInput:
     ledger_full: bool = False
 
 
-def chain(situation: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
-    """Make every check for the situation's kind of action, in the order in which they refuse."""
-    local = _zone_checks if situation.kind is ActionKind.SHIFT_AWAY else _host_checks
+def chain(check_input: CheckInput, config: DecideConfig) -> tuple[Check, ...]:
+    """Run every check for the kind of action, in the order in which they refuse."""
+    local = _zone_checks if check_input.kind is ActionKind.SHIFT_AWAY else _host_checks
     return (
-        *_evidence_checks(situation, config),
-        *local(situation, config),
-        *_budget_checks(situation),
+        *_evidence_checks(check_input, config),
+        *local(check_input, config),
+        *_budget_checks(check_input),
     )
 
 
 def first_refusal(checks: Sequence[Check]) -> Refusal | None:
-    """Return what the first failed check stands for, ``None`` when all passed."""
+    """Return the refusal of the first failed check; ``None`` if all passed."""
     return next((Refusal(check.name) for check in checks if not check.passed), None)
 
 
 def target_fault(kind: ActionKind, target: Target | None) -> str:
-    """Say why ``target`` is not exactly one thing that ``kind`` can be done to; else empty."""
+    """Say why ``target`` is not exactly one host or zone for ``kind``; empty if it is."""
     if target is None:
         return "no target"
     wants_host = kind is ActionKind.REPLACE_HOST
@@ -85,11 +86,11 @@ def _check(refusal: Refusal, passed: bool, saw: str, demanded: str) -> Check:
     return Check(refusal.value, passed, saw, demanded)
 
 
-def _evidence_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
-    evidence = situation.change.evidence
-    control = situation.control
-    age, oldest = situation.age_seconds, config.evidence_max_age_seconds
-    fault = target_fault(situation.kind, situation.change.target)
+def _evidence_checks(check_input: CheckInput, config: DecideConfig) -> list[Check]:
+    evidence = check_input.change.evidence
+    control = check_input.control
+    age, oldest = check_input.age_seconds, config.evidence_max_age_seconds
+    fault = target_fault(check_input.kind, check_input.change.target)
     gates = f", failed gates {', '.join(evidence.failed_gates)}" if evidence.failed_gates else ""
     missing = f", missing {len(evidence.missing_partitions)}" if evidence.missing_partitions else ""
     return [
@@ -120,19 +121,19 @@ def _evidence_checks(situation: CheckInput, config: DecideConfig) -> list[Check]
         _check(Refusal.NO_TARGET, not fault, fault or "one target", "exactly one named target"),
         _check(
             Refusal.ALREADY_ACTED,
-            not situation.acted,
-            situation.acted or "not acted upon",
+            not check_input.acted,
+            check_input.acted or "not acted upon",
             f"no action on the same target within {config.repeat_after_seconds:g} s",
         ),
     ]
 
 
-def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
-    evidence, target = situation.change.evidence, situation.change.target
-    hosts, removed = evidence.fleet_hosts, situation.removed_fleet
+def _host_checks(check_input: CheckInput, config: DecideConfig) -> list[Check]:
+    evidence, target = check_input.change.evidence, check_input.change.target
+    hosts, removed = evidence.fleet_hosts, check_input.removed_fleet
     zone = target.zone if target else ""
-    away = situation.shifts.is_away(zone)
-    verdict = situation.change.verdict
+    away = check_input.shifts.is_away(zone)
+    verdict = check_input.change.verdict
     stands_out = verdict is not None and verdict.kind is Culprit.ZONE
     most_sick = max(config.too_many_sick_hosts, at_least_one(config.too_many_sick_fraction, hosts))
     left, needed = hosts - removed - 1, healthy_needed(config.healthy_floor, hosts)
@@ -140,18 +141,18 @@ def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     return [
         _check(
             Refusal.ZONE_IMPAIRED,
-            not (away or situation.zone_alarm or stands_out),
-            f"zone away {away}, zone alarm {situation.zone_alarm}, verdict zone {stands_out}",
+            not (away or check_input.zone_alarm or stands_out),
+            f"zone away {away}, zone alarm {check_input.zone_alarm}, verdict zone {stands_out}",
             "none of them",
         ),
-        _fleet_known(situation),
+        _fleet_known(check_input),
         _check(
             Refusal.TOO_MANY_SICK,
-            situation.sick <= most_sick and not evidence.fleet_event,
-            f"{situation.sick} sick of {hosts}, fleet event {evidence.fleet_event}",
+            check_input.sick <= most_sick and not evidence.fleet_event,
+            f"{check_input.sick} sick of {hosts}, fleet event {evidence.fleet_event}",
             f"at most {most_sick} sick, no fleet event",
         ),
-        _rested(situation),
+        _rested(check_input),
         _check(
             Refusal.HEALTHY_FLOOR,
             left >= needed,
@@ -160,19 +161,23 @@ def _host_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
         ),
         _check(
             Refusal.CAPACITY_SPENT,
-            removed < fleet_limit and situation.removed_zone < zone_limit,
-            f"removed {removed} in the fleet, {situation.removed_zone} in the zone",
+            removed < fleet_limit and check_input.removed_zone < zone_limit,
+            f"removed {removed} in the fleet, {check_input.removed_zone} in the zone",
             f"fewer than {fleet_limit} and {zone_limit} per {config.capacity.window_seconds:g} s",
         ),
     ]
 
 
-def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
-    evidence, target, shifts = situation.change.evidence, situation.change.target, situation.shifts
+def _zone_checks(check_input: CheckInput, config: DecideConfig) -> list[Check]:
+    evidence, target, shifts = (
+        check_input.change.evidence,
+        check_input.change.target,
+        check_input.shifts,
+    )
     zone, service = (target.zone, target.service) if target else ("", "")
     others = shifts.others(zone)
     left = zones_left(evidence.zones)
-    serving = hosts_left(evidence.fleet_hosts, evidence.zone_hosts, situation.removed_fleet)
+    serving = hosts_left(evidence.fleet_hosts, evidence.zone_hosts, check_input.removed_fleet)
     return [
         _check(
             Refusal.ZONE_ALREADY_AWAY,
@@ -192,14 +197,14 @@ def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
             f"{evidence.zones} zones",
             f"at least {config.min_zones} zones",
         ),
-        _fleet_known(situation),
+        _fleet_known(check_input),
         _check(
             Refusal.TOO_MANY_SICK,
             not evidence.fleet_event,
             f"fleet event {evidence.fleet_event}",
             "no fleet event",
         ),
-        _rested(situation),
+        _rested(check_input),
         _check(
             Refusal.HEALTHY_FLOOR,
             serving >= config.shift_floor,
@@ -209,8 +214,8 @@ def _zone_checks(situation: CheckInput, config: DecideConfig) -> list[Check]:
     ]
 
 
-def _fleet_known(situation: CheckInput) -> Check:
-    evidence = situation.change.evidence
+def _fleet_known(check_input: CheckInput) -> Check:
+    evidence = check_input.change.evidence
     return _check(
         Refusal.FLEET_UNKNOWN,
         0 < evidence.zone_hosts <= evidence.fleet_hosts,
@@ -219,8 +224,8 @@ def _fleet_known(situation: CheckInput) -> Check:
     )
 
 
-def _rested(situation: CheckInput) -> Check:
-    remaining = situation.cool_down_remaining
+def _rested(check_input: CheckInput) -> Check:
+    remaining = check_input.cool_down_remaining
     return _check(
         Refusal.COOL_DOWN,
         remaining <= 0.0,
@@ -229,19 +234,19 @@ def _rested(situation: CheckInput) -> Check:
     )
 
 
-def _budget_checks(situation: CheckInput) -> list[Check]:
-    tokens, room = situation.global_tokens, not situation.ledger_full
+def _budget_checks(check_input: CheckInput) -> list[Check]:
+    tokens, room = check_input.global_tokens, not check_input.ledger_full
     return [
         _check(
             Refusal.BUDGET_SPENT,
-            situation.fleet_tokens >= 1.0,
-            f"{situation.fleet_tokens:.2f} tokens of the fleet",
+            check_input.fleet_tokens >= 1.0,
+            f"{check_input.fleet_tokens:.2f} tokens of the fleet",
             "1 token",
         ),
         _check(
             Refusal.GLOBAL_BUDGET_SPENT,
             tokens >= 1.0 and room,
-            f"{tokens:.2f} global tokens, {'room' if room else 'no room'} in the ledger",
+            f"{tokens:.2f} global tokens, {'' if room else 'no '}room in the ledger",
             "1 token and room in the ledger",
         ),
     ]

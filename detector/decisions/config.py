@@ -1,4 +1,4 @@
-"""Every limit of the decider in one value, with bounds that a mistyped setting cannot pass."""
+"""All limits of the decider, with bounds that catch a mistyped setting."""
 
 from dataclasses import dataclass, field
 
@@ -10,15 +10,16 @@ from detector.decisions.budgets import BucketLimits, CapacityLimits
 class DecideConfig:
     """What the decider may grant. Defaults grant little; ``ValueError`` outside the bounds.
 
-    ``fleet_bucket`` holds for each service, ``global_bucket`` for all together; an action costs one
-    token of both. ``healthy_floor`` (0 to 1) is the part of a fleet that must be left, and
+    ``fleet_bucket`` applies to each service, ``global_bucket`` to all together; an action costs one
+    token of both. ``healthy_floor`` (0 to 1) is the part of a fleet that must remain, and
     ``shift_floor`` (0 to 1) the part that must serve while a zone is away: less, because a shift
-    returns. Above ``too_many_sick_fraction`` of the fleet (but at least ``too_many_sick_hosts``, so
-    that a small fleet can act on one host) the cause is shared: hosts are left alone until
-    ``cool_down_seconds`` after. ``evidence_max_age_seconds`` counts from the end of the window,
-    either way. ``repeat_after_seconds``: one target is not acted upon twice within it.
-    ``max_rulings`` bounds one round and ``max_standing`` what is kept between rounds; both keep the
-    state record below one megabyte.
+    ends by itself. Above ``too_many_sick_fraction`` of the fleet (but at least
+    ``too_many_sick_hosts``, so that a small fleet can act on one host) the cause is shared: no host
+    is acted upon until ``cool_down_seconds`` later. ``evidence_max_age_seconds`` is the largest
+    distance between the window's end and now, in either direction. ``repeat_after_seconds``: one
+    target is not acted upon twice within it. ``max_rulings`` bounds the decisions of one cycle and
+    ``max_standing`` the candidates kept between cycles; both keep the state record below one
+    megabyte.
     """
 
     mode: Mode = Mode.OBSERVE
@@ -40,7 +41,7 @@ class DecideConfig:
     max_standing: int = 64
 
     def __post_init__(self) -> None:
-        """Refuse every value outside its bounds, all of them at once."""
+        """Refuse values outside their bounds, and report all of them at once."""
         faults = [
             f"{name} must be {low:g} to {high:g}, found {getattr(self, name)!r}"
             for name, (low, high) in BOUNDS.items()
@@ -51,7 +52,7 @@ class DecideConfig:
 
     @property
     def remembered_seconds(self) -> float:
-        """How long a grant is remembered after it was made: a day, or longer limits."""
+        """How long a grant is remembered: a day, or longer where a limit counts longer."""
         return max(86_400.0, self.capacity.window_seconds, self.repeat_after_seconds)
 
 

@@ -1,19 +1,20 @@
-"""Step 5, decide: standing alarms, budgets, shifts in force and ``now`` become rulings, yes or no.
+"""Step 5, decide: grants or refuses the actions that active alarms ask for.
 
-Law: no action without a granted decision; no identity granted twice; no budget overdrawn, under any
-sequence of changes, duplicates, restarts and jumps of the clock. Doubt means no.
+Law: no action without a granted decision, no action id granted twice, no budget overdrawn, under
+any sequence of changes, duplicates, restarts and clock jumps. Doubt means refusal.
 
-Theory of operation: an alarm that stands and names an action is a candidate. Candidates are judged
-worst first by excess faults (what customers are spared per action), each against the whole chain of
-checks, and a grant is charged before the next one is judged. A refused candidate is judged again
-every ``reconsider_seconds`` while its alarm stands and its evidence is fresh, but it is ruled upon
-again only when the verdict or the refusal changes. In ``observe`` everything is charged as in
-``enforce``, so that the records show what enforcing would have done; only the action is held back.
+Theory of operation: an active alarm that asks for an action is a candidate. Candidates are decided
+on in order of excess faults, most first (what customers are spared per action). Each one runs
+through the whole chain of checks, and a grant is charged before the next candidate. A refused
+candidate is checked again every ``reconsider_seconds`` while its alarm is active and its evidence
+is fresh, but a new decision is recorded only when the verdict or the refusal changes. In
+``observe`` everything is charged as in ``enforce``, so that the records show what enforcing would
+have done; only the action is withheld.
 
-Known limits: between rounds the worst ``max_standing`` candidates are kept. One that falls out, or
-whose evidence grew stale, has had its ruling and comes back when its alarm is told again, which
-evaluation does every few minutes while it stands confirmed. The decider does not read outcomes:
-what an executor refused counts as done until the limits forget it.
+Known limits: the worst ``max_standing`` candidates are kept between cycles. One that is dropped, or
+whose evidence is stale, has already been decided on; it returns when its alarm is published again,
+which evaluation does every few minutes while the alarm is active and confirmed. The decider does
+not read outcomes: an action that an executor refused counts as done until the limits expire.
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ SNAPSHOT_VERSION = 1
 
 
 class Decider:
-    """The one owner of budgets, shifts and standing alarms that ask for action."""
+    """Owns the budgets, the shifts and the active alarms that ask for an action."""
 
     def __init__(self, config: DecideConfig | None = None) -> None:
         self._config = config or DecideConfig()
@@ -57,8 +58,8 @@ class Decider:
         self._cool_down = CoolDown(self._config.cool_down_seconds)
         self._candidates = Candidates()
         self._epoch = 0
-        # Alarms still to be judged in this round, the worst last.
-        self._round: list[str] = []
+        # Alarms still to be decided on in this cycle, the worst last.
+        self._pending: list[str] = []
         self._due = True
         self._next_look = 0.0
         self._changes = 0
@@ -75,12 +76,12 @@ class Decider:
 
     @property
     def changes(self) -> int:
-        """Counts what must survive a restart; when it stands still there is nothing to save."""
+        """Counts changes of the durable state; while it is unchanged, nothing needs saving."""
         return self._changes
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether no limit is partly spent, so that the clock need not be saved either."""
+        """Whether no limit is partly spent, so that the clock need not be saved either."""
         now = self._clock.seconds
         counted = max(self._config.capacity.window_seconds, self._config.repeat_after_seconds)
         return (
@@ -98,29 +99,29 @@ class Decider:
         return self._epoch
 
     def observe(self, change: AlarmChange) -> None:
-        """Take one change of an alarm's standing; the same change twice is taken once."""
+        """Apply one change of an alarm's state; a repeated change has no effect."""
         if self._candidates.observe(change):
             self._changes += 1
             self._due = True
 
     def decide(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
-        """Judge every candidate and return the new rulings, at most ``max_rulings`` of them.
+        """Check every candidate and return the new decisions, at most ``max_rulings`` of them.
 
-        When there are that many, more may be due: call again.
+        If there are that many, more may be due: call again.
         """
         at = self._clock.read(now)
-        if not self._round and not self._begin_round(at):
+        if not self._pending and not self._begin_cycle(at):
             return []
-        census = self._candidates.census()
-        rulings: list[DecisionResult] = []
-        while self._round and len(rulings) < self._config.max_rulings:
-            candidate = self._candidates.get(self._round.pop())
+        counts = self._candidates.fleet_counts()
+        results: list[DecisionResult] = []
+        while self._pending and len(results) < self._config.max_rulings:
+            candidate = self._candidates.get(self._pending.pop())
             if candidate is not None:
-                ruling = self._judge(candidate, at, now.wall, control, census)
-                rulings += [ruling] if ruling is not None else []
-        if not self._round:
-            self._end_round(now.wall)
-        return rulings
+                result = self._decide_on(candidate, at, now.wall, control, counts)
+                results += [result] if result is not None else []
+        if not self._pending:
+            self._end_cycle(now.wall)
+        return results
 
     def levels(self) -> dict[str, tuple[float, float]]:
         """Return tokens and capacity of the ``global`` and of the lowest ``fleet`` bucket."""
@@ -147,7 +148,8 @@ class Decider:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Continue from a snapshot; ``ValueError`` for one of another version.
 
-        What was only observed is forgotten when this decider enforces; spent tokens stay spent.
+        If this decider enforces, grants that were only observed are dropped; spent tokens stay
+        spent.
         """
         if snapshot.get("version") != SNAPSHOT_VERSION:
             raise ValueError(
@@ -163,49 +165,49 @@ class Decider:
         self._ledger = Ledger.restored(snapshot["ledger"], enforcing=enforcing)
         self._cool_down = CoolDown(config.cool_down_seconds, snapshot["cool_down"])
         self._candidates = Candidates.restored(snapshot["candidates"])
-        self._round = []
+        self._pending = []
         self._due = True
         self._changes += 1
 
-    def _begin_round(self, at: float) -> bool:
+    def _begin_cycle(self, at: float) -> bool:
         if not self._due and at < self._next_look:
             return False
         self._ledger.forget(at - self._config.remembered_seconds, at)
         self._cool_down.forget_ended(at)
-        self._round = [c.change.alarm_id for c in reversed(self._candidates.ranked())]
+        self._pending = [c.change.alarm_id for c in reversed(self._candidates.ranked())]
         self._due = False
         self._next_look = at + self._config.reconsider_seconds
         return True
 
-    def _end_round(self, wall: float) -> None:
+    def _end_cycle(self, wall: float) -> None:
         oldest, limit = self._config.evidence_max_age_seconds, self._config.max_standing
         if self._candidates.keep_worst(limit, lambda c: c.age_seconds(wall) <= oldest):
             self._changes += 1
 
-    def _judge(
+    def _decide_on(
         self,
         candidate: Candidate,
         at: float,
         wall: float,
         control: ControlView,
-        census: FleetCounts,
+        counts: FleetCounts,
     ) -> DecisionResult | None:
-        situation = self._situation(candidate, at, wall, control, census)
-        if candidate.was_granted and self._is_done(situation):
+        check_input = self._check_input(candidate, at, wall, control, counts)
+        if candidate.was_granted and self._is_done(check_input):
             return None
-        checks = chain(situation, self._config)
+        checks = chain(check_input, self._config)
         if any(c.name == Refusal.TOO_MANY_SICK.value and not c.passed for c in checks):
             self._cool_down.start(candidate.storm_scope, at)
         verdict, refusal = decision_of(checks, self._config.mode), first_refusal(checks)
         if (verdict, refusal) == (Decision.REFUSED, candidate.refusal):
             return None
-        bench = DecisionContext(
+        context = DecisionContext(
             config=self._config,
             epoch=self._epoch,
             wall=wall,
-            budget=budget_view(situation, self._config),
+            budget=budget_view(check_input, self._config),
         )
-        ruling = make_decision(candidate, checks, bench)
+        result = make_decision(candidate, checks, context)
         if verdict is not Decision.REFUSED:
             self._charge(candidate, at)
         self._candidates.put(
@@ -214,15 +216,15 @@ class Decider:
             )
         )
         self._changes += 1
-        return ruling
+        return result
 
-    def _situation(
+    def _check_input(
         self,
         candidate: Candidate,
         at: float,
         wall: float,
         control: ControlView,
-        census: FleetCounts,
+        counts: FleetCounts,
     ) -> CheckInput:
         service, target = candidate.service, candidate.change.target
         zone = target.zone if target else ""
@@ -234,8 +236,8 @@ class Decider:
             control=control,
             shifts=self._shifts(at),
             acted=self._acted(candidate, at, wall),
-            zone_alarm=zone in census.impaired_zones,
-            sick=census.sick_by_service.get(service, 0),
+            zone_alarm=zone in counts.impaired_zones,
+            sick=counts.sick_by_service.get(service, 0),
             removed_fleet=self._ledger.removed(service, since),
             removed_zone=self._ledger.removed(service, since, zone),
             cool_down_remaining=self._cool_down.remaining(candidate.storm_scope, at),
@@ -255,17 +257,17 @@ class Decider:
         if candidate.change.target is None or candidate.kind is not ActionKind.REPLACE_HOST:
             return ""
         last = self._ledger.last_at(candidate.change.target.key, candidate.kind)
-        # Another detector may tell of what was seen before the action: it asks for no second one.
+        # Another detector may report what was seen before the action; that asks for no second one.
         seen_at = at - candidate.age_seconds(wall)
         if last is None or min(at - self._config.repeat_after_seconds, seen_at) >= last:
             return ""
         return f"acted upon {at - last:.0f} s ago"
 
     @staticmethod
-    def _is_done(situation: CheckInput) -> bool:
-        target = situation.change.target
-        away = target is not None and situation.shifts.is_away(target.zone, target.service)
-        return bool(situation.acted) or (situation.kind is ActionKind.SHIFT_AWAY and away)
+    def _is_done(check_input: CheckInput) -> bool:
+        target = check_input.change.target
+        away = target is not None and check_input.shifts.is_away(target.zone, target.service)
+        return bool(check_input.acted) or (check_input.kind is ActionKind.SHIFT_AWAY and away)
 
     def _fleet_bucket(self, service: str) -> TokenBucket:
         return self._fleet_buckets.get(service) or TokenBucket(self._config.fleet_bucket)
@@ -277,7 +279,7 @@ class Decider:
         paid = bucket.spend(1.0, at) and self._global_bucket.spend(1.0, at)
         assert paid, "a passed chain found its tokens"  # noqa: S101
         assert target is not None, "a passed chain found its target"  # noqa: S101
-        # An executor may begin as late as the action expires, and the zone is away from then on.
+        # An executor may start as late as the action expires; the zone is away from then on.
         shifts = candidate.kind is ActionKind.SHIFT_AWAY
         away = self._config.shift_seconds + self._config.action_expires_seconds
         self._ledger.add(

@@ -1,6 +1,6 @@
-"""What a ruling says: the decision with its whole chain and, when granted to enforce, the action.
+"""Builds the decision record with its whole chain and, if granted to enforce, the action.
 
-Law: an action is made only together with the granted decision that it belongs to.
+Law: an action is created only together with the granted decision that it belongs to.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,15 @@ from detector.decisions.config import DecideConfig
 from detector.detection.alarms import Target
 from detector.detection.evidence import flat_evidence
 
-_DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from zone"}
+_ACTION_TEXTS = {
+    ActionKind.REPLACE_HOST: "replace host",
+    ActionKind.SHIFT_AWAY: "shift away from zone",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """One decision, and the action that it put on its way (``None`` unless granted)."""
+    """One decision, and the action that it grants (``None`` unless granted)."""
 
     decision: DecisionRecord
     action: Action | None
@@ -34,7 +37,7 @@ class DecisionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionContext:
-    """Under which circumstances a ruling is made: ``wall`` is now in epoch seconds."""
+    """What a decision depends on besides its candidate; ``wall`` is now in epoch seconds."""
 
     config: DecideConfig
     epoch: int
@@ -42,23 +45,23 @@ class DecisionContext:
     budget: BudgetView
 
 
-def budget_view(situation: CheckInput, config: DecideConfig) -> BudgetView:
-    """Return the fleet's budget as the chain saw it, and as it is after a grant."""
-    target, evidence = situation.change.target, situation.change.evidence
+def budget_view(check_input: CheckInput, config: DecideConfig) -> BudgetView:
+    """Return the fleet's budget as the chain sees it, and as it is after a grant."""
+    target, evidence = check_input.change.target, check_input.change.evidence
     return BudgetView(
         scope=f"fleet:{target.service}" if target else "",
-        tokens_before=situation.fleet_tokens,
-        tokens_after=max(0.0, situation.fleet_tokens - 1.0),
-        capacity_used=situation.removed_fleet,
+        tokens_before=check_input.fleet_tokens,
+        tokens_after=max(0.0, check_input.fleet_tokens - 1.0),
+        capacity_used=check_input.removed_fleet,
         capacity_limit=config.capacity.fleet_limit(evidence.fleet_hosts),
         fleet_hosts=evidence.fleet_hosts,
         fleet_size_source="hosts heard in the window",
-        fleet_size_age_seconds=situation.age_seconds,
+        fleet_size_age_seconds=check_input.age_seconds,
     )
 
 
 def candidate_action_id(candidate: Candidate) -> str:
-    """Return the identity of what the candidate asks for; also without a target there is one."""
+    """Return the id of the action that the candidate asks for, with or without a target."""
     change = candidate.change
     target = change.target or Target(change.alarm_id, "", "", "")
     end = change.evidence.window_end
@@ -66,17 +69,17 @@ def candidate_action_id(candidate: Candidate) -> str:
 
 
 def decision_of(checks: tuple[Check, ...], mode: Mode) -> Decision:
-    """Return what the chain amounts to in ``mode``."""
+    """Return the decision that the chain gives in ``mode``."""
     if first_refusal(checks) is not None:
         return Decision.REFUSED
     return Decision.GRANTED if mode is Mode.ENFORCE else Decision.OBSERVED
 
 
 def make_decision(
-    candidate: Candidate, checks: tuple[Check, ...], bench: DecisionContext
+    candidate: Candidate, checks: tuple[Check, ...], context: DecisionContext
 ) -> DecisionResult:
-    """Write the decision down, and the action if it is granted."""
-    change, mode = candidate.change, bench.config.mode
+    """Return the decision record, and the action if it is granted."""
+    change, mode = candidate.change, context.config.mode
     action_id = candidate_action_id(candidate)
     decision = DecisionRecord(
         schema=DECISION_SCHEMA,
@@ -88,19 +91,19 @@ def make_decision(
         refusal=first_refusal(checks),
         mode=mode,
         alarm_id=change.alarm_id,
-        decided_at=bench.wall,
-        epoch=bench.epoch,
+        decided_at=context.wall,
+        epoch=context.epoch,
         checks=checks,
         evidence=flat_evidence(change.evidence),
         sentence=_sentence(candidate, checks, mode),
     )
     if decision.verdict is not Decision.GRANTED or change.target is None:
         return DecisionResult(decision, None)
-    return DecisionResult(decision, _action(decision, change.target, candidate, bench))
+    return DecisionResult(decision, _action(decision, change.target, candidate, context))
 
 
 def _action(
-    decision: DecisionRecord, target: Target, candidate: Candidate, bench: DecisionContext
+    decision: DecisionRecord, target: Target, candidate: Candidate, context: DecisionContext
 ) -> Action:
     shifts = candidate.kind is ActionKind.SHIFT_AWAY
     return Action(
@@ -111,14 +114,14 @@ def _action(
         mode=decision.mode,
         reason=candidate.change.sentence,
         evidence=flat_evidence(candidate.change.evidence),
-        budget=bench.budget,
-        requested_at=bench.wall,
-        not_before=bench.wall,
-        expires_at=bench.wall + bench.config.action_expires_seconds,
-        effect_seconds=bench.config.shift_seconds if shifts else 0.0,
+        budget=context.budget,
+        requested_at=context.wall,
+        not_before=context.wall,
+        expires_at=context.wall + context.config.action_expires_seconds,
+        effect_seconds=context.config.shift_seconds if shifts else 0.0,
         undo="end_shift" if shifts else "",
         irreversible=not shifts,
-        epoch=bench.epoch,
+        epoch=context.epoch,
         correlation={
             "alarm_id": candidate.change.alarm_id,
             "alarm_change_id": candidate.change.id,
@@ -132,8 +135,8 @@ def _sentence(candidate: Candidate, checks: tuple[Check, ...], mode: Mode) -> st
     named = (target.host or target.zone) if target else "nothing"
     place = f"{named} of {target.service} in {target.zone}" if target else named
     excess = change.evidence.excess_faults
-    deed = f"{_DEEDS[candidate.kind]} {place}: {excess:.0f} excess faults"
+    text = f"{_ACTION_TEXTS[candidate.kind]} {place}: {excess:.0f} excess faults"
     failed = next((check for check in checks if not check.passed), None)
     if failed is not None:
-        return f"refused to {deed}; {failed.name}: saw {failed.saw}, demanded {failed.demanded}"
-    return f"{decision_of(checks, mode).value} to {deed}"
+        return f"refused to {text}; {failed.name}: saw {failed.saw}, demanded {failed.demanded}"
+    return f"{decision_of(checks, mode).value} to {text}"

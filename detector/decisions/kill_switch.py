@@ -1,7 +1,7 @@
-"""The kill switch: its record on the control topic, and what a reader of that topic may conclude.
+"""The kill switch: its record on the control topic, and what a reader may conclude from it.
 
-Law: not known counts as engaged. Only a readable record that was read to the end of the topic a
-moment ago allows action.
+Law: an unknown state counts as engaged. Actions are allowed only by a readable record, read from a
+topic whose end was reached a moment ago.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class KillSwitch(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ControlView:
-    """What is known of the kill switch; ``read_at`` is the epoch second of the last proof of it."""
+    """What is known of the kill switch; ``read_at`` is the epoch second of the last proof."""
 
     known: bool
     engaged: bool
@@ -34,19 +34,19 @@ class ControlView:
 
     @property
     def allows(self) -> bool:
-        """Tell whether anything may be done: known, and not engaged."""
+        """Whether actions are allowed: the state is known and not engaged."""
         return self.known and not self.engaged
 
     @property
     def state(self) -> str:
-        """Say it in a word: ``off``, ``on`` or ``unknown``."""
+        """The state as a word: ``off``, ``on`` or ``unknown``."""
         if not self.known:
             return "unknown"
         return "on" if self.engaged else "off"
 
     @staticmethod
     def unknown(reason: str, read_at: float = 0.0) -> "ControlView":
-        """Return the view of a reader that cannot tell, which counts as engaged."""
+        """Return the view of a reader that cannot read the state, which counts as engaged."""
         return ControlView(known=False, engaged=True, reason=reason, read_at=read_at)
 
 

@@ -1,10 +1,11 @@
-"""The ledger: what was granted, for as long as it still limits what may be granted next.
+"""The ledger: grants, kept for as long as they limit further grants.
 
-Law: an identity that is in the ledger is never granted again, and what it counts is never less than
-what was granted. A full ledger therefore refuses (``is_full``) rather than forgets.
+Law: an action id in the ledger is never granted again, and the ledger never counts less than was
+granted. A full ledger therefore refuses (``is_full``) instead of dropping entries.
 
-Grants that were only observed stand in it too, marked, so that ``observe`` shows what ``enforce``
-would have done; a ledger restored for ``enforce`` forgets them, because they never happened.
+The ledger also holds grants that were only observed, marked as such, so that ``observe`` shows what
+``enforce`` would have done; a ledger restored for ``enforce`` drops them, because they were never
+carried out.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ MAX_GRANTS = 1_024
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """One granted or observed action, at ``at``, with effect ``until`` (both steady seconds)."""
+    """A granted or observed action, from ``at``, effective ``until`` (both steady seconds)."""
 
     action_id: str
     kind: ActionKind
@@ -31,7 +32,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """All grants that still matter, oldest first."""
+    """All grants that still limit others, oldest first."""
 
     def __init__(self, grants: Iterable[Grant] = ()) -> None:
         self._grants = list(grants)
@@ -41,11 +42,11 @@ class Ledger:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether no further grant can be remembered, so that none may be made."""
+        """Whether the ledger can hold no further grant, so that none may be made."""
         return len(self._grants) >= MAX_GRANTS
 
     def add(self, grant: Grant) -> None:
-        """Remember ``grant``."""
+        """Add ``grant``."""
         self._grants.append(grant)
 
     def forget(self, before: float, now: float) -> None:
@@ -53,11 +54,11 @@ class Ledger:
         self._grants = [g for g in self._grants if g.at >= before or g.until > now]
 
     def has(self, action_id: str) -> bool:
-        """Tell whether this identity was granted."""
+        """Return whether this action id was granted."""
         return any(grant.action_id == action_id for grant in self._grants)
 
     def last_at(self, target: str, kind: ActionKind) -> float | None:
-        """Return the steady second of the newest grant of ``kind`` for ``target``, if any."""
+        """Return the steady second of the last grant of ``kind`` for ``target``, if any."""
         return max(
             (g.at for g in self._grants if g.target == target and g.kind is kind), default=None
         )
@@ -73,7 +74,7 @@ class Ledger:
         )
 
     def newer_than(self, since: float) -> bool:
-        """Tell whether anything was granted after steady second ``since``."""
+        """Return whether anything was granted after steady second ``since``."""
         return any(grant.at > since for grant in self._grants)
 
     def in_force(self, kind: ActionKind, now: float) -> list[Grant]:
@@ -86,6 +87,6 @@ class Ledger:
 
     @staticmethod
     def restored(snapshot: Iterable[Any], *, enforcing: bool) -> "Ledger":
-        """Return the ledger of a snapshot; when ``enforcing``, without what was only observed."""
+        """Return the ledger of a snapshot; when ``enforcing``, without observed grants."""
         grants = [msgspec.convert(item, Grant) for item in snapshot]
         return Ledger(grant for grant in grants if grant.enforced or not enforcing)

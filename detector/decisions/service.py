@@ -1,12 +1,12 @@
-"""Decisions made durable: changes of alarms in, decisions and actions out, across any crash.
+"""Durable decisions: reads changes of alarms, publishes decisions and actions, survives crashes.
 
-Law: state record first, with everything that it stands for (outbox); then decisions and actions;
-then the ack. After a crash the outbox of the last record is sent again under the same identities,
-and consumers keep the first of each.
+Law: the state record is written first, together with the records to publish (the outbox); then
+decisions and actions are published; then the changes are acknowledged. After a crash the outbox of
+the last record is published again with the same ids, and consumers keep the first of each.
 
-Theory of operation: the caller acknowledges the changes when ``apply`` returns. Whatever fails on
-the way leaves this service unusable until ``recover`` has read the last durable record, because
-nobody knows how far the failed write came. Each recovery takes the next epoch.
+Theory of operation: the caller acknowledges the changes when ``apply`` returns. After any failure
+the service is unusable until ``recover`` has read the last durable record, because it is unknown
+how far the failed write got. Each recovery takes the next epoch.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ CRASH_POINTS = ("before_state_record", "after_state_record", "after_action", "be
 
 
 class DecisionsError(DetectorError):
-    """The decider's state cannot be read or written; it must be recovered before the next call."""
+    """The decider's state cannot be read or written; call ``recover`` before the next call."""
 
 
 class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +48,7 @@ class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DeciderStateRecord(msgspec.Struct, frozen=True):
-    """What survives: the decider's snapshot, what it stands for, and the last offset applied."""
+    """The durable state: the decider's snapshot, its outbox, and the last offset applied."""
 
     schema: str
     offset: int
@@ -57,7 +57,7 @@ class DeciderStateRecord(msgspec.Struct, frozen=True):
 
 
 class DecisionService:
-    """The decider with its durable record; calls may come from several tasks of one loop."""
+    """The decider with its durable state; several tasks of one event loop may call it."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class DecisionService:
         self._topics = topics
         self._notify = notify
         self._crash_point = crash_point
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._is_sound = False
         self._partition = 0
         self._offset = -1
@@ -88,14 +88,14 @@ class DecisionService:
         return self._decider.epoch
 
     async def recover(self, partition: int = 0) -> None:
-        """Continue from the durable record of ``partition``, or begin without one, as newest owner.
+        """Continue from the durable record of ``partition``, if there is one, as the newest owner.
 
-        Actions of the outbox are sent again only while this owner enforces: the mode may have been
-        set to ``observe`` because of them.
+        Actions of the outbox are published again only if this owner enforces: the mode may have
+        been set to ``observe`` because of them.
 
         ``DecisionsError`` when the record cannot be read: an unknown budget grants nothing.
         """
-        async with self._turn:
+        async with self._lock:
             self._is_sound = False
             self._partition = partition
             outbox: list[OutboxRecord] = []
@@ -122,18 +122,18 @@ class DecisionService:
         now: SteadyTime,
         control: ControlView,
     ) -> list[DecisionResult]:
-        """Take changes up to ``offset`` and return the rulings, all durable: ack after it."""
-        async with self._turn:
+        """Apply changes up to ``offset`` and return the decisions, durable: acknowledge then."""
+        async with self._lock:
             self._demand_sound()
             for change in changes:
                 self._decider.observe(change)
-            rulings = await self._decide(now, control, offset)
+            results = await self._decide(now, control, offset)
             self._crash_point("before_ack")
-            return rulings
+            return results
 
     async def tick(self, now: SteadyTime, control: ControlView) -> list[DecisionResult]:
-        """Look again at what was refused; call about every second."""
-        async with self._turn:
+        """Check refused candidates again; call about every second."""
+        async with self._lock:
             self._demand_sound()
             return await self._decide(now, control, self._offset)
 
@@ -141,20 +141,20 @@ class DecisionService:
         self, now: SteadyTime, control: ControlView, offset: int
     ) -> list[DecisionResult]:
         self._is_sound = False
-        every: list[DecisionResult] = []
+        decided: list[DecisionResult] = []
         more = True
         while more:
-            rulings = self._decider.decide(now, control)
-            more = len(rulings) >= self._decider.config.max_rulings
+            results = self._decider.decide(now, control)
+            more = len(results) >= self._decider.config.max_rulings
             if not more:
                 self._offset = max(self._offset, offset)
             if self._decider.changes != self._saved_changes or self._is_clock_due(now):
                 self._clock_saved_at = now.monotonic
-                await self._commit(rulings)
-            every += rulings
+                await self._commit(results)
+            decided += results
         self._is_sound = True
-        self._tell(every, control)
-        return every
+        self._report(decided, control)
+        return decided
 
     def _is_clock_due(self, now: SteadyTime) -> bool:
         if self._clock_saved_at is None:
@@ -162,13 +162,13 @@ class DecisionService:
         rested = now.monotonic - self._clock_saved_at
         return rested >= CLOCK_SAVE_SECONDS and not self._decider.is_settled
 
-    async def _commit(self, rulings: Sequence[DecisionResult]) -> None:
-        decisions = [self._decision_message(ruling.decision) for ruling in rulings]
-        actions = [self._action_message(r.action) for r in rulings if r.action is not None]
+    async def _commit(self, results: Sequence[DecisionResult]) -> None:
+        decisions = [self._decision_message(result.decision) for result in results]
+        actions = [self._action_message(r.action) for r in results if r.action is not None]
         self._crash_point("before_state_record")
         await self._save([*decisions, *actions])
         self._crash_point("after_state_record")
-        # Decisions first: whoever sees an action can find the decision that granted it.
+        # Decisions first: a reader of an action can then find the decision that granted it.
         for message in decisions:
             await self._publish(message)
         for message in actions:
@@ -222,9 +222,9 @@ class DecisionService:
         if not self._is_sound:
             raise DecisionsError("the decider's last write is in doubt: recover before deciding")
 
-    def _tell(self, rulings: Sequence[DecisionResult], control: ControlView) -> None:
-        for ruling in rulings:
-            d = ruling.decision
+    def _report(self, results: Sequence[DecisionResult], control: ControlView) -> None:
+        for result in results:
+            d = result.decision
             self._notify(ActionDecided(d.kind, d.verdict, d.refusal, d.action_id, d.sentence))
         for scope, (tokens, capacity) in self._decider.levels().items():
             self._notify(BudgetLevel(scope, tokens, capacity))

@@ -4,8 +4,8 @@ Law: at most one zone is away at a time, fleet-wide: while any service is shifte
 no service is shifted away from another one. Several services may be away from the same zone; one
 service is never shifted away from it twice.
 
-A shift ends by itself at its expiry. Expiry is judged in steady seconds (see budgets), so a jump of
-the wall clock cannot make a zone that is still away look as if it had returned.
+A shift ends by itself when it expires. Expiry is measured in steady seconds (see budgets), so a
+jump of the wall clock cannot make a zone look returned while it is still away.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Traffic of ``service`` stays away from ``zone`` until the steady second ``until``."""
+    """Traffic of ``service`` is kept away from ``zone`` until the steady second ``until``."""
 
     zone: str
     service: str
@@ -34,11 +34,11 @@ class ShiftsInForce:
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """The zones that are away, without repetition."""
+        """The zones that are away, each once."""
         return tuple(dict.fromkeys(shift.zone for shift in self.shifts))
 
     def is_away(self, zone: str, service: str | None = None) -> bool:
-        """Tell whether ``zone`` is away, for ``service`` or (``None``) for any."""
+        """Return whether ``zone`` is away, for ``service`` or (``None``) for any service."""
         return any(s.zone == zone and service in {None, s.service} for s in self.shifts)
 
     def others(self, zone: str) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ async def run_actuator(
 
     async def take_over(journal: KafkaJournal) -> ActuationService:
         service = ActuationService(
-            acceptance=Admission(await journal.read(), budget=config.local_budget),
+            admission=Admission(await journal.read(), budget=config.local_budget),
             executor=executor,
             journal=journal,
             control=lambda: control.view(clock()),

@@ -1,6 +1,6 @@
-"""The settings: what can be set, where it is read from, and what is said when it is wrong.
+"""The settings: what can be set, where it is read from, and how faults are reported.
 
-Reading order: ``model`` (the whole), ``detecting``, ``acting``, ``running`` (the sections),
+Read in this order: ``model`` (all settings), ``detecting``, ``acting``, ``running`` (the sections),
 ``sources`` and ``loading`` (file and environment), ``example`` (the commented file).
 """
 

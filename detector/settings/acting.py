@@ -1,4 +1,4 @@
-"""Settings of what may be done about an alarm: the decider's budgets and the executor."""
+"""Settings of actions: the decider's budgets and the executor."""
 
 import ipaddress
 from typing import Annotated, Any, Literal, Self
@@ -15,61 +15,61 @@ _LIMITS = DecideConfig()
 
 
 def _limit(name: str) -> Any:
-    """Describe a setting that is one of the decider's limits: default and bounds are its own."""
+    """Return the field of a setting with the default and bounds of a limit of the decider."""
     low, high = BOUNDS[name]
     return Field(default=getattr(_LIMITS, name), ge=low, le=high)
 
 
 class BudgetsSection(Section):
-    """Every limit that an action must pass; each refusal names the limit that said no."""
+    """Limits that an action must pass; each refusal names its limit."""
 
     fleet_bucket_capacity: float = Field(default=_LIMITS.fleet_bucket.capacity, ge=0, le=1000)
-    """Actions that one service's fleet may take at once before its token bucket is empty."""
+    """Actions allowed at once for one service's fleet: the capacity of its token bucket."""
     fleet_bucket_refill_seconds: float = Field(
         default=round(1 / _LIMITS.fleet_bucket.refill_per_second, 6), ge=1, le=86_400
     )
-    """Seconds until one token comes back to a fleet's bucket."""
+    """Seconds until a fleet's bucket gains one token."""
     global_bucket_capacity: float = Field(default=_LIMITS.global_bucket.capacity, ge=0, le=1000)
-    """Actions that all fleets together may take at once."""
+    """Actions allowed at once for all fleets together."""
     global_bucket_refill_seconds: float = Field(
         default=round(1 / _LIMITS.global_bucket.refill_per_second, 6), ge=1, le=86_400
     )
-    """Seconds until one token comes back to the global bucket."""
+    """Seconds until the global bucket gains one token."""
     capacity_fraction: float = Field(default=_LIMITS.capacity.fraction, ge=0, le=0.5)
-    """Part of a fleet's hosts, 0 to 1, that may be removed in a window; at least one, 0 forbids."""
+    """Fraction of a fleet's hosts that may be removed per window; at least one host, 0 forbids."""
     capacity_window_seconds: float = Field(
         default=_LIMITS.capacity.window_seconds, ge=60, le=604_800
     )
-    """Length in seconds of the rolling window of removed hosts."""
+    """Length in seconds of the rolling window in which removed hosts are counted."""
     healthy_floor: float = _limit("healthy_floor")
-    """Part of a fleet's hosts, 0 to 1, that must be left healthy after a host is removed."""
+    """Fraction of a fleet's hosts that must remain healthy after a host is removed."""
     shift_floor: float = _limit("shift_floor")
-    """Part of a fleet's hosts, 0 to 1, that must serve while a zone is away."""
+    """Fraction of a fleet's hosts that must serve while a zone is away."""
     too_many_sick_fraction: float = _limit("too_many_sick_fraction")
-    """Part of a fleet's hosts, 0 to 1, above which the cause is shared and hosts are left alone."""
+    """Fraction of sick hosts above which the cause is shared and no host is acted upon."""
     too_many_sick_hosts: int = _limit("too_many_sick_hosts")
-    """Suspect hosts up to which even a small fleet is not too sick to act."""
+    """Number of sick hosts that is never too many, however small the fleet."""
     shift_seconds: float = _limit("shift_seconds")
-    """Seconds that a zone stays away before its shift expires."""
+    """Seconds after which a shift away from a zone expires."""
     action_expires_seconds: float = _limit("action_expires_seconds")
-    """Seconds after which an executor must not carry out an action any more."""
+    """Seconds after which an executor must no longer execute an action."""
     cool_down_seconds: float = _limit("cool_down_seconds")
     """Seconds without actions after too many hosts were sick."""
     evidence_max_age_seconds: float = _limit("evidence_max_age_seconds")
-    """Oldest evidence, in seconds since the end of its window, on which an action may rest."""
+    """Maximum age of the evidence for an action, in seconds since the end of its window."""
     repeat_after_seconds: float = _limit("repeat_after_seconds")
-    """Seconds in which one target is not acted upon twice."""
+    """Seconds within which a target is not acted upon twice."""
     reconsider_seconds: float = _limit("reconsider_seconds")
-    """Seconds between looks at what was refused and may be granted by now."""
+    """Seconds between checks of refused actions that may be granted by now."""
     min_zones: int = _limit("min_zones")
     """Zones that a service must have before one of them may be shifted away."""
     max_rulings: int = _limit("max_rulings")
-    """Most decisions of one round; they must fit into one record."""
+    """Maximum decisions per cycle; they must fit into one record."""
     max_standing: int = _limit("max_standing")
-    """Most alarms that are remembered between rounds; they must fit into one record."""
+    """Maximum alarms kept between cycles; they must fit into one record."""
 
     def config(self, mode: Mode) -> DecideConfig:
-        """Return the limits as the decider takes them."""
+        """Return the decider's configuration."""
         own = self.model_dump(
             exclude={
                 "fleet_bucket_capacity",
@@ -94,24 +94,24 @@ class BudgetsSection(Section):
 
 
 class ActuatorSection(Section):
-    """The executor, its own limits, and the webhook that it may call."""
+    """The executor, its limits, and the webhook that it may call."""
 
     executor: Literal["dry-run", "webhook"] = "dry-run"
-    """What carries out an action: `dry-run` only records it, `webhook` posts it."""
+    """What executes an action: `dry-run` only records it, `webhook` posts it."""
     webhook_url: str = Field(default="", max_length=2000)
-    """Address that actions are posted to, http or https; required by the webhook executor."""
+    """URL that actions are posted to, http or https; required by the webhook executor."""
     webhook_secret_file: OptionalFile = None
-    """File that holds the secret which signs the posts; required by the webhook executor."""
+    """File with the secret that signs the posts; required by the webhook executor."""
     webhook_timeout_seconds: float = Field(default=10.0, gt=0, le=300)
-    """Seconds until one attempt to post is given up."""
+    """Timeout of one attempt to post, in seconds."""
     webhook_retries: int = Field(default=3, ge=0, le=20)
-    """Attempts after the first one that failed."""
+    """Maximum retries after the first attempt."""
     webhook_allowed_networks: Annotated[tuple[str, ...], SplitAtCommas, Field(max_length=50)] = ()
-    """Networks that are not public and may be posted to all the same: `10.0.0.0/8`."""
+    """Networks that may be posted to although they are not public: `10.0.0.0/8`."""
     local_bucket_capacity: float = Field(default=4.0, ge=0, le=1000)
-    """Actions that this process may carry out at once, whatever the decider said."""
+    """Actions that this process may execute at once, whatever the decider granted."""
     local_bucket_refill_seconds: float = Field(default=300.0, ge=1, le=86_400)
-    """Seconds until one token comes back to the local bucket."""
+    """Seconds until the local bucket gains one token."""
 
     @model_validator(mode="after")
     def _webhook_is_complete(self) -> Self:

@@ -1,6 +1,6 @@
-"""What every section of the settings has in common: it is frozen, closed, and can accuse itself.
+"""The common base of all sections of the settings, and how a section reports broken relations.
 
-Law: a section never holds a name that nobody reads, and never changes after start.
+Law: a section refuses unknown names and never changes after start.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
 class Relation(NamedTuple):
-    """One broken relation between settings: which member, what it holds, what was expected.
+    """One broken relation between settings: the member, its value, and what was expected.
 
     A validator of a single member leaves ``setting`` empty.
     """
@@ -21,7 +21,7 @@ class Relation(NamedTuple):
     expected: str
 
 
-class RelationFaults(ValueError):  # noqa: N818  (it holds faults, and is never shown as such)
+class RelationFaults(ValueError):  # noqa: N818  (it holds faults and is never shown itself)
     """Carries every broken relation of one section through pydantic to the loader."""
 
     def __init__(self, relations: Iterable[Relation]) -> None:
@@ -39,7 +39,7 @@ class Section(BaseModel):
 
 
 def refuse(relations: Iterable[Relation]) -> None:
-    """Raise ``RelationFaults`` when there is any relation in ``relations``."""
+    """Raise ``RelationFaults`` if ``relations`` has any member."""
     found = tuple(relations)
     if found:
         raise RelationFaults(found)
@@ -56,7 +56,7 @@ def _existing(path: Path | None) -> Path | None:
 
 
 OptionalFile = Annotated[Path | None, BeforeValidator(_none_if_empty), AfterValidator(_existing)]
-"""None for the empty text, else a path that names a file at the time the settings are read."""
+"""``None`` for the empty text, else the path of a file that exists when settings are read."""
 
 
 def _split(value: object) -> object:
@@ -66,4 +66,4 @@ def _split(value: object) -> object:
 
 
 SplitAtCommas = BeforeValidator(_split)
-"""Lets a list be written as one text with commas, as environment variables must."""
+"""Accepts a list as one text with commas, as in environment variables."""

@@ -1,6 +1,6 @@
-"""Settings of the way from a log record to an alarm: windows, input, fields, alarms and tests.
+"""Settings of detection, from log record to alarm: windows, input, fields, alarms and tests.
 
-Defaults come from the domain's own dataclasses where there is one, so that the two cannot differ.
+Defaults come from the dataclass that each section configures, so that the two cannot differ.
 """
 
 from typing import Annotated, Literal, Self
@@ -28,25 +28,25 @@ Names = Annotated[tuple[Name, ...], SplitAtCommas, Field(max_length=50)]
 
 
 class WindowsSection(Section):
-    """Lengths in event time, and how long to wait for what may still come."""
+    """Lengths in event time, and how long to wait for late input."""
 
     pane_seconds: float = Field(default=_TIMES.pane_ms / 1000, ge=0.1, le=3600)
-    """Length of a pane in seconds of event time, in whole milliseconds."""
+    """Length of a pane in seconds of event time, rounded to milliseconds."""
     window_panes: int = Field(default=_TIMES.window_panes, ge=1, le=360)
-    """Panes in a window; it slides by one pane."""
+    """Panes per window; the window slides by one pane."""
     lateness_seconds: float = Field(default=_TIMES.lateness_ms / 1000, ge=0, le=3600)
     """How far, in seconds of event time, an event may lag behind the newest of its partition."""
     idle_seconds: float = Field(default=_TIMES.idle_ms / 1000, ge=0.1, le=3600)
-    """Seconds after which a partition that is proven to have nothing more closes its panes."""
+    """Seconds without records after which a partition, if read to its end, closes its panes."""
     patience_seconds: float = Field(default=_TIMES.patience_ms / 1000, ge=0, le=3600)
-    """Seconds that a window waits for a missing source partition before it closes incomplete."""
+    """Maximum wait, in seconds, for a missing source partition; then a window closes incomplete."""
     future_tolerance_seconds: float = Field(
         default=_TIMES.future_tolerance_ms / 1000, ge=0, le=86_400
     )
-    """Seconds that an event may lie ahead of its record's own timestamp; beyond, it is dropped."""
+    """Seconds that an event may be ahead of its record's timestamp; beyond that it is dropped."""
 
     def times(self) -> WindowTimes:
-        """Return the same lengths in milliseconds, as the stages take them."""
+        """Return the same lengths in milliseconds."""
         return WindowTimes(
             pane_ms=_milliseconds(self.pane_seconds),
             window_panes=self.window_panes,
@@ -58,27 +58,27 @@ class WindowsSection(Section):
 
 
 class InputSection(Section):
-    """Guards of the decoder, and where reading begins."""
+    """Limits of the decoder, and where reading begins."""
 
     record_bytes: int = Field(default=_LIMITS.record_bytes, ge=1024, le=104_857_600)
-    """Longest record value in bytes; a longer one is a dead letter."""
+    """Maximum size of a record value in bytes; a larger record becomes a dead letter."""
     nesting: int = Field(default=_LIMITS.nesting, ge=2, le=512)
-    """Deepest nesting of JSON objects and arrays, in levels."""
+    """Maximum nesting of JSON objects and arrays, in levels."""
     unwrap_depth: int = Field(default=_LIMITS.unwrap_depth, ge=0, le=16)
-    """How many envelopes, in levels, are taken off a record before it is refused."""
+    """Maximum number of nested envelopes around a record; a record with more is refused."""
     events_per_record: int = Field(default=_LIMITS.events_per_record, ge=1, le=1_000_000)
-    """Most events in one record."""
+    """Maximum events in one record."""
     key_characters: int = Field(default=_LIMITS.key_characters, ge=8, le=4096)
-    """Longest contributor key in characters; longer keys are cut."""
+    """Maximum length of a contributor key in characters; longer keys are truncated."""
     exact_contributors: int = Field(default=50_000, ge=1, le=5_000_000)
-    """Contributors of one rule and pane that are counted exactly; beyond, a sketch takes over."""
+    """Contributors per rule and pane that are counted exactly; beyond that a sketch is used."""
     start: Literal["window", "earliest", "latest"] = "window"
-    """Where a new group begins: one window ago, at the first record, or at the next one."""
+    """Where a new consumer group starts: one window ago, at the first record, or at the end."""
     dedup_ids_per_pane: int = Field(default=100_000, ge=0, le=10_000_000)
-    """Most event ids remembered for a pane where `fields.event_id` is set; 0 means none."""
+    """Maximum event ids remembered per pane if `fields.event_id` is set; 0 means none."""
 
     def limits(self) -> DecodeLimits:
-        """Return the decoder's guards, as the stages take them."""
+        """Return the decoder's limits."""
         return DecodeLimits(
             record_bytes=self.record_bytes,
             nesting=self.nesting,
@@ -89,7 +89,7 @@ class InputSection(Section):
 
 
 class FieldsSection(Section):
-    """Which members of a record mean what: names, best first; `a.b` is a path."""
+    """Names of the members of a record by meaning, in order of preference; `a.b` is a path."""
 
     host: Names = _FIELDS.host
     """Names of the member that identifies the host."""
@@ -102,7 +102,7 @@ class FieldsSection(Section):
     caller: Names = _FIELDS.caller
     """Names of the member that holds the caller or customer."""
     status: Names = _FIELDS.status
-    """Names of the member that holds the HTTP status; 500 and more is a fault."""
+    """Names of the member that holds the HTTP status; 500 and above is a fault."""
     fault: Names = _FIELDS.fault
     """Names of the member that counts faults."""
     latency: Names = _FIELDS.latency
@@ -110,13 +110,13 @@ class FieldsSection(Section):
     connection_failure: Names = _FIELDS.connection_failure
     """Names of the member that counts connection failures."""
     requests: Names = _FIELDS.requests
-    """Names of the member that counts requests in rows that hosts aggregated themselves."""
+    """Names of the member that counts requests in rows aggregated by the hosts."""
     time: Names = _FIELDS.time
-    """Names of the member that holds the time where the record has no EMF time."""
+    """Names of the member that holds the time of a record without an EMF time."""
     event_id: Names = _FIELDS.event_id
     """Names of the member that identifies an event; empty means no deduplication."""
     default_service: str = Field(default=_FIELDS.default_service, min_length=1, max_length=200)
-    """Service of records that name none."""
+    """Service of records without a service."""
     latency_unit: LatencyUnit = _FIELDS.latency_unit
     """Unit of the latency member."""
     slow_threshold_ms: float = Field(default=_FIELDS.slow_threshold_ms, gt=0, le=86_400_000)
@@ -124,42 +124,42 @@ class FieldsSection(Section):
     slow_threshold_ms_by_service: dict[str, Annotated[float, Field(gt=0, le=86_400_000)]] = Field(
         default_factory=dict
     )
-    """The same in milliseconds for single services."""
+    """The same in milliseconds for individual services."""
     numeric_strings: bool = _FIELDS.numeric_strings
-    """Whether numbers written as text are read as numbers."""
+    """Whether numbers in strings are read as numbers."""
 
     def mapping(self) -> FieldMapping:
-        """Return the mapping as the decoder takes it."""
+        """Return the decoder's field mapping."""
         return FieldMapping(**self.model_dump())
 
 
 class AlarmsSection(Section):
-    """The 66 % alarm and its guards."""
+    """The 66 % alarm and its limits."""
 
     share: float = Field(default=_ALARMS.share, gt=0, lt=1)
-    """Share of the faults, 0 to 1, above which one contributor owns the trouble."""
+    """Share of the faults, 0 to 1, above which one contributor raises the alarm."""
     min_total_faults: float = Field(default=_ALARMS.min_total_faults, ge=0, le=1_000_000)
-    """Least faults in the window (guarded mode)."""
+    """Minimum faults in the window (guarded mode)."""
     min_contributor_faults: float = Field(
         default=_ALARMS.min_contributor_faults, ge=0, le=1_000_000
     )
-    """Least faults of the contributor in the window (guarded mode)."""
+    """Minimum faults of the contributor in the window (guarded mode)."""
     windows_required: int = Field(default=_ALARMS.windows_required, ge=1, le=60)
-    """Windows of the last `windows_seen` that the same contributor must lead (guarded mode)."""
+    """Windows out of the last `windows_seen` that one contributor must lead (guarded mode)."""
     windows_seen: int = Field(default=_ALARMS.windows_seen, ge=1, le=60)
-    """Windows that are looked back on (guarded mode)."""
+    """Number of latest windows considered (guarded mode)."""
     default_mode: AlarmMode = _ALARMS.default_mode
-    """How the alarm works on subjects that `modes` does not name."""
+    """Mode of the alarm for subjects that `modes` does not name."""
     modes: dict[str, AlarmMode] = Field(default_factory=dict)
-    """How the alarm works on single subjects: `"rule:faults-by-caller" = "classic"`."""
+    """Mode of the alarm for individual subjects: `"rule:faults-by-caller" = "classic"`."""
     top_n: int = Field(default=_ALARMS.top_n, ge=1, le=500)
-    """Contributors listed in a report."""
+    """Number of contributors listed in a report."""
     max_alarms: int = Field(default=_ALARMS.max_alarms, ge=100, le=20_000)
-    """Most alarms whose standing is kept at a time; they must fit into one record."""
+    """Maximum alarms whose state is kept; they must fit into one record."""
     caller_out: bool = _ALARMS.caller_out
-    """Whether a suspect is tested again without its worst caller; false where there is only one."""
+    """Whether a suspect is tested again without its worst caller; false if there is only one."""
     restate_seconds: float = Field(default=_ALARMS.restate_seconds, ge=10, le=3600)
-    """Seconds after which a confirmed alarm that asks for an action is told again, still raised."""
+    """Seconds after which an active, confirmed alarm that asks for an action is published again."""
 
     def config(
         self,
@@ -167,7 +167,7 @@ class AlarmsSection(Section):
         zone_test: "ZoneTestSection",
         detectors: DetectorsSection,
     ) -> EvaluateConfig:
-        """Return the constants of all detectors as evaluation takes them."""
+        """Return the configuration of all detectors."""
         return EvaluateConfig(
             share_test=share_test.config(),
             zone_test=zone_test.config(),
@@ -184,20 +184,20 @@ class AlarmsSection(Section):
 
 
 class ShareTestSection(Section):
-    """Constants of the share test, which confirms that a host is worse than its peers."""
+    """The share test, which confirms that a host is worse than its peers."""
 
     rho: float = Field(default=_SHARE.rho, ge=1, le=100)
-    """Excess of a host's rate, as a factor, that is tolerated before it is even unlikely."""
+    """Factor by which a host's rate may exceed its peers' before the excess counts as unlikely."""
     ratio: float = Field(default=_SHARE.ratio, ge=1, le=1000)
-    """Least rate of a suspect over that of its peers, as a factor."""
+    """Minimum ratio of a suspect's rate to that of its peers."""
     min_faults: int = Field(default=_SHARE.min_faults, ge=1, le=1_000_000)
-    """Least faults of a suspect in the window."""
+    """Minimum faults of a suspect in the window."""
     q: float = Field(default=_SHARE.q, gt=0, lt=1)
     """False discovery rate over all hosts, a probability."""
     max_rounds: int = Field(default=_SHARE.max_rounds, ge=1, le=100)
-    """Most repetitions of the test, in rounds."""
+    """Maximum repetitions of the test, in rounds."""
     fleet_event_fraction: float = Field(default=_SHARE.fleet_event_fraction, gt=0, le=1)
-    """Part of the serving hosts, 0 to 1, above which the cause is shared and nobody is named."""
+    """Fraction of suspects among serving hosts above which the cause is shared; none is named."""
 
     def config(self) -> ShareTestConfig:
         """Return the constants as the test takes them."""
@@ -205,26 +205,26 @@ class ShareTestSection(Section):
 
 
 class ZoneTestSection(Section):
-    """Constants of the zone test, which says whether one zone, and only one, is worse."""
+    """The zone test, which finds whether one zone, and only one, is worse."""
 
     max_p_value: float = Field(default=_ZONE.max_p_value, gt=0, lt=1)
-    """The zone's tail, a probability, must lie below it."""
+    """The p-value of the zone must be below this."""
     min_faults: int = Field(default=_ZONE.min_faults, ge=1, le=1_000_000)
-    """Least faults of the zone in the window."""
+    """Minimum faults of the zone in the window."""
     ratio: float = Field(default=_ZONE.ratio, ge=1, le=1000)
-    """Least rate of the zone over that of its peers, as a factor."""
+    """Minimum ratio of the zone's rate to that of its peers."""
     max_dispersion: float = Field(default=_ZONE.max_dispersion, ge=1, le=1000)
-    """Scatter of the clean hosts, as a factor, above which counts are divided by it."""
+    """Dispersion of the clean hosts, as a factor, above which counts are divided by it."""
     min_elevated_fraction: float = Field(default=_ZONE.min_elevated_fraction, ge=0, le=1)
-    """Least part of the zone's hosts, 0 to 1, that must be elevated."""
+    """Minimum fraction of the zone's hosts that must be elevated."""
     min_elevated_hosts: int = Field(default=_ZONE.min_elevated_hosts, ge=1, le=100_000)
-    """Least number of the zone's hosts that must be elevated."""
+    """Minimum number of the zone's hosts that must be elevated."""
     host_max_p_value: float = Field(default=_ZONE.host_max_p_value, gt=0, lt=1)
-    """The tail of an elevated host, a probability, lies below it."""
+    """The p-value of an elevated host is below this."""
     host_ratio: float = Field(default=_ZONE.host_ratio, ge=1, le=1000)
-    """Least rate of an elevated host over that of the other zones, as a factor."""
+    """Minimum ratio of an elevated host's rate to that of the other zones."""
     host_min_faults: int = Field(default=_ZONE.host_min_faults, ge=1, le=1_000_000)
-    """Least faults of an elevated host in the window."""
+    """Minimum faults of an elevated host in the window."""
 
     def config(self) -> ZoneTestConfig:
         """Return the constants as the test takes them."""

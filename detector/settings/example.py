@@ -1,4 +1,4 @@
-"""Writes the commented settings file: every setting with meaning, bounds, default and variable."""
+"""Writes the commented settings file: each setting with meaning, bounds, variable and default."""
 
 import json
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from detector.settings.model import Settings, shipped_rules
 from detector.settings.sources import variable_of
 
 _HEAD = """\
-# Every setting with its default; what is not written here keeps it. The variable that is named with
-# a setting overrides both. This file is read as detector.toml in the working directory, or from
-# where --config says; relative paths in it begin at the working directory."""
+# Every setting with its default, which applies unless this file sets another value. The environment
+# variable named with a setting overrides both. This file is read as detector.toml in the working
+# directory, or from the path in --config; relative paths in it start at the working directory."""
 
 
 def example_toml() -> str:

@@ -1,6 +1,6 @@
-"""Reads the settings: environment over file over defaults, and explains all that is wrong.
+"""Loads the settings: environment over file over defaults, and reports all faults.
 
-Law: a setting that is not understood stops the start; nothing is guessed and nothing is ignored.
+Law: an invalid setting prevents the start; nothing is guessed and nothing is ignored.
 """
 
 import difflib
@@ -58,10 +58,10 @@ _EXPECTED_OF_TYPE = {
 
 
 def load(config: Path | None, env: Mapping[str, str]) -> Settings:
-    """Read ``config`` under the variables ``env``.
+    """Read ``config``, overridden by the variables ``env``.
 
-    Without ``config`` the file ``detector.toml`` in the working directory is read if there is one.
-    Raises ``SettingsError`` with every fault.
+    Without ``config``, ``detector.toml`` in the working directory is read if it exists.
+    Raises ``SettingsError`` with all faults.
     """
     if config is None and Path(DEFAULT_FILE).is_file():
         config = Path(DEFAULT_FILE)
@@ -80,7 +80,7 @@ def load(config: Path | None, env: Mapping[str, str]) -> Settings:
 
 
 def likely_rules_dir(config: Path | None, env: Mapping[str, str]) -> Path:
-    """Return where rules would be read from, as far as that can be told of invalid settings."""
+    """Return the rules directory as far as it is known from settings that may be invalid."""
     if config is None and Path(DEFAULT_FILE).is_file():
         config = Path(DEFAULT_FILE)
     written = env.get(variable_of(("rules_dir",)))
@@ -116,7 +116,7 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 def _faults_of(error: ValidationError, toml: TomlFile, env: Mapping[str, Any]) -> Iterator[Fault]:
     for detail in error.errors():
         if detail["type"] == "default_factory_not_called":
-            continue  # It only follows from another fault.
+            continue  # A consequence of another fault.
         setting = tuple(str(step) for step in detail["loc"])
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, RelationFaults):
@@ -135,7 +135,7 @@ def _fault(
     if _holds(env, named):
         file, line = f"environment {variable_of(named)}", 0
     else:
-        file, line = toml.place_of(setting)
+        file, line = toml.location_of(setting)
     return Fault(line, ".".join(setting), found, expected, file)
 
 

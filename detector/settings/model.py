@@ -1,4 +1,4 @@
-"""The whole of the settings: the members at the top and the sections below them."""
+"""All settings: the top-level members and the sections."""
 
 import re
 from collections.abc import Mapping
@@ -37,11 +37,11 @@ TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
 InputTopics = Annotated[tuple[TopicName, ...], SplitAtCommas, Field(min_length=1, max_length=1000)]
 
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
-_MOST_PORT = 65_535
+_MAX_PORT = 65_535
 
 
 def shipped_rules() -> Path:
-    """Return where the shipped rules lie: in `deploy/rules`, else in the package."""
+    """Return the directory of the shipped rules: `deploy/rules`, else inside the package."""
     package = Path(str(files("detector")))
     in_tree = package.parent / "deploy" / "rules"
     return in_tree if in_tree.is_dir() else package / "shipped_rules"
@@ -52,7 +52,7 @@ def _default_inputs(validated: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; ``load`` builds it and explains what is wrong."""
+    """All settings; ``load`` builds them and reports faults."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -64,19 +64,19 @@ class Settings(BaseSettings):
     )
 
     broker: str = Field(default="127.0.0.1:9092", min_length=1, max_length=10_000)
-    """Brokers to begin with, host:port, separated by commas."""
+    """Bootstrap brokers, host:port, separated by commas."""
     topic_prefix: str = Field(default="detector.", pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
-    """What the names of the product's own topics begin with."""
+    """Prefix of the names of the detector's own topics."""
     input_topics: InputTopics = Field(default_factory=_default_inputs)
-    """Topics to read logs from; the default is `logs` under the prefix."""
+    """Topics to read logs from; the default is `logs` with the prefix."""
     rules_dir: Path = Field(default_factory=shipped_rules)
-    """Directory of contributor rules; the default is the shipped ones."""
+    """Directory of contributor rules; the default is that of the shipped rules."""
     lenient_rules: bool = False
-    """Whether rules may exceed CloudWatch's limits; `detector check` says what it would refuse."""
+    """Whether rules may exceed CloudWatch's limits; `detector check` lists what it would refuse."""
     worker_id: str = Field(default="worker-0", pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
-    """Name of this worker, its own and kept over restarts (static membership)."""
+    """Name of this worker, unique and stable across restarts (static membership)."""
     mode: Mode = Mode.OBSERVE
-    """`observe` decides and records everything and does nothing; `enforce` asks for actions."""
+    """`observe` decides and records but does nothing; `enforce` requests actions."""
 
     windows: WindowsSection = WindowsSection()
     input: InputSection = InputSection()
@@ -108,15 +108,15 @@ class Settings(BaseSettings):
 
     @property
     def brokers(self) -> tuple[str, ...]:
-        """The brokers to begin with, one by one."""
+        """The bootstrap brokers as a tuple."""
         return tuple(self.broker.split(","))
 
     def evaluate_config(self) -> EvaluateConfig:
-        """Return the constants and switches of all detectors, as evaluation takes them."""
+        """Return the configuration and switches of all detectors."""
         return self.alarms.config(self.share_test, self.zone_test, self.detectors)
 
     def topic_names(self) -> Topics:
-        """Return the names and shapes of the product's own topics."""
+        """Return the names and specifications of the detector's own topics."""
         return Topics(prefix=self.topic_prefix, tally_partitions=self.tallies.partitions)
 
     @classmethod
@@ -128,10 +128,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values from the loader alone: it merges the sources and knows which came whence."""
+        """Take values from the loader alone, which merges the sources and knows their origin."""
         return (init_settings,)
 
 
 def _is_address(text: str) -> bool:
     match = _ADDRESS.match(text)
-    return match is not None and 1 <= int(match[2]) <= _MOST_PORT
+    return match is not None and 1 <= int(match[2]) <= _MAX_PORT

@@ -10,20 +10,20 @@ from detector.settings.base import OptionalFile, Relation, Section, refuse
 
 
 class SecuritySection(Section):
-    """How clients and the broker prove who they are; one place for every client."""
+    """Encryption and authentication of all Kafka clients."""
 
     protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """Security protocol of the broker's listener, in Kafka's words."""
+    """Security protocol of the broker's listener."""
     sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
     """SASL mechanism; required by the SASL protocols."""
     username: str = Field(default="", max_length=1000)
     """User name for PLAIN and SCRAM."""
     password: SecretStr = SecretStr("")
-    """Password for PLAIN and SCRAM; better in `password_file` or the environment than in a file."""
+    """Password for PLAIN and SCRAM; prefer `password_file` or the environment to this file."""
     password_file: OptionalFile = None
-    """File that holds the password, instead of `password`."""
+    """File with the password, instead of `password`."""
     ca_file: OptionalFile = None
-    """File with the certificates of the authorities to trust, PEM; none means the system's."""
+    """File with the trusted CA certificates, PEM; empty means those of the system."""
     certificate_file: OptionalFile = None
     """File with the client's certificate chain, PEM."""
     key_file: OptionalFile = None
@@ -37,9 +37,9 @@ class SecuritySection(Section):
         return self
 
     def values(self) -> dict[str, Any]:
-        """Return plain values for the clients, the password read from its file.
+        """Return plain values for the clients, with the password read from its file.
 
-        Raises ``SettingsError`` when the file cannot be read.
+        Raises ``SettingsError`` if the file cannot be read.
         """
         password = self.password.get_secret_value()
         if self.password_file is not None:
@@ -96,20 +96,20 @@ class SecuritySection(Section):
 
 
 class KafkaSection(Section):
-    """Consumer group, commits and the sizes of queues."""
+    """Consumer group, commits and queue sizes."""
 
     session_timeout_seconds: float = Field(default=10.0, ge=6, le=1800)
-    """Seconds of silence after which the group takes a worker's partitions away."""
+    """Seconds without a heartbeat after which the group reassigns a worker's partitions."""
     heartbeat_seconds: float = Field(default=2.0, ge=0.1, le=600)
-    """Seconds between signs of life to the group; at most a third of the session timeout."""
+    """Seconds between heartbeats to the group; at most a third of the session timeout."""
     commit_interval_seconds: float = Field(default=0.5, ge=0.05, le=60)
-    """Seconds between commits of what is durable downstream."""
+    """Seconds between commits of the offsets whose results are durable downstream."""
     request_timeout_seconds: float = Field(default=10.0, ge=0.1, le=600)
-    """Seconds that a command waits for an answer of the broker."""
+    """Seconds that a command waits for an answer from the broker."""
     queue_mebibytes: int = Field(default=32, ge=1, le=4096)
-    """Most mebibytes of fetched records that wait to be read."""
+    """Maximum size of the queue of fetched records, in mebibytes."""
     queue_fetches: int = Field(default=2, ge=1, le=1024)
-    """Most fetches of one partition that wait to be read."""
+    """Maximum fetches of one partition in the queue."""
 
     @model_validator(mode="after")
     def _heart_beats_often_enough(self) -> Self:
@@ -121,12 +121,12 @@ class KafkaSection(Section):
 
 
 class TopicsSection(Section):
-    """What `detector topics create` makes."""
+    """Topics that `detector topics create` creates."""
 
     input_partitions: int = Field(default=4, ge=1, le=10_000)
     """Partitions of an input topic that does not exist yet."""
     replication_factor: int = Field(default=-1, ge=-1, le=100)
-    """Copies of every partition; -1 is the broker's default."""
+    """Replicas of each partition; -1 is the broker's default."""
 
     @field_validator("replication_factor")
     @classmethod
@@ -137,12 +137,12 @@ class TopicsSection(Section):
 
 
 class TalliesSection(Section):
-    """The internal topic between counting and judging."""
+    """The internal topic between counting and evaluation."""
 
     partitions: int = Field(default=2, ge=1, le=1000)
-    """Partitions of the tallies topic: they spread the subjects, and cannot be changed later."""
+    """Partitions of the tallies topic; they distribute the subjects and cannot be changed later."""
     max_record_bytes: int = Field(default=900_000, ge=10_000, le=100_000_000)
-    """Longest tally record in bytes; a longer one is split. Less than max.message.bytes."""
+    """Maximum tally record in bytes; a larger one is split. Less than max.message.bytes."""
 
 
 class TelemetrySection(Section):
@@ -151,13 +151,13 @@ class TelemetrySection(Section):
     metrics_host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
     """Address that /metrics, /livez and /readyz listen on; there is no authentication."""
     metrics_port: int = Field(default=9464, ge=0, le=65_535)
-    """TCP port of the same; 0 takes any free one."""
+    """TCP port of these endpoints; 0 means any free port."""
     stalled_seconds: float = Field(default=10.0, ge=1, le=600)
-    """Seconds without a turn of the event loop after which /livez says 503."""
+    """Seconds without a turn of the event loop after which /livez returns 503."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least level that is logged."""
+    """Minimum level that is logged."""
     log_format: Literal["json", "console"] = "json"
-    """One JSON object per line, or lines for people."""
+    """One JSON object per line, or human-readable lines."""
 
     @field_validator("metrics_host")
     @classmethod
@@ -176,13 +176,13 @@ def _is_host(text: str) -> bool:
 
 
 class RulesSection(Section):
-    """Contributor rules that are put, changed and deleted while the workers run."""
+    """Contributor rules that are changed while the workers run."""
 
     lead_seconds: float = Field(default=30.0, ge=1, le=3600)
-    """Seconds, beyond the future tolerance, from a change to its first pane. Alike everywhere."""
+    """Seconds, beyond the future tolerance, until a change applies. Same for all workers."""
     most: int = Field(default=1_000, ge=1, le=100_000)
-    """Most rules, disabled ones included; CloudWatch allows 100. Alike everywhere."""
+    """Maximum rules, including disabled ones; CloudWatch allows 100. Same for all workers."""
     most_records: int = Field(default=10_000, ge=100, le=90_000)
-    """Most changes that are kept; the next one is refused until the oldest are out of date."""
+    """Maximum changes that are kept; further ones are refused until the oldest expire."""
     history_hours: float = Field(default=168.0, ge=1, le=8_760)
-    """Hours after which a version that was replaced is forgotten; as long as input is kept."""
+    """Hours after which a replaced version is forgotten; at least the retention of the input."""

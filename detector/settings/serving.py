@@ -1,4 +1,4 @@
-"""Settings of the API: where it listens, whom it answers, how much it takes at once."""
+"""Settings of the API, the history of reports, and metric alarms."""
 
 import re
 from pathlib import Path
@@ -15,30 +15,30 @@ _LEAST_SECRET = 16
 
 
 class ApiSection(Section):
-    """CloudWatch's API: where it listens and who may ask."""
+    """CloudWatch's API: where it listens, who may call it, and its limits."""
 
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
-    """Address that the API listens on; one other than loopback needs keys."""
+    """Address that the API listens on; any but loopback requires keys."""
     port: int = Field(default=9470, ge=0, le=65_535)
-    """TCP port of the same; 0 takes any free one."""
+    """TCP port of the API; 0 means any free port."""
     aws_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,64}$")
-    """Region that clients sign for and that stands in ARNs."""
+    """Region that clients sign for and that ARNs contain."""
     account_id: str = Field(default="000000000000", pattern=r"^[0-9]{12}$")
-    """Account that stands in ARNs: twelve digits."""
+    """Account in ARNs: twelve digits."""
     access_key_id: str = Field(default="", pattern=rf"{_KEY_ID}|^$")
-    """Id of the key that requests must be signed with; empty means that nobody signs."""
+    """Id of the key that requests must be signed with; empty means unsigned requests."""
     secret_access_key: SecretStr = SecretStr("")
-    """Secret of that key; better in `secret_access_key_file` or the environment than in a file."""
+    """Secret of that key; prefer `secret_access_key_file` or the environment to this file."""
     secret_access_key_file: OptionalFile = None
-    """File that holds the secret, instead of `secret_access_key`."""
+    """File with the secret, instead of `secret_access_key`."""
     keys_file: OptionalFile = None
-    """File of more keys, one a line: the id, white space, the secret."""
+    """File with more keys, one per line: the id, white space, the secret."""
     request_kibibytes: int = Field(default=1024, ge=16, le=65_536)
-    """Longest body of a request in kibibytes."""
+    """Maximum size of a request body in kibibytes."""
     request_seconds: float = Field(default=30.0, ge=0.1, le=600)
-    """Seconds after which a request that has no answer yet is given up."""
+    """Timeout of a request in seconds."""
     requests_at_once: int = Field(default=64, ge=1, le=10_000)
-    """Most requests that are answered beside each other; one more is told to come again."""
+    """Maximum concurrent requests; further ones are throttled."""
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -66,7 +66,7 @@ class ApiSection(Section):
     def secrets(self) -> dict[str, str]:
         """Return the secrets by key id, read from their files.
 
-        Raises ``SettingsError`` when a file cannot be read or is not as it must be.
+        Raises ``SettingsError`` if a file cannot be read or is invalid.
         """
         found: dict[str, str] = {}
         if self.access_key_id:
@@ -116,35 +116,35 @@ class HistorySection(Section):
     """The history of reports, a file that ranges and metrics are read from."""
 
     path: Path = Path("detector-history.duckdb")
-    """File of the history; it is made, and made anew from the reports topic, when it is missing."""
+    """File of the history; if it is missing, it is rebuilt from the reports topic."""
     retention_days: int = Field(default=15, ge=1, le=60)
-    """Days that reports are kept; a lost file gets only those back that the topic still has."""
+    """Days that reports are kept; a rebuilt file has only those that the topic still has."""
     most_reports: int = Field(default=20_000_000, ge=1_000, le=1_000_000_000)
-    """Most reports kept; beyond that the oldest hours go first."""
+    """Maximum reports kept; beyond that the oldest hours are deleted."""
     most_subjects: int = Field(default=10_000, ge=10, le=1_000_000)
-    """Most rules and fleets kept; reports of others are counted and not kept."""
+    """Maximum rules and fleets kept; reports of others are counted and not kept."""
     contributors: int = Field(default=500, ge=1, le=500)
-    """Most contributors kept of a report; it lists no more than `alarms.top_n`."""
+    """Maximum contributors kept per report; it lists at most `alarms.top_n`."""
     memory_mebibytes: int = Field(default=512, ge=64, le=65_536)
-    """Most mebibytes of memory that the database takes."""
+    """Maximum memory of the database in mebibytes."""
     threads: int = Field(default=2, ge=1, le=64)
-    """Threads that the database computes with."""
+    """Threads of the database."""
     read_seconds: float = Field(default=10.0, ge=0.1, le=600)
-    """Seconds after which one reading is given up."""
+    """Timeout of one read in seconds."""
 
 
 class MetricAlarmsSection(Section):
-    """Metric, composite and contributor alarms: how many, and how long they wait for datapoints."""
+    """Metric, composite and contributor alarms: how many, and how long they wait for data."""
 
     most_alarms: int = Field(default=20_000, ge=1, le=100_000)
-    """Most alarms; putting one more is refused."""
+    """Maximum alarms; further ones are refused."""
     most_mute_rules: int = Field(default=1_000, ge=1, le=10_000)
-    """Most mute rules; putting one more is refused."""
+    """Maximum mute rules; further ones are refused."""
     most_history_items: int = Field(default=50_000, ge=100, le=1_000_000)
-    """Most items of the alarms' history in memory; beyond that the oldest go first."""
+    """Maximum items of the alarms' history in memory; beyond that the oldest are dropped."""
     contributors_in_alarm: int = Field(default=100, ge=1, le=10_000)
-    """Most contributors that one alarm per contributor has in alarm at once."""
+    """Maximum contributors in ALARM at once for one alarm per contributor."""
     patience_seconds: float = Field(default=60.0, ge=10, le=3_600)
-    """Seconds by the clock after which alarms go on where no report comes."""
+    """Maximum wait for reports, in seconds; then alarms are evaluated without them."""
     catch_up_minutes: int = Field(default=15, ge=1, le=1_440)
-    """Minutes that are evaluated afterwards when nothing was for a while; the rest is skipped."""
+    """Minutes that are caught up after an interruption of evaluation; the rest is skipped."""

@@ -1,7 +1,7 @@
-"""Where settings come from: a TOML file whose keys keep their lines, and the environment.
+"""Sources of settings: a TOML file with the line of each key, and the environment.
 
-Known limit: lines are found by reading the text again, key by key; a key inside a multi-line string
-may be taken for the setting itself. Only the line number in a message suffers.
+Known limit: lines are found by scanning the text again for keys; a key inside a multi-line string
+may be mistaken for the setting. This affects only the line number in a message.
 """
 
 import difflib
@@ -35,14 +35,14 @@ Path_ = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """The values of a settings file, and the line of every key and table in it."""
+    """The values of a settings file, and the line of each key and table."""
 
     path: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[Path_, int] = field(default_factory=dict)
 
-    def place_of(self, setting: Path_) -> tuple[str, int]:
-        """Return the file, and the line of the setting or of the nearest table around it."""
+    def location_of(self, setting: Path_) -> tuple[str, int]:
+        """Return the file, and the line of the setting or of the nearest enclosing table."""
         for length in range(len(setting), 0, -1):
             line = self.lines.get(setting[:length])
             if line is not None:
@@ -53,7 +53,7 @@ class TomlFile:
 def read_toml(path: Path | None) -> TomlFile:
     """Read a settings file; ``None`` is an empty one.
 
-    Raises ``SettingsError`` when it cannot be read or parsed.
+    Raises ``SettingsError`` if it cannot be read or parsed.
     """
     if path is None:
         return TomlFile()
@@ -74,10 +74,10 @@ def read_toml(path: Path | None) -> TomlFile:
 
 
 class GivenEnvironment(EnvSettingsSource):
-    """Environment variables out of a mapping that the caller gives, not out of the process."""
+    """Environment variables from a given mapping instead of the process."""
 
     def __init__(self, settings_class: type[BaseSettings], env: Mapping[str, str]) -> None:
-        """Read ``DETECTOR_*`` out of ``env``."""
+        """Read ``DETECTOR_*`` from ``env``."""
         self._given = env
         super().__init__(settings_class)
 
@@ -105,10 +105,10 @@ def variable_of(setting: Path_) -> str:
 
 
 def misspelt_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterator[Fault]:
-    """Find variables that look like a setting and are none.
+    """Find variables that look like a misspelt setting.
 
-    Other programs may use the prefix too, so only a name close to a setting is a fault; what names
-    a section is left to the section.
+    Other programs may use the prefix too, so only a name close to a setting is a fault; members of
+    a section are checked by the section.
     """
     sections = {name.split(NESTED)[0] for name in known if NESTED in name}
     for name in sorted(env):
@@ -117,7 +117,7 @@ def misspelt_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterato
             continue
         section, nested, _rest = upper.partition(NESTED)
         if nested and section in sections:
-            continue  # The section itself refuses a member that it does not have.
+            continue  # The section itself refuses unknown members.
         close = difflib.get_close_matches(upper, known | sections, n=1, cutoff=0.9)
         if close:
             yield Fault(0, "", "an unknown variable", close[0], f"environment {name}")

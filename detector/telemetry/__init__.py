@@ -1,1 +1,1 @@
-"""Metrics, logs, health and the one clock."""
+"""Metrics, logs, health endpoints and the clock."""

@@ -1,18 +1,18 @@
-"""The only module that reads a clock; everything else is told the time.
+"""The only module that reads a clock; all other code gets the time as an argument.
 
-Law: nobody else calls ``time``. The wall clock may jump, the monotonic one never runs backwards.
+Law: no other module calls ``time``. The wall clock may jump; the monotonic clock never goes back.
 """
 
 import time
 
 
 class Clock:
-    """The clocks of this machine."""
+    """The wall clock and the monotonic clock of this machine."""
 
     def now(self) -> float:
         """Return the wall clock in seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Return seconds since some fixed moment, which no change of the wall clock moves."""
+        """Return seconds since an arbitrary point, unaffected by changes of the wall clock."""
         return time.monotonic()

@@ -1,11 +1,11 @@
-"""/metrics, /livez and /readyz over HTTP, on a thread and event loop of their own.
+"""Serves /metrics, /livez and /readyz over HTTP, on a thread and event loop of their own.
 
-Law: a question to this server is answered even when the process's own event loop is stuck, for that
-is when it matters most. There is no authentication: it listens on loopback unless told otherwise.
+Law: this server answers even while the process's own event loop is stuck, which is when it matters
+most. There is no authentication: it listens on loopback by default.
 
-``/livez``: 200 while the process's event loop turns, 503 when it has not for ``stalled_seconds``.
-``/readyz``: 200 while every check passes, else 503 with those that failed; ``?verbose`` lists all.
-``/metrics``: the registry in the format that the scraper asks for.
+``/livez``: 200 while the process's event loop runs, 503 after ``stalled_seconds`` without a turn.
+``/readyz``: 200 while every check passes, else 503 with the failed ones; ``?verbose`` lists all.
+``/metrics``: the registry in the format that the scraper accepts.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 Readiness = Callable[[], Mapping[str, tuple[bool, str]]]
-"""Checks by name: whether each passes, and what it found; called on the server's thread."""
+"""Checks by name: whether each passes, and its detail; called on the server's thread."""
 
 _BEAT_SECONDS = 0.5
 _START_SECONDS = 10.0
 
 
 class HealthServer:
-    """Serves from ``start`` to ``stop``, which are called on the event loop that it watches."""
+    """Serves between ``start`` and ``stop``; both are called on the event loop that it watches."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The TCP port; after ``start`` the one that was bound, even when 0 was asked for."""
+        """The TCP port; after ``start`` the bound one, also if 0 was configured."""
         return self._port
 
     async def start(self) -> None:
-        """Listen. Raises ``OSError`` when the address is taken."""
+        """Start listening. Raises ``OSError`` if the address is in use."""
         started: Future[int] = Future()
         self._last_beat = self._monotonic()
         self._heart = asyncio.create_task(self._beat(), name="health-beat")
@@ -71,14 +71,14 @@ class HealthServer:
             raise
 
     async def stop(self) -> None:
-        """Close the port and end the thread. Harmless when not started."""
+        """Close the port and end the thread; does nothing if not started."""
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)
             self._heart = None
         if self._thread is not None:
             if self._loop is not None and self._stopping is not None and self._thread.is_alive():
-                # The thread may be ending by itself just now, and its loop with it.
+                # The thread may be ending just now, and its loop with it.
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._stopping.set)
             await asyncio.to_thread(self._thread.join, _START_SECONDS)
@@ -106,7 +106,7 @@ class HealthServer:
             await web.TCPSite(runner, self._host, self._port).start()
             started.set_result(runner.addresses[0][1])
             await self._stopping.wait()
-        except Exception as error:  # noqa: BLE001  (whatever it is, ``start`` raises it)
+        except Exception as error:  # noqa: BLE001  (``start`` raises it)
             started.set_exception(error)
         finally:
             await runner.cleanup()

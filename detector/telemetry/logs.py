@@ -1,7 +1,7 @@
-"""Logs: one JSON object per line on stderr, ours and those of the libraries alike.
+"""Logs: one JSON object per line on stderr, for our logs and those of the libraries.
 
-Law: nothing out of a log record's payload is logged, and nothing that a producer can cause at will
-(records that are bad or late) writes more than one line in ten seconds for each reason.
+Law: no payload of a log record is logged, and events that a producer can cause at will (unreadable
+or late records) write at most one line per reason in ten seconds.
 """
 
 import logging
@@ -22,17 +22,17 @@ QUIET_SECONDS = 10.0
 
 _LIBRARIES_QUIET = (
     *("aiokafka", "faust", "mode", "aiohttp.access", "asyncio"),
-    # A class of Faust's that we extend tells of its life under the name of our module.
+    # A Faust class that we subclass logs its life cycle under the name of our module.
     "detector.kafka.bulk_transport.consumer",
 )
 _BAD_OUTCOMES = frozenset({OutcomeState.FAILED, OutcomeState.INTERRUPTED, OutcomeState.EXPIRED})
 
 
 def configure_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
-    """Send all logging of this process to ``stream`` (stderr) from ``level`` on.
+    """Send all logs of this process at ``level`` or above to ``stream`` (default: stderr).
 
-    ``log_format`` is ``json`` or ``console``. The libraries log through ``logging`` and come out in
-    the same form, from warning on unless ``level`` is debug.
+    ``log_format`` is ``json`` or ``console``. The libraries log through ``logging``, in the same
+    format, at warning or above unless ``level`` is debug.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -75,7 +75,7 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
 
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     if log_format == "console":
-        # The default shows local variables, and with them what a record or a request held.
+        # The default shows local variables, and with them the content of records and requests.
         plain = structlog.dev.plain_traceback
         console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
         return [_escape_controls, console]
@@ -97,10 +97,10 @@ def _escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 
 class LogListener:
-    """Logs the notices that a person would want to read about.
+    """Logs the notices that a person wants to read.
 
-    ``monotonic`` gives seconds. Notices that may come by the thousand are counted, and told at most
-    once in ``quiet_seconds`` for each reason with their number; ``flush`` tells what is left.
+    ``monotonic`` gives seconds. Notices that may arrive by the thousand are counted and logged, for
+    each reason, at most once in ``quiet_seconds`` with their number; ``flush`` logs the rest.
     """
 
     def __init__(
@@ -110,11 +110,11 @@ class LogListener:
         self._monotonic = monotonic
         self._quiet_seconds = quiet_seconds
         self._counts: dict[tuple[str, str], int] = {}
-        self._told_at: dict[tuple[str, str], float] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
         self._kill_switch: notices.KillSwitchRead | None = None
 
     def __call__(self, notice: notices.Notice) -> None:
-        """Log ``notice``, or count it, or leave it to the metrics."""
+        """Log ``notice``, count it, or leave it to the metrics."""
         match notice:
             case notices.AlarmMoved():
                 self._alarm(notice)
@@ -146,9 +146,9 @@ class LogListener:
                 self._count("tally_records_refused", notice.outcome, 1)
 
     def flush(self) -> None:
-        """Tell what was counted and not yet told; for a timer and for the end of the process."""
+        """Log what was counted since the last line; call it at the end of the process."""
         for event, reason in list(self._counts):
-            self._tell(event, reason)
+            self._log_count(event, reason)
 
     def _alarm(self, notice: notices.AlarmMoved) -> None:
         level = logging.WARNING if notice.state is AlarmState.ALARM else logging.INFO
@@ -208,11 +208,11 @@ class LogListener:
     def _count(self, event: str, reason: str, count: int) -> None:
         key = (event, str(reason))
         self._counts[key] = self._counts.get(key, 0) + count
-        told_at = self._told_at.get(key)
-        if told_at is None or self._monotonic() - told_at >= self._quiet_seconds:
-            self._tell(*key)
+        logged_at = self._logged_at.get(key)
+        if logged_at is None or self._monotonic() - logged_at >= self._quiet_seconds:
+            self._log_count(*key)
 
-    def _tell(self, event: str, reason: str) -> None:
+    def _log_count(self, event: str, reason: str) -> None:
         count = self._counts.pop((event, reason))
-        self._told_at[event, reason] = self._monotonic()
+        self._logged_at[event, reason] = self._monotonic()
         self._log.warning(event, reason=reason, count=count)

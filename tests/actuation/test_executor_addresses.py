@@ -1,4 +1,4 @@
-"""The webhook never posts inside a network that it was not told of."""
+"""The webhook never posts inside a network that is not listed."""
 
 import socket
 from pathlib import Path

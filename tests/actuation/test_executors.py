@@ -21,9 +21,9 @@ from tests.support.webhooks import SECRET, Patience, receiving, webhook
 
 
 async def test_the_dry_run_tells_what_it_would_do() -> None:
-    told: list[Action] = []
-    assert await DryRunExecutor(told.append).execute(action()) == "dry-run:a1"
-    assert told == [action()]
+    reported: list[Action] = []
+    assert await DryRunExecutor(reported.append).execute(action()) == "dry-run:a1"
+    assert reported == [action()]
 
 
 async def test_the_post_is_a_cloud_event_signed_over_timestamp_and_body() -> None:

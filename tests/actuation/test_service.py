@@ -46,7 +46,7 @@ class Scene:
 
     async def start(self, crash: Callable[[str], None] = lambda _: None) -> ActuationService:
         service = ActuationService(
-            acceptance=Admission(self.journal.outcomes, budget=BucketLimits(4.0, 1 / 300)),
+            admission=Admission(self.journal.outcomes, budget=BucketLimits(4.0, 1 / 300)),
             executor=self.executor,
             journal=self.journal,
             control=lambda: self.control,

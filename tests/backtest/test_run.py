@@ -1,4 +1,4 @@
-"""A backtest is the detector in virtual time: the same rulings, the same bytes, every second."""
+"""A backtest is the detector in virtual time: the same decisions, the same bytes, every second."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -44,10 +44,10 @@ class InMemory:
         self._messages = list(messages)
         self._chunk = chunk
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
         for at in range(0, len(self._messages), self._chunk):
             yield self._messages[at : at + self._chunk]
-            told((at + self._chunk) / len(self._messages))
+            on_progress((at + self._chunk) / len(self._messages))
 
 
 def configuration(name: str = "a", **evaluate: Any) -> Configuration:
@@ -103,10 +103,10 @@ def test_a_gray_host_fires_and_would_be_replaced_once() -> None:
     assert (1, 1, 12) == (
         result.cost.hosts_replaced, result.cost.distinct_hosts, result.cost.largest_fleet,
     )  # fmt: skip
-    [ruling] = result.rulings
-    assert ruling.target is not None
-    assert (ActionKind.REPLACE_HOST, "h5") == (ruling.kind, ruling.target.host)
-    assert (Decision.OBSERVED, Decision.GRANTED) == (ruling.observe, ruling.enforce)
+    [row] = result.rulings
+    assert row.target is not None
+    assert (ActionKind.REPLACE_HOST, "h5") == (row.kind, row.target.host)
+    assert (Decision.OBSERVED, Decision.GRANTED) == (row.observe, row.enforce)
     assert {"fleet:checkout", "rule:faults-by-host"} == {each.subject for each in result.fired}
     assert SECONDS * HOSTS == result.records
     assert (START + 500, START + (SECONDS - 1) * 1_000 + 501) == (result.from_ms, result.until_ms)
@@ -116,7 +116,7 @@ def test_it_is_what_the_same_detection_says_second_by_second() -> None:
     """Driven by hand, as the tests of the detection drive it, and counted from its own records."""
     chosen = configuration()
     way = Detection(chosen.settings, chosen.evaluate, chosen.decide, topic=TOPIC, partitions=1)
-    rulings = []
+    results = []
     for second in range(SECONDS + 30):
         now = START / 1000 + second + 1
         control = ControlView(known=True, engaged=False, reason="", read_at=now)
@@ -124,7 +124,7 @@ def test_it_is_what_the_same_detection_says_second_by_second() -> None:
             way.feed(0, logged(second, "h5"), now)
         else:
             way.close_idle(0, now)
-        rulings += way.tick(SteadyTime(now, now), control)
+        results += way.tick(SteadyTime(now, now), control)
     result = run(*story())
     raised = [
         (change.changed_at, change.alarm_id)
@@ -134,7 +134,7 @@ def test_it_is_what_the_same_detection_says_second_by_second() -> None:
     assert raised == [(each.raised_at, each.alarm_id) for each in result.fired]
     assert len(raised) == result.alarms == sum(result.alarms_by_detector.values())
     assert [
-        (round(each.decision.decided_at * 1000), each.decision.sentence) for each in rulings
+        (round(each.decision.decided_at * 1000), each.decision.sentence) for each in results
     ] == [(each.at, each.sentence) for each in result.rulings]
     assert len({report.window_end for report in way.reports}) == result.windows
 
@@ -205,7 +205,7 @@ def test_what_is_refused_is_counted_by_refusal() -> None:
     }
 
 
-def test_two_configurations_are_told_apart() -> None:
+def test_two_configurations_are_compared() -> None:
     quick = configuration("b", windows_required=1, windows_seen=1)
     a, b = backtest(InMemory(story()), [configuration(), quick])
     found = {(each.subject, each.contributor): each for each in differences(a, b)}
@@ -230,8 +230,8 @@ def test_what_only_one_configuration_raises_is_never_for_the_other() -> None:
     assert all(each.first_raised_b is None and each.granted_b is None for each in found)
 
 
-def test_the_share_that_was_read_is_told() -> None:
-    told: list[float] = []
-    backtest(InMemory(story("nobody"), chunk=60), [configuration()], told.append)
-    assert told == sorted(told)
-    assert 1.0 == told[-1]
+def test_the_share_that_was_read_is_reported() -> None:
+    shares: list[float] = []
+    backtest(InMemory(story("nobody"), chunk=60), [configuration()], shares.append)
+    assert shares == sorted(shares)
+    assert 1.0 == shares[-1]

@@ -16,28 +16,28 @@ from detector.settings import load
 
 
 class Alarms:
-    """Stands for the service: keeps what it was told, and fails as often as it is told to."""
+    """Stands for the service: records its calls, and fails as often as asked."""
 
     def __init__(self, failures: int = 0) -> None:
-        self.told: list[tuple[str, int]] = []
+        self.calls: list[tuple[str, int]] = []
         self.came = asyncio.Event()
         self._failures = failures
 
     async def start(self, now: float) -> None:
-        self.told.append(("start", int(now)))
+        self.calls.append(("start", int(now)))
 
     async def stop(self) -> None:
-        self.told.append(("stop", 0))
+        self.calls.append(("stop", 0))
 
     async def on_window(self, end_ms: int, now: float) -> None:
         if self._failures:
             self._failures -= 1
             raise RuntimeError("a round that fails")
-        self.told.append(("window", end_ms))
+        self.calls.append(("window", end_ms))
         self.came.set()
 
     async def tick(self, now: float) -> None:
-        self.told.append(("tick", int(now)))
+        self.calls.append(("tick", int(now)))
         self.came.set()
 
 
@@ -78,7 +78,7 @@ async def test_alarms_are_moved_to_where_all_partitions_are_whole() -> None:
     engine.on_window(window(20_000))
     await alarms.came.wait()
     await engine.stop()
-    assert [("start", 9), ("window", 10_000), ("stop", 0)] == alarms.told
+    assert [("start", 9), ("window", 10_000), ("stop", 0)] == alarms.calls
     assert [window(20_000)] == recent.taken
 
 
@@ -89,7 +89,7 @@ async def test_a_partition_without_any_report_holds_nobody_up() -> None:
     engine.on_window(window(20_000))
     await alarms.came.wait()
     await engine.stop()
-    assert ("window", 20_000) in alarms.told
+    assert ("window", 20_000) in alarms.calls
 
 
 async def test_where_nothing_comes_the_clock_moves_them_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ async def test_where_nothing_comes_the_clock_moves_them_on(monkeypatch: pytest.M
     await engine.start()
     await alarms.came.wait()
     await engine.stop()
-    assert ("tick", 9) in alarms.told
+    assert ("tick", 9) in alarms.calls
 
 
 async def test_a_round_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,17 +116,17 @@ async def test_a_round_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch
     engine.on_window(window(20_000))
     await well.wait()
     await engine.stop()
-    assert [("start", 9), ("window", 20_000), ("stop", 0)] == alarms.told
+    assert [("start", 9), ("window", 20_000), ("stop", 0)] == alarms.calls
     assert [False, False, True] == rounds
 
 
 async def test_an_engine_that_was_not_started_can_be_stopped() -> None:
     alarms = Alarms()
     await new_engine(alarms, Recent(), lambda _: 0).stop()
-    assert [("stop", 0)] == alarms.told
+    assert [("stop", 0)] == alarms.calls
 
 
-def test_a_rule_that_was_never_heard_of_has_no_window(tmp_path: Path) -> None:
+def test_an_unknown_rule_has_no_window(tmp_path: Path) -> None:
     config = StoreConfig(path=None, topic="t", pane_ms=10_000, window_ms=60_000)
     with contextlib.closing(ReportStore(config)) as store:
         store.apply([Fetched(0, 0, b"no report")], 0)

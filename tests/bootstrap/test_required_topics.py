@@ -57,7 +57,7 @@ def test_topics_as_they_should_be_are_enough(
 
 @pytest.mark.embedded
 @ROLES
-def test_missing_topics_are_told_and_are_still_missing(
+def test_missing_topics_are_reported_and_are_still_missing(
     settings: Settings, require: Callable[[Settings], None]
 ) -> None:
     names = [spec.name for spec in settings.topic_names().specs()]

@@ -20,11 +20,11 @@ class App:
 
 
 def test_a_crash_ends_the_process_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[object] = []
+    reported: list[object] = []
     ended = threading.Event()
 
     def fatal(_: str, error: object) -> None:
-        told.append(error)
+        reported.append(error)
         ended.set()
 
     monkeypatch.setattr(worker_process, "fatal", fatal)
@@ -36,4 +36,4 @@ def test_a_crash_ends_the_process_and_nothing_else_does(monkeypatch: pytest.Monk
     assert not ended.wait(0.2)
     app.crash_reason = OSError("gone")
     assert ended.wait(10)
-    assert [app.crash_reason] == told
+    assert [app.crash_reason] == reported

@@ -40,7 +40,7 @@ def test_an_older_change_does_not_bring_an_alarm_back() -> None:
     assert candidates.observe(change(seconds=20))
 
 
-def test_newer_evidence_keeps_the_last_ruling() -> None:
+def test_newer_evidence_keeps_the_last_decision() -> None:
     candidates = Candidates()
     candidates.observe(change())
     [stands] = candidates.ranked()
@@ -70,15 +70,15 @@ def test_the_worst_comes_first_and_a_number_that_is_none_comes_last() -> None:
 
 def test_the_sick_are_counted_as_evidence_says_or_as_alarms_stand() -> None:
     candidates = Candidates()
-    assert candidates.census().sick_by_service == {}
+    assert candidates.fleet_counts().sick_by_service == {}
     candidates.observe(change(target("h1")))
     candidates.observe(change(target("h2")))
     candidates.observe(change(target("h2"), alarm_id="the same host under another rule"))
     candidates.observe(change(target("h3"), confirmed=False))
     candidates.observe(change(target("h4", service="cart")))
-    assert candidates.census().sick_by_service == {"checkout": 2, "cart": 1}
+    assert candidates.fleet_counts().sick_by_service == {"checkout": 2, "cart": 1}
     candidates.observe(change(target("h5"), suspects=40))
-    assert candidates.census().sick_by_service["checkout"] == 40
+    assert candidates.fleet_counts().sick_by_service["checkout"] == 40
 
 
 def test_a_zone_alarm_marks_its_zone_for_as_long_as_it_stands() -> None:
@@ -86,13 +86,13 @@ def test_a_zone_alarm_marks_its_zone_for_as_long_as_it_stands() -> None:
     candidates = Candidates()
     candidates.observe(change())
     candidates.observe(without_target(zone_change("az3")))
-    assert candidates.census().impaired_zones == set()
+    assert candidates.fleet_counts().impaired_zones == set()
     candidates.observe(zone_change("az2", "cart"))
     candidates.observe(zone_change("az2", "cart", seconds=10, confirmed=False))
-    assert candidates.census().impaired_zones == {"az2"}
+    assert candidates.fleet_counts().impaired_zones == {"az2"}
     left = msgspec.structs.replace(zone_change("az2", "cart", seconds=20), state=AlarmState.OK)
     candidates.observe(left)
-    assert candidates.census().impaired_zones == set()
+    assert candidates.fleet_counts().impaired_zones == set()
 
 
 def test_zone_alarms_and_the_worst_fresh_hosts_are_kept() -> None:

@@ -14,7 +14,7 @@ from tests.support.deciding import OFF, at, change, target, zone_change
 DETECTORS = ("r66", "share", "sequential")
 
 
-def told(detector: str, host: str = "h1", seconds: float = 0.0, **numbers: object) -> AlarmChange:
+def raised(detector: str, host: str = "h1", seconds: float = 0.0, **numbers: object) -> AlarmChange:
     goal = target(host)
     return change(goal, alarm_id=f"{detector}|{goal.key}", seconds=seconds, **numbers)  # type: ignore[arg-type]
 
@@ -31,17 +31,17 @@ def spoken(candidates: Candidates) -> list[str]:
 
 
 def test_three_alarms_of_one_host_are_one_candidate() -> None:
-    candidates = observed(*(told(name) for name in DETECTORS))
+    candidates = observed(*(raised(name) for name in DETECTORS))
     assert (3, 1) == (len(candidates), len(candidates.ranked()))
 
 
 @pytest.mark.parametrize(
     ("changes", "speaks"),
     [
-        ([told("r66", confirmed=False, seconds=60), told("share")], "share"),
-        ([told("r66"), told("share", seconds=10)], "share"),
-        ([told("r66", excess_faults=9.0), told("share", excess_faults=8.0)], "r66"),
-        ([told("r66", excess_faults=float("nan")), told("share", excess_faults=8.0)], "share"),
+        ([raised("r66", confirmed=False, seconds=60), raised("share")], "share"),
+        ([raised("r66"), raised("share", seconds=10)], "share"),
+        ([raised("r66", excess_faults=9.0), raised("share", excess_faults=8.0)], "r66"),
+        ([raised("r66", excess_faults=float("nan")), raised("share", excess_faults=8.0)], "share"),
     ],
 )
 def test_the_confirmed_alarm_with_the_newest_evidence_speaks(
@@ -52,11 +52,11 @@ def test_the_confirmed_alarm_with_the_newest_evidence_speaks(
 
 
 def test_what_was_ruled_holds_for_the_target_and_for_alarms_that_join_later() -> None:
-    candidates = observed(told("r66"), told("share"))
+    candidates = observed(raised("r66"), raised("share"))
     [stands] = candidates.ranked()
     ruled = msgspec.structs.replace(stands, verdict=Decision.REFUSED, attempts=2)
     candidates.put(msgspec.structs.replace(ruled, refusal=Refusal.BUDGET_SPENT))
-    candidates.observe(told("sequential", seconds=10))
+    candidates.observe(raised("sequential", seconds=10))
     [stands] = candidates.ranked()
     assert ("sequential", 2, Refusal.BUDGET_SPENT) == (
         *spoken(candidates),
@@ -66,18 +66,18 @@ def test_what_was_ruled_holds_for_the_target_and_for_alarms_that_join_later() ->
 
 
 def test_the_target_stands_as_long_as_one_of_its_alarms() -> None:
-    candidates = observed(told("r66"), told("share"))
-    candidates.observe(told("r66", state=AlarmState.OK, seconds=10))
+    candidates = observed(raised("r66"), raised("share"))
+    candidates.observe(raised("r66", state=AlarmState.OK, seconds=10))
     assert ["share"] == spoken(candidates)
 
 
 def test_a_zone_and_a_host_in_it_are_two() -> None:
-    candidates = observed(told("r66"), zone_change("az1"))
+    candidates = observed(raised("r66"), zone_change("az1"))
     assert 2 == len(candidates.ranked())
 
 
 def test_the_others_of_a_target_are_kept_after_all_that_speak() -> None:
-    candidates = observed(told("r66"), told("share"), told("r66", "h2", excess_faults=1.0))
+    candidates = observed(raised("r66"), raised("share"), raised("r66", "h2", excess_faults=1.0))
     saved = Candidates.restored(candidates.snapshot(2))
     assert {"h1", "h2"} == {c.change.target.host for c in saved.ranked() if c.change.target}
     assert candidates.keep_worst(2, lambda _: True)
@@ -87,22 +87,22 @@ def test_the_others_of_a_target_are_kept_after_all_that_speak() -> None:
 def test_a_host_that_four_detectors_name_costs_one_token_and_one_decision() -> None:
     made = decider()
     for name in (*DETECTORS, "r66k"):
-        made.observe(told(name))
-    [ruling] = made.decide(at(), OFF)
-    assert Decision.GRANTED is ruling.decision.verdict
+        made.observe(raised(name))
+    [result] = made.decide(at(), OFF)
+    assert Decision.GRANTED is result.decision.verdict
     assert 1.0 == made.levels()["fleet"][0]
-    made.observe(told("share", seconds=60))
+    made.observe(raised("share", seconds=60))
     assert [] == made.decide(at(61), OFF)
 
 
 def test_evidence_from_before_the_action_asks_for_no_second_one() -> None:
     """Another detector tells two minutes later, of a window that ended before the replacement."""
     made = decider(repeat_after_seconds=60.0, evidence_max_age_seconds=600.0)
-    made.observe(told("r66"))
+    made.observe(raised("r66"))
     assert [Decision.GRANTED] == [r.decision.verdict for r in made.decide(at(5), OFF)]
-    made.observe(told("share", seconds=4.0))
+    made.observe(raised("share", seconds=4.0))
     assert [] == made.decide(at(120), OFF)
-    made.observe(told("share", seconds=70.0))
+    made.observe(raised("share", seconds=70.0))
     assert [Decision.GRANTED] == [r.decision.verdict for r in made.decide(at(121), OFF)]
 
 
@@ -110,10 +110,10 @@ def test_evidence_from_before_the_action_asks_for_no_second_one() -> None:
     st.lists(st.tuples(st.sampled_from(DETECTORS), st.sampled_from(["h1", "h2"])), max_size=12),
     st.integers(0, 12),
 )
-def test_a_restart_among_alarms_of_the_same_targets_changes_no_ruling(
+def test_a_restart_among_alarms_of_the_same_targets_changes_no_decision(
     names: list[tuple[str, str]], cut: int
 ) -> None:
-    changes = [told(name, host, seconds=10.0 * n) for n, (name, host) in enumerate(names)]
+    changes = [raised(name, host, seconds=10.0 * n) for n, (name, host) in enumerate(names)]
     whole, first, second = decider(), decider(), decider()
     expected, seen = [], []
     for number, each in enumerate(changes):

@@ -119,9 +119,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("situation", "refusal"), CASES.values(), ids=CASES)
-def test_one_failed_check_refuses_and_names_itself(situation: CheckInput, refusal: Refusal) -> None:
-    checks = chain(situation, CONFIG)
+@pytest.mark.parametrize(("check_input", "refusal"), CASES.values(), ids=CASES)
+def test_one_failed_check_refuses_and_names_itself(
+    check_input: CheckInput, refusal: Refusal
+) -> None:
+    checks = chain(check_input, CONFIG)
     assert first_refusal(checks) is refusal
     failed = next(check for check in checks if not check.passed)
     assert failed.saw
@@ -138,9 +140,9 @@ PERMITTED = {
 }
 
 
-@pytest.mark.parametrize("situation", PERMITTED.values(), ids=PERMITTED)
-def test_what_is_just_within_the_limits_passes(situation: CheckInput) -> None:
-    assert first_refusal(chain(situation, CONFIG)) is None
+@pytest.mark.parametrize("check_input", PERMITTED.values(), ids=PERMITTED)
+def test_what_is_just_within_the_limits_passes(check_input: CheckInput) -> None:
+    assert first_refusal(chain(check_input, CONFIG)) is None
 
 
 def test_every_check_is_recorded_even_when_the_first_one_fails() -> None:

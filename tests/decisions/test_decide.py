@@ -22,8 +22,8 @@ from tests.support.deciding import (
 def test_a_confirmed_alarm_is_granted_and_the_action_says_everything() -> None:
     made = decider()
     made.observe(change())
-    [ruling] = made.decide(at(5), OFF)
-    action, decision = ruling.action, ruling.decision
+    [result] = made.decide(at(5), OFF)
+    action, decision = result.action, result.decision
     assert decision.verdict is Decision.GRANTED
     assert isinstance(action, Action)
     assert action.id == decision.action_id
@@ -47,11 +47,11 @@ def test_a_confirmed_alarm_is_granted_and_the_action_says_everything() -> None:
 def test_a_zone_is_shifted_away_with_an_end_and_a_way_back() -> None:
     made = decider()
     made.observe(zone_change())
-    [ruling] = made.decide(at(5), OFF)
-    assert ruling.action is not None
-    assert ruling.action.kind is ActionKind.SHIFT_AWAY
-    assert (ruling.action.undo, ruling.action.irreversible) == ("end_shift", False)
-    assert ruling.action.effect_seconds == 3_600.0
+    [result] = made.decide(at(5), OFF)
+    assert result.action is not None
+    assert result.action.kind is ActionKind.SHIFT_AWAY
+    assert (result.action.undo, result.action.irreversible) == ("end_shift", False)
+    assert result.action.effect_seconds == 3_600.0
 
 
 def test_observe_rules_as_enforce_would_but_makes_no_action() -> None:
@@ -150,9 +150,9 @@ def test_an_identity_is_never_granted_again() -> None:
     made.observe(
         msgspec.structs.replace(change(), id="again", changed_at=round(START * 1000) + 2_000)
     )
-    [ruling] = made.decide(at(3), OFF)
-    assert ruling.decision.refusal is Refusal.ALREADY_ACTED
-    assert "this very action" in ruling.decision.sentence
+    [result] = made.decide(at(3), OFF)
+    assert result.decision.refusal is Refusal.ALREADY_ACTED
+    assert "this very action" in result.decision.sentence
 
 
 def test_only_one_zone_is_away_at_a_time_until_the_shift_has_surely_ended() -> None:
@@ -166,8 +166,8 @@ def test_only_one_zone_is_away_at_a_time_until_the_shift_has_surely_ended() -> N
     # An executor may begin 600 s late, and the shift lasts an hour from then on.
     for seconds, granted in ((3_601, False), (4_199, False), (4_201, True)):
         made.observe(zone_change("az2", excess_faults=10.0, seconds=seconds))
-        rulings = made.decide(at(seconds), OFF)
-        assert [r.decision.verdict is Decision.GRANTED for r in rulings] == [True] * granted
+        results = made.decide(at(seconds), OFF)
+        assert [r.decision.verdict is Decision.GRANTED for r in results] == [True] * granted
 
 
 def test_another_service_may_leave_the_zone_that_is_away_but_not_the_same_one_twice() -> None:
@@ -234,17 +234,17 @@ def test_all_fleets_share_the_global_bucket() -> None:
     made = decider()
     for number in range(5):
         made.observe(change(target(service=f"service{number}"), excess_faults=10.0 - number))
-    rulings = made.decide(at(), OFF)
-    assert [r.decision.refusal for r in rulings] == [None] * 4 + [Refusal.GLOBAL_BUDGET_SPENT]
+    results = made.decide(at(), OFF)
+    assert [r.decision.refusal for r in results] == [None] * 4 + [Refusal.GLOBAL_BUDGET_SPENT]
     assert made.levels() == {"global": (0.0, 4.0), "fleet": (1.0, 2.0)}
 
 
 def test_an_alarm_without_a_target_is_refused_and_costs_nothing() -> None:
     made = decider()
     made.observe(without_target(change()))
-    [ruling] = made.decide(at(), OFF)
-    assert (ruling.decision.refusal, ruling.decision.target) == (Refusal.NO_TARGET, None)
-    assert ruling.decision.sentence.startswith("refused to replace host nothing: 78 excess faults")
+    [result] = made.decide(at(), OFF)
+    assert (result.decision.refusal, result.decision.target) == (Refusal.NO_TARGET, None)
+    assert result.decision.sentence.startswith("refused to replace host nothing: 78 excess faults")
     assert made.levels() == {"global": (4.0, 4.0), "fleet": (2.0, 2.0)}
 
 
@@ -261,7 +261,7 @@ def test_one_round_is_bounded_and_the_next_one_goes_on() -> None:
     ]
 
 
-def test_an_alarm_that_leaves_in_the_middle_of_a_round_is_not_judged() -> None:
+def test_an_alarm_that_leaves_in_the_middle_of_a_round_is_not_decided_on() -> None:
     made = decider(max_rulings=1)
     for name, excess in {"h1": 9.0, "h2": 5.0, "h3": 1.0}.items():
         made.observe(change(target(name), excess_faults=excess))
@@ -286,5 +286,5 @@ def test_a_full_ledger_grants_nothing() -> None:
     )
     made.restore(made.snapshot() | {"ledger": full.snapshot()})
     made.observe(change(target(zone="az2")))
-    [ruling] = made.decide(at(), OFF)
-    assert ruling.decision.refusal is Refusal.GLOBAL_BUDGET_SPENT
+    [result] = made.decide(at(), OFF)
+    assert result.decision.refusal is Refusal.GLOBAL_BUDGET_SPENT

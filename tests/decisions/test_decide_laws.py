@@ -119,15 +119,15 @@ class Deciding(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: len(self.seen) > 1)
     def it_decides(self) -> None:
-        rulings = self.decider.decide(self.now(), self.control)
-        assert len(rulings) <= CONFIG.max_rulings
-        for ruling in rulings:
-            assert (ruling.action is not None) == (ruling.decision.verdict is Decision.GRANTED)
-            assert all(c.passed for c in ruling.decision.checks) == (ruling.action is not None)
-            if ruling.action is not None:
-                assert ruling.decision.action_id == ruling.action.id
+        results = self.decider.decide(self.now(), self.control)
+        assert len(results) <= CONFIG.max_rulings
+        for result in results:
+            assert (result.action is not None) == (result.decision.verdict is Decision.GRANTED)
+            assert all(c.passed for c in result.decision.checks) == (result.action is not None)
+            if result.action is not None:
+                assert result.decision.action_id == result.action.id
                 assert self.control.allows
-                self.granted.append((self.true_seconds, ruling.action))
+                self.granted.append((self.true_seconds, result.action))
         self.record = msgspec.msgpack.encode(self.decider.snapshot())
         restored = Decider(CONFIG)
         restored.restore(msgspec.msgpack.decode(self.record))

@@ -24,12 +24,12 @@ def test_a_restart_refills_nothing_whatever_the_clock_says() -> None:
     assert restored.levels()["fleet"] == (0.0, 2.0)
     # A day later by the wall clock, or after a jump: nobody can tell.
     restored.observe(change(target("h4"), seconds=86_400))
-    rulings = restored.decide(at(86_400), OFF)
-    assert verdicts(rulings) == [
+    results = restored.decide(at(86_400), OFF)
+    assert verdicts(results) == [
         ("h3", Decision.REFUSED, Refusal.STALE_EVIDENCE),
         ("h4", Decision.REFUSED, Refusal.BUDGET_SPENT),
     ]
-    assert {ruling.decision.epoch for ruling in rulings} == {2}
+    assert {result.decision.epoch for result in results} == {2}
     assert restored.levels()["fleet"] == (0.0, 2.0)
 
 

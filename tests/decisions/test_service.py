@@ -1,4 +1,4 @@
-"""Durable decisions: what is written, in which order, and what is told."""
+"""Durable decisions: what is written, in which order, and what listeners receive."""
 
 import json
 
@@ -15,10 +15,10 @@ from tests.support.deciding import OFF, ON, at, change
 async def test_decisions_and_actions_travel_as_cloud_events() -> None:
     world = World()
     service = await world.start()
-    rulings = await service.apply([change()], offset=7, now=at(5), control=OFF)
+    results = await service.apply([change()], offset=7, now=at(5), control=OFF)
     [decision] = world.topics.decisions(TOPICS.decisions)
     [action] = world.topics.actions(TOPICS.actions)
-    assert [(r.decision, r.action) for r in rulings] == [(decision, action)]
+    assert [(r.decision, r.action) for r in results] == [(decision, action)]
     (_, decision_key, _, decision_headers), (_, action_key, value, headers) = world.topics.records
     assert (decision_key, action_key) == (action.id.encode(), b"checkout/az1/h1")
     assert decision_headers["ce_type"] == b"detector.decision.v1"
@@ -52,8 +52,8 @@ async def test_a_refused_alarm_is_granted_by_a_later_tick() -> None:
     world = World()
     service = await world.start()
     await service.apply([change()], offset=0, now=at(), control=ON)
-    [ruling] = await service.tick(at(11), OFF)
-    assert ruling.decision.verdict is Decision.GRANTED
+    [result] = await service.tick(at(11), OFF)
+    assert result.decision.verdict is Decision.GRANTED
     assert len(world.topics.decisions(TOPICS.decisions)) == 2
 
 
@@ -73,7 +73,7 @@ async def test_the_clock_is_saved_every_minute_while_a_limit_is_partly_spent() -
     assert world.state().decider["steady_seconds"] >= 120.0
 
 
-async def test_listeners_are_told_of_rulings_budgets_and_the_switch() -> None:
+async def test_listeners_receive_results_budgets_and_the_switch() -> None:
     world = World()
     service = await world.start()
     await service.apply([change()], offset=0, now=at(), control=OFF)

@@ -171,8 +171,8 @@ async def test_a_storm_of_alarms_is_ruled_upon_in_rounds_and_fits_the_record() -
         )
         for n in range(1_000)
     ]
-    rulings = await service.apply(storm, offset=999, now=at(), control=OFF)
-    assert len(rulings) == 1_000
+    results = await service.apply(storm, offset=999, now=at(), control=OFF)
+    assert len(results) == 1_000
     assert len(sizes) > 30
     assert max(sizes) < MAX_STATE_BYTES
     assert world.topics.actions(TOPICS.actions) == []

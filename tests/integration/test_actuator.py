@@ -151,7 +151,7 @@ async def test_an_acceptance_that_stands_second_in_the_journal_begins_nothing(
         producer.send_and_wait = rival
         assert await journal.read() == []
         service = ActuationService(
-            acceptance=Admission(budget=BucketLimits(4.0, 0.0)),
+            admission=Admission(budget=BucketLimits(4.0, 0.0)),
             executor=stage.executor,
             journal=journal,
             control=lambda: OFF,

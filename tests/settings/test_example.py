@@ -14,7 +14,7 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "detector.toml"
 
 
 def test_the_shipped_file_is_what_the_code_writes() -> None:
-    """Write it anew with `detector check --example > deploy/detector.toml`."""
+    """Regenerate it with `detector check --example > deploy/detector.toml`."""
     assert example_toml() == SHIPPED.read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Settings come from environment, file and defaults, in that order; faults are told at once."""
+"""Settings: environment over file over defaults; all faults are reported at once."""
 
 import json
 from enum import Enum
@@ -256,14 +256,14 @@ def test_variables_of_other_programs_are_left_alone() -> None:
     load(None, {"DETECTOR_TEST_LONG": "1", "DETECTOR_CONFIG": "x", "PATH": "/bin"})
 
 
-def test_a_missing_file_is_told() -> None:
+def test_a_missing_file_is_reported() -> None:
     with pytest.raises(
         SettingsError, match=r"nowhere\.toml: found no such file or directory, expected a"
     ):
         load(Path("nowhere.toml"), {})
 
 
-def test_bytes_that_are_not_text_are_told(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "some.toml"
     file.write_bytes(b'broker = "\xff"')
     with pytest.raises(

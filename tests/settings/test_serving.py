@@ -1,4 +1,4 @@
-"""Keys of the API: from settings and files, every fault told, no secret shown."""
+"""Keys of the API: from settings and files, every fault reported, no secret shown."""
 
 from pathlib import Path
 

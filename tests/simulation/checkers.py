@@ -86,7 +86,7 @@ class Checkers:
         if closed_by == "idle" and record.note is not None:
             self._advance(source, part, record.note[1])
             recount.close_idle(through_ms)
-        demand(pane_ms in {-1, through_ms}, "a pane is told as the newest closed", plain)
+        demand(pane_ms in {-1, through_ms}, "a pane is reported as the newest closed", plain)
         if record.note is not None:
             life = (record.writer, record.note[0])
             rows = sum(float(np.frombuffer(fleet[4], "<f8").sum()) for fleet in fleets)

@@ -261,7 +261,7 @@ class Actuator:
         place = (TOPICS.outcomes, 0)
         journal = [msgspec.json.decode(r.value or b"", type=Outcome) for r in world.log(place)]
         self._service = ActuationService(
-            acceptance=Admission(journal, budget=LOCAL_BUCKET),
+            admission=Admission(journal, budget=LOCAL_BUCKET),
             executor=Provider(world, self.process, chance, watch),
             journal=Journal(world, self.process, msgspec.json.encode),
             control=world.control,

@@ -43,7 +43,7 @@ class Recount:
     duplicates: int = 0
 
     def close_idle(self, through_ms: int) -> None:
-        """Take in that all panes up to ``through_ms`` were told as closed."""
+        """Record that all panes up to ``through_ms`` were reported as closed."""
         self.closed_ms = max(self.closed_ms, through_ms)
 
     def add(self, line: bytes | None, record_ms: int) -> None:

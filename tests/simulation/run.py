@@ -150,9 +150,9 @@ class Run:
             if owner in self.workers:
                 self._move(place, owner)
 
-    def _move(self, place: Place, owner: Worker, *, told: bool = True) -> None:
-        """Give a place to ``owner``; the old one may not be ``told``, and goes on for a while."""
-        if told:
+    def _move(self, place: Place, owner: Worker, *, notified: bool = True) -> None:
+        """Give a place to ``owner``; the old one keeps it for a while if it is not ``notified``."""
+        if notified:
             for worker in self.workers:
                 if worker is not owner and place in worker.positions:
                     worker.revoke(place)
@@ -214,7 +214,7 @@ class Run:
             self._rebalance()
         if len(self.workers) > 1 and chance.random() < faults.takeover:
             place = chance.choice((DECIDER, DECIDER, *PLACES[: SOURCES[LOGS]]))
-            self._move(place, chance.choice(self.workers), told=False)
+            self._move(place, chance.choice(self.workers), notified=False)
         if self.workers and chance.random() < faults.pause:
             chance.choice(self.workers).paused ^= {chance.choice(PLACES[: SOURCES[LOGS]])}
 

@@ -25,10 +25,10 @@ SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
 ROUGH = Faults(crash=0.08, fuse=0.2, rebalance=0.1, takeover=0.1, pause=0.1, actuator_crash=0.2)
 
 
-def run(seed: int, **told: Any) -> Journal:
+def run(seed: int, **options: Any) -> Journal:
     """Run one seed; a broken invariant fails the test with what repeats it."""
     try:
-        return Run(seed, **told).go()
+        return Run(seed, **options).go()
     except Broken as broken:
         raise AssertionError(f"SIMULATION_SEED={seed} repeats it: {broken}") from broken
 
@@ -86,9 +86,9 @@ def all_at_once(queue: AckQueue[int], _oldest: int | None) -> Iterator[int]:
         yield queue._waiting.popleft()[1]
 
 
-async def blindly(self: ActuationService, judgement: Any) -> Any:
+async def blindly(self: ActuationService, accepted: Any) -> Any:
     """Call the provider before the acceptance is durable."""
-    return await self._execute(judgement.action)
+    return await self._execute(accepted.action)
 
 
 async def half_of_it(self: Worker, place: Any, records: list[Any]) -> int | None:

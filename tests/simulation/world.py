@@ -188,9 +188,9 @@ class Journal:
         self._world = world
         self._process = process
         self._encode = encode
-        self._told = len(world.log((TOPICS.outcomes, 0)))
+        self._applied = len(world.log((TOPICS.outcomes, 0)))
 
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+    async def append(self, outcome: Outcome, apply: Callable[[Outcome], None]) -> None:
         self._process.spark()
         place = (TOPICS.outcomes, 0)
         before = self._world.tables.setdefault(("accepted", 0), {})
@@ -200,9 +200,9 @@ class Journal:
         self._world.append(place, record)
         self._process.spark()
         if outcome.state is OutcomeState.ACCEPTED:
-            for told in self._world.log(place)[self._told :]:
-                heard(msgspec.json.decode(told.value or b"", type=Outcome))
-                self._told += 1
+            for record in self._world.log(place)[self._applied :]:
+                apply(msgspec.json.decode(record.value or b"", type=Outcome))
+                self._applied += 1
             first = before.setdefault(outcome.action_id, self._process.name.encode())
             if first != self._process.name.encode():
                 raise AlreadyAcceptedError(outcome.action_id)

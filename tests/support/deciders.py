@@ -1,4 +1,4 @@
-"""A decider that enforces, and its rulings in short."""
+"""A decider that enforces, and its results in short."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ def decider(**changed: Any) -> Decider:
     return made
 
 
-def verdicts(rulings: list[DecisionResult]) -> list[tuple[str, Decision, Refusal | None]]:
+def verdicts(results: list[DecisionResult]) -> list[tuple[str, Decision, Refusal | None]]:
     return [
         (r.decision.target.host or r.decision.target.zone, r.decision.verdict, r.decision.refusal)
-        for r in rulings
+        for r in results
         if r.decision.target is not None
     ]
 

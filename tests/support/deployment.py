@@ -73,17 +73,17 @@ class Deployment:
         )
 
     def wait_exact(self, *, total: int, **rules: Any) -> Truth:
-        """Wait until every pane of ``total`` events is told, and return the recount."""
+        """Wait until every pane of ``total`` events is published, and return the recount."""
         truth = self.truth(**rules)
         assert total == truth.events
 
         def done() -> bool:
-            told = read_tallies(self.bootstrap, self.topics.tallies)
-            return set(truth.requests) <= set(told.requests)
+            published = read_tallies(self.bootstrap, self.topics.tallies)
+            return set(truth.requests) <= set(published.requests)
 
-        wait_for(done, what="every pane to be told", every=0.5)
-        told = read_tallies(self.bootstrap, self.topics.tallies)
-        assert [] == compare(truth, told, all_panes=True)[:5]
+        wait_for(done, what="every pane to be published", every=0.5)
+        published = read_tallies(self.bootstrap, self.topics.tallies)
+        assert [] == compare(truth, published, all_panes=True)[:5]
         return truth
 
     def json_records(self, topic: str) -> list[dict[str, Any]]:
@@ -112,11 +112,11 @@ class Deployment:
             seen.add(identity)
             panes = range(report["window_start"], report["window_end"], PANE_MS)
             expected: Counter[tuple[str, str]] = sum((faults[service, p] for p in panes), Counter())
-            told = {tuple(each["keys"]): each["value"] for each in report["contributors"]}
+            published = {tuple(each["keys"]): each["value"] for each in report["contributors"]}
             if (
                 report["totals"]["requests"] != sum(requests[service, pane] for pane in panes)
                 or report["sum"] != expected.total()
-                or any(expected[key] != value for key, value in told.items() if value)
+                or any(expected[key] != value for key, value in published.items() if value)
             ):
                 wrong.append(f"report {identity}: {report['totals']} {report['sum']}")
         assert seen, "no complete report was made"

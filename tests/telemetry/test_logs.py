@@ -25,7 +25,7 @@ from detector.telemetry.logs import LogListener, configure_logging
 
 
 class ManualTime:
-    """Seconds that move only when told."""
+    """Seconds that move only when set."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -168,7 +168,7 @@ def test_a_flood_of_bad_records_is_one_line_in_ten_seconds(stream: io.StringIO) 
     assert expected == [(line["reason"], line["count"]) for line in lines(stream)]
 
 
-def test_what_was_counted_is_told_at_the_end(stream: io.StringIO) -> None:
+def test_what_was_counted_is_logged_at_the_end(stream: io.StringIO) -> None:
     listener = LogListener(ManualTime())
     listener(notices.EventsLost(Loss.LATE, 5))
     listener(notices.EventsLost(Loss.LATE, 7))

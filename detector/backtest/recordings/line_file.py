@@ -1,8 +1,8 @@
-"""A file of log records, one a line, as they would lie in the topic; ``.gz`` is unpacked.
+"""A file of log records, one per line, as they would be in the topic; ``.gz`` is decompressed.
 
 The time of a record is the first ``"Timestamp"`` (EMF's) or ``"timestamp"`` in it that is a number
-of epoch milliseconds; a record without one has the time of the newest before it. Whoever needs
-another time writes a Parquet file, which has a column for it.
+of epoch milliseconds; a record without one gets the newest time before it. For other times use a
+Parquet file, which has a column for them.
 """
 
 import gzip
@@ -28,7 +28,7 @@ class LineRecording:
         self._path = path
         self._span = span
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
         """Yield the records of the range in the order of the file."""
         try:
             with self._path.open("rb") as file:
@@ -36,7 +36,7 @@ class LineRecording:
                 lines = gzip.GzipFile(fileobj=file) if self._path.suffix == ".gz" else file
                 for chunk in self._read(cast("BinaryIO", lines)):
                     yield chunk
-                    told(min(1.0, file.tell() / size))
+                    on_progress(min(1.0, file.tell() / size))
         except (OSError, EOFError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             raise DetectorError(f"cannot read {str(self._path)!r}: {reason}") from error

@@ -1,14 +1,14 @@
 """A Parquet file of log records, read with DuckDB.
 
-Columns, found by their names without regard to case:
+Columns; names are not case-sensitive:
 
-- ``value``: the record as it would lie in the topic, text or bytes. Without it every row is written
-  as one JSON document whose members are the columns, so that a table of events is a recording too.
-- ``timestamp``, ``time`` or ``timestamp_ms``: epoch milliseconds, or a timestamp (in UTC where it
-  has no zone). It is needed.
-- ``partition``: the source partition, 0 to 999; 0 where there is none.
+- ``value``: the record as it would be in the topic, text or bytes. Without this column every row
+  becomes a JSON document whose members are the columns, so that a table of events can be used too.
+- ``timestamp``, ``time`` or ``timestamp_ms`` (required): epoch milliseconds, or a timestamp (UTC if
+  it has no time zone).
+- ``partition``: the source partition, 0 to 999; 0 without this column.
 
-Rows are read by time, then in the order of the file.
+Rows are read in order of time, then in the order of the file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ _TIMES = ("timestamp", "time", "timestamp_ms")
 
 
 class ParquetRecording:
-    """Reads ``path``. Raise ``DetectorError`` when it is no such file."""
+    """Reads ``path``. Raises ``DetectorError`` if it is not such a file."""
 
     def __init__(self, path: Path, topic: str, span: TimeRange) -> None:
         self.topic = topic
@@ -43,11 +43,11 @@ class ParquetRecording:
             )
         self.partitions = int(highest) + 1
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
-        """Yield the records of the range by time."""
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+        """Yield the records of the range in order of time."""
         statement = (
             f"SELECT value, time_ms, partition FROM ({self._select}) {self._within()} "  # noqa: S608
-            "ORDER BY time_ms, place"
+            "ORDER BY time_ms, row_order"
         )
         read = 0
         with duckdb.connect() as connection:
@@ -58,7 +58,7 @@ class ParquetRecording:
                     for value, time_ms, partition in rows
                 ]
                 read += len(rows)
-                told(read / self._rows)
+                on_progress(read / self._rows)
 
     def _describe(self) -> list[tuple[str, str]]:
         return [
@@ -88,7 +88,7 @@ class ParquetRecording:
         return (
             f"SELECT {value} AS value, {at}::BIGINT AS time_ms, "  # noqa: S608
             f"{_quoted(partition[0]) if partition else 0}::BIGINT AS partition, "
-            "file_row_number AS place FROM read_parquet(?, file_row_number = true)"
+            "file_row_number AS row_order FROM read_parquet(?, file_row_number = true)"
         )
 
     def _within(self) -> str:

@@ -1,10 +1,10 @@
-"""A range of a topic as a recording, read once from its partitions side by side.
+"""A range of a topic as a recording, read from all partitions at once.
 
-Law: records come out by time, then by partition, then by offset, whatever order the broker answers
-in: the next one is chosen only when every unfinished partition has shown its next record. A record
-older than one before it in its partition counts as being as new as that.
+Law: records are yielded by time, then by partition, then by offset, in whatever order the broker
+delivers them: the next one is chosen only when the next record of every unfinished partition is
+known. A record older than an earlier one of its partition counts as having that one's time.
 
-Reading leaves no trace at the broker: no group, no commit. The end is where the topic ended when
+Reading leaves no trace at the broker: no group, no commit. It ends where the topic ended when
 reading began.
 """
 
@@ -24,15 +24,15 @@ from detector.backtest.recording import RecordedMessage, TimeRange
 from detector.core.errors import DetectorError
 
 _CHUNK = 5_000
-_MOST_WAITING = 50_000
+_MAX_WAITING = 50_000
 _POLL_SECONDS = 0.25
 
 
 class TopicRecording:
-    """Reads ``topic``; ``client`` are librdkafka's connection properties.
+    """Reads ``topic``; ``client`` holds librdkafka's connection properties.
 
-    Raise ``KafkaException`` when no broker answers within ``timeout_seconds``, ``DetectorError``
-    when there is no such topic.
+    Raises ``KafkaException`` if no broker answers within ``timeout_seconds``, and
+    ``DetectorError`` if the topic does not exist.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TopicRecording:
             raise DetectorError(f"no such topic {topic!r}: name one that exists after topic:")
         self.partitions = max(found.partitions) + 1
 
-    def chunks(self, told: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
+    def chunks(self, on_progress: Callable[[float], None]) -> Iterator[Sequence[RecordedMessage]]:
         """Yield the records of the range."""
         consumer = Consumer(self._client)
         try:
@@ -74,10 +74,10 @@ class TopicRecording:
                 chunk.append(message)
                 if len(chunk) == _CHUNK:
                     yield chunk
-                    told(reading.share)
+                    on_progress(reading.share)
                     chunk = []
             yield chunk
-            told(1.0)
+            on_progress(1.0)
         finally:
             consumer.close()
 
@@ -99,7 +99,7 @@ class _RangeRead:
         self._end: dict[int, int] = {}
         for begin in begins:
             low, high = consumer.get_watermark_offsets(begin, timeout=timeout)
-            # Below 0 stands for the beginning, or for the end when no record is new enough.
+            # Below 0 means the beginning, or the end if no record is new enough.
             none_new = span.from_ms is not None and begin.offset < 0
             first = high if none_new else max(low, begin.offset)
             if first < high:
@@ -114,7 +114,7 @@ class _RangeRead:
 
     @property
     def share(self) -> float:
-        """Return how much of the range was read, 0 to 1."""
+        """The share of the range that was read, 0 to 1."""
         left = sum(self._end[each] - at for each, at in self._next.items())
         return 1.0 - left / max(1, self._total)
 
@@ -137,14 +137,14 @@ class _RangeRead:
         for message in self._consumer.consume(_CHUNK, timeout=_POLL_SECONDS):
             error = message.error()
             if error is None:
-                self._take(message)
+                self._add(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its own name for it
-                # What is left before the end are markers of transactions, or was compacted away.
+                # Only transaction markers or compacted records are left before the end.
                 self._next.pop(message.partition() or 0, None)
             else:
                 raise KafkaException(error)
 
-    def _take(self, message: Any) -> None:
+    def _add(self, message: Any) -> None:
         partition, time_ms = message.partition(), message.timestamp()[1]
         if partition not in self._next:
             return
@@ -158,15 +158,15 @@ class _RangeRead:
         if ended or (until is not None and time_ms >= until and self._is_far_past(until, newest)):
             del self._next[partition]
             self._consumer.pause([TopicPartition(self._topic, partition)])
-        elif len(queue) >= _MOST_WAITING and partition not in self._paused:
+        elif len(queue) >= _MAX_WAITING and partition not in self._paused:
             self._paused.add(partition)
             self._consumer.pause([TopicPartition(self._topic, partition)])
 
     def _is_far_past(self, until_ms: int, newest_ms: int) -> bool:
-        """Tell whether no record of the range can be expected any more: a minute past its end."""
+        """Return whether the partition is a minute past the range, so that no more is expected."""
         return newest_ms >= until_ms + 60_000
 
     def _resume(self, partition: int) -> None:
-        if partition in self._paused and len(self._waiting[partition]) < _MOST_WAITING // 2:
+        if partition in self._paused and len(self._waiting[partition]) < _MAX_WAITING // 2:
             self._paused.discard(partition)
             self._consumer.resume([TopicPartition(self._topic, partition)])

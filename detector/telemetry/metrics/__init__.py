@@ -1,4 +1,4 @@
-"""Notices as Prometheus metrics."""
+"""Notices counted as Prometheus metrics."""
 
 from detector.telemetry.metrics.catalogue import Metrics
 

@@ -1,11 +1,11 @@
 """Notices as Prometheus metrics: the whole catalogue of ``detector_*`` in one place.
 
-Law: every label has a closed list of values, all of which are exported as 0 from the start; no
-label ever names a host, a contributor or anything else out of a log record. So the number of
-series is fixed when the process starts, whatever the fleet does.
+Law: every label has a closed list of values, all exported as 0 from the start; no label value is a
+host, a contributor or anything else from a log record. The number of series is therefore fixed when
+the process starts, whatever the fleet does.
 
-Known limit: active alarms are those whose moves this process has seen, or was told of by
-``alarms_active_are`` after a restart or a rebalance.
+Known limit: active alarms are those whose transitions this process has seen, or that
+``set_active_alarms`` listed after a restart or a rebalance.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -42,10 +42,10 @@ _ACTION_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics(Families):
-    """Listens to notices and keeps the figures; ``registry`` is what an exporter shows.
+    """A listener that counts notices in ``registry``, which an exporter serves.
 
-    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all there are);
-    whatever is named later and is not among them counts as ``other``.
+    ``topics`` are the input topics, ``detectors`` the names of detectors (default: all);
+    any other name counts as ``other``.
     """
 
     def __init__(
@@ -71,28 +71,30 @@ class Metrics(Families):
         self._by_type: dict[type, Callable[[Any], None]] = {
             notices.RecordsConsumed: self._on_consumed,
             notices.RecordsDecoded: self._on_decoded,
-            notices.TimesRead: lambda told: self._times.labels(told.source).inc(told.count),
+            notices.TimesRead: lambda notice: self._times.labels(notice.source).inc(notice.count),
             notices.EventsLost: self._on_lost,
-            notices.EventsUnattributed: lambda told: self._unplaced.inc(told.count),
-            notices.WatermarkMoved: lambda told: self._watermark.labels(
-                self._topic(told.topic)
-            ).set(told.time_ms / 1000),
-            notices.RecordDeadLettered: lambda told: self._dead.labels(told.reason).inc(),
-            notices.PanesTallied: lambda told: self._panes.labels(told.closed_by).inc(told.count),
-            notices.TallyReceived: lambda told: self._tallies.labels(told.outcome).inc(),
+            notices.EventsUnattributed: lambda notice: self._unplaced.inc(notice.count),
+            notices.WatermarkMoved: lambda notice: self._watermark.labels(
+                self._topic(notice.topic)
+            ).set(notice.time_ms / 1000),
+            notices.RecordDeadLettered: lambda notice: self._dead.labels(notice.reason).inc(),
+            notices.PanesTallied: lambda notice: self._panes.labels(notice.closed_by).inc(
+                notice.count
+            ),
+            notices.TallyReceived: lambda notice: self._tallies.labels(notice.outcome).inc(),
             notices.WindowEvaluated: self._on_window,
-            notices.ContributorsUntracked: lambda told: self._unfollowed.inc(told.count),
+            notices.ContributorsUntracked: lambda notice: self._untracked.inc(notice.count),
             notices.AlarmMoved: self._on_alarm,
             notices.ActionDecided: self._on_decision,
             notices.BudgetLevel: self._on_budget,
             notices.KillSwitchRead: self._on_kill_switch,
             notices.OutcomeRecorded: self._on_outcome,
-            notices.RulesRead: lambda told: self._rules.set(told.rules),
+            notices.RulesRead: lambda notice: self._rules.set(notice.rules),
             notices.RuleChangeRead: self._on_rule_change,
-            notices.TallyingHeld: lambda told: self._held.set(told.held),
-            notices.RuleFlooded: lambda told: self._flooding.set(told.rules),
-            notices.ReportsKept: lambda told: self._kept.labels(told.result).inc(told.count),
-            notices.HistoryTroubled: lambda told: self._troubles.labels(told.trouble).inc(),
+            notices.TallyingHeld: lambda notice: self._held.set(notice.held),
+            notices.RuleFlooded: lambda notice: self._flooding.set(notice.rules),
+            notices.ReportsKept: lambda notice: self._kept.labels(notice.result).inc(notice.count),
+            notices.HistoryTroubled: lambda notice: self._troubles.labels(notice.trouble).inc(),
         }
 
     def __call__(self, notice: notices.Notice) -> None:
@@ -100,13 +102,13 @@ class Metrics(Families):
         self._by_type[type(notice)](notice)
 
     def set_consumer_lag(self, topic: str, records_by_partition: Sequence[int]) -> None:
-        """Say how many records each owned partition of ``topic`` is behind its end."""
+        """Set the number of records that each owned partition of ``topic`` is behind its end."""
         label = self._topic(topic)
         self._lag.labels(label).set(sum(records_by_partition))
         self._lag_max.labels(label).set(max(records_by_partition, default=0))
 
-    def alarms_active_are(self, active: Mapping[str, Collection[str]]) -> None:
-        """Replace what is known of active alarms: alarm ids by detector."""
+    def set_active_alarms(self, active: Mapping[str, Collection[str]]) -> None:
+        """Replace the active alarms: alarm ids by detector."""
         for name, ids in self._active.items():
             ids.clear()
             ids.update(active.get(name, ()))
@@ -168,7 +170,7 @@ class Metrics(Families):
             "detector_window_delay_seconds", "From window end to its evaluation.", _DELAY_SECONDS
         )
 
-        self._rules = self._gauge("detector_rules", "Contributor rules that stand.")
+        self._rules = self._gauge("detector_rules", "Contributor rules in force.")
         self._rule_changes = self._counter(
             "detector_rule_changes",
             "Changes of rules by what became of them.",
@@ -187,8 +189,8 @@ class Metrics(Families):
         self._moves = self._counter(
             "detector_alarm_transitions", "Moves of alarms.", detector=names, to=list(AlarmState)
         )
-        self._unfollowed = self._counter(
-            "detector_contributors_unfollowed", "Conditions met with no standing free."
+        self._untracked = self._counter(
+            "detector_contributors_unfollowed", "Conditions met while the alarm store was full."
         )
         self._detection_delay = self._histogram(
             "detector_detection_delay_seconds", "From window end to the alarm.", _DELAY_SECONDS

@@ -1,4 +1,4 @@
-"""Families of metrics; every series is there from the start, as 0."""
+"""Metric families whose series are all exported as 0 from the start."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from prometheus_client import (
 
 
 class Families:
-    """Makes families in ``registry``, which is what an exporter shows."""
+    """Creates metric families in ``registry``, which an exporter serves."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -42,8 +42,8 @@ class Families:
 
 
 def new_registry() -> CollectorRegistry:
-    """Return the registry of an exporter, with the figures of the process."""
-    # Creation times would double the exposition, and nobody asks a detector for them.
+    """Return a registry with the metrics of the process."""
+    # Creation timestamps would double the exposition and have no use here.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)

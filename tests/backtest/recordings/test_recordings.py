@@ -72,9 +72,11 @@ def test_the_range_is_half_open(tmp_path: Path) -> None:
 def test_progress_ends_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "logs.ndjson"
     path.write_bytes(b"\n".join(emf(at) for at in range(12_000)))
-    told: list[float] = []
-    assert 12_000 == sum(len(chunk) for chunk in LineRecording(path, "l", ALL).chunks(told.append))
-    assert (told, 1.0) == (sorted(told), told[-1])
+    shares: list[float] = []
+    assert 12_000 == sum(
+        len(chunk) for chunk in LineRecording(path, "l", ALL).chunks(shares.append)
+    )
+    assert (shares, 1.0) == (sorted(shares), shares[-1])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_progress_ends_with_the_file(tmp_path: Path) -> None:
         ("short.gz", gzip.compress(b"x" * 99)[:20], "compressed file ended"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told(
+def test_a_file_that_cannot_be_read_is_reported(
     tmp_path: Path, name: str, content: bytes | None, reason: str
 ) -> None:
     path = tmp_path / name
@@ -214,6 +216,6 @@ def test_a_range_after_the_end_and_an_empty_topic_have_nothing(bootstrap: str, t
     assert [] == read(TopicRecording(client, topic, TimeRange(START + 1)))
 
 
-def test_a_topic_that_is_not_there_is_told(bootstrap: str, unique_prefix: str) -> None:
+def test_a_topic_that_is_not_there_is_reported(bootstrap: str, unique_prefix: str) -> None:
     with pytest.raises(DetectorError, match="name one that exists after topic:"):
         TopicRecording({"bootstrap.servers": bootstrap}, f"{unique_prefix}none", ALL)

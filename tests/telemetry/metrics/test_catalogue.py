@@ -195,7 +195,7 @@ def test_an_alarm_that_ends_is_no_longer_active() -> None:
 def test_restored_alarms_replace_what_was_known() -> None:
     metrics = Metrics()
     metrics(alarm(1, AlarmState.ALARM))
-    metrics.alarms_active_are({"zone": {"a", "b"}})
+    metrics.set_active_alarms({"zone": {"a", "b"}})
     assert 0 == value(metrics, "detector_alarms_active", detector="r66")
     assert 2 == value(metrics, "detector_alarms_active", detector="zone")
 
@@ -208,7 +208,7 @@ def test_names_that_were_not_announced_count_as_other() -> None:
     assert 1 == value(metrics, "detector_alarms_active", detector="other")
 
 
-def test_lag_is_told_as_sum_and_as_worst() -> None:
+def test_lag_is_shown_as_sum_and_as_worst() -> None:
     metrics = Metrics(topics=["logs"])
     metrics.set_consumer_lag("logs", [3, 0, 9])
     assert 12 == value(metrics, "detector_consumer_lag_records", topic="logs")
@@ -217,7 +217,7 @@ def test_lag_is_told_as_sum_and_as_worst() -> None:
     assert 0 == value(metrics, "detector_consumer_lag_max_records", topic="logs")
 
 
-def test_what_runs_is_told_as_labels_of_one() -> None:
+def test_what_runs_is_shown_as_labels_of_one() -> None:
     build = {"version": "1", "revision": "abc", "python": "3.11", "faust": "0.15"}
     metrics = Metrics(build=build, config_hash="feed", dry_run=True)
     assert 1 == value(metrics, "detector_build_info", **build)
