@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from detector.core.vocabulary import AlarmMode, Switch
 from detector.detection import constants
+from detector.detection.persistence import Persistence
 from detector.detection.share_test import ShareTestConfig
-from detector.detection.state_machine import Persistence
 from detector.detection.zone_test import ZoneTestConfig
 
 CLASSIC = Persistence(required=1, seen=1)
