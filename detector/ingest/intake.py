@@ -121,7 +121,7 @@ class Intake:
         self, messages: Sequence[Message], tally: PartitionTally, result: IntakeResult
     ) -> int:
         """Count all of ``messages``, or as many as teach the first loop; return how many."""
-        books = tally.books()
+        books = tally.rule_sets()
         self._prepare(books)
         loops = [loop for loop in self._loops if any(loop.book is book for book in books)]
         if not loops:
@@ -208,7 +208,7 @@ class Intake:
             result.times[event.time_source] += 1
             placed = (event.host and event.zone) or event.envelope is Envelope.CLF
             result.unplaced += not placed
-            book = tally.book_of(event.time_ms)
+            book = tally.rule_set_of(event.time_ms)
             contributions = [
                 (position, contribution)
                 for position, rule in enumerate(book)
@@ -217,7 +217,7 @@ class Intake:
             tally.add(event, contributions, record_ms=record_ms)
         if decoded.envelope is Envelope.EMF and len(decoded.events) == 1:
             event = decoded.events[0]
-            self._learn(event.document, tally.book_of(event.time_ms))
+            self._learn(event.document, tally.rule_set_of(event.time_ms))
 
     def _learn(self, document: Any, book: RuleSet) -> None:
         layout = learn_schema(document, self._mapping, book)

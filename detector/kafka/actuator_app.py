@@ -101,7 +101,7 @@ class KafkaJournal:
             if not found and await self._consumer.position(self._only) >= ends[self._only]:
                 return outcomes
 
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+    async def append(self, outcome: Outcome, on_outcome: Callable[[Outcome], None]) -> None:
         """Write ``outcome``; ``AlreadyAcceptedError`` for an acceptance that is not the first."""
         token = secrets.token_hex(8).encode()
         headers = cloud_event_headers(
@@ -122,8 +122,8 @@ class KafkaJournal:
             return
         async with asyncio.timeout(_CATCH_UP_SECONDS):
             while await self._consumer.position(self._only) <= written.offset:
-                for told in await self._fetch():
-                    heard(told)
+                for read in await self._fetch():
+                    on_outcome(read)
         if self._first_writer.get(outcome.action_id) != token:
             raise AlreadyAcceptedError(
                 f"action {outcome.action_id!r} was accepted by another owner"
@@ -132,9 +132,9 @@ class KafkaJournal:
     async def _fetch(self) -> list[Outcome]:
         batches = await self._consumer.getmany(self._only, timeout_ms=_FETCH_MS)
         records = [record for batch in batches.values() for record in batch]
-        return [outcome for record in records if (outcome := self._learn(record)) is not None]
+        return [outcome for record in records if (outcome := self._decode(record)) is not None]
 
-    def _learn(self, record: ConsumerRecord[bytes, bytes]) -> Outcome | None:
+    def _decode(self, record: ConsumerRecord[bytes, bytes]) -> Outcome | None:
         try:
             outcome = msgspec.json.decode(record.value or b"", type=Outcome)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -197,12 +197,12 @@ async def run_actuator(
     with contextlib.suppress(_StoppedError):
         async with _clients(config, stop) as (actions, journal):
             actions.subscribe([config.topics.actions], listener=assignments)
-            taken, service = 0, None
+            served, service = 0, None
             while not stop.is_set():
                 fetching = actions.getmany(timeout_ms=_FETCH_MS, max_records=1)
                 batches = await _unless(stop, fetching)
-                if assignments.count != taken and assignments.owned:
-                    taken = assignments.count
+                if assignments.count != served and assignments.owned:
+                    served = assignments.count
                     service = await _unless(stop, take_over(journal))
                 for partition, records in batches.items():
                     for record in records:

@@ -19,7 +19,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 
-PATIENCE_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 """Longest wait for a cluster that answers to name a broker; a restart of Kafka is shorter."""
 
 PAUSE_SECONDS = 0.2
@@ -39,13 +39,13 @@ async def _bootstrap(client: Any) -> None:
     Raises ``KafkaConnectionError`` when no broker answers, or none is named in time.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_SECONDS
+    deadline = loop.time() + MAX_WAIT_SECONDS
     await _LIBRARY_BOOTSTRAP(client)
     while not client.cluster.brokers():
         if loop.time() >= deadline:
             await client.close()
             raise KafkaConnectionError(
-                f"{client.hosts} answered for {PATIENCE_SECONDS:.0f} s without naming a broker: "
+                f"{client.hosts} answered for {MAX_WAIT_SECONDS:.0f} s without naming a broker: "
                 "its controller holds all brokers to be gone"
             )
         await asyncio.sleep(PAUSE_SECONDS)

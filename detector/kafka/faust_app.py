@@ -37,7 +37,7 @@ EXIT_FATAL = 70
 GATHER_SECONDS = 0.05
 """How long alarm changes are gathered, so that the worst of one slide is served first."""
 
-PATIENCE_CHECK_SECONDS = 0.5
+MAX_WAIT_CHECK_SECONDS = 0.5
 RECONSIDER_CHECK_SECONDS = 1.0
 
 
@@ -99,7 +99,7 @@ class Agents:
         )  # fmt: skip
         app.agent(tallies, name="evaluate")(self._run_evaluate)
         app.agent(alarms, name="decide")(self._run_decide)
-        app.timer(PATIENCE_CHECK_SECONDS)(self._check_patience)
+        app.timer(MAX_WAIT_CHECK_SECONDS)(self._close_overdue)
         app.timer(RECONSIDER_CHECK_SECONDS)(self._reconsider)
         app.task(self._decide_gathered)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)  # type: ignore[arg-type]
@@ -156,12 +156,12 @@ class Agents:
     async def _is_next(self, event: Any) -> bool:
         """Say whether the event is the next of its partition; after a gap, go back for it."""
         message = event.message
-        place = (message.topic, message.partition)
-        step = self._order.step_for(place, message.offset)
+        source = (message.topic, message.partition)
+        step = self._order.step_for(source, message.offset)
         if step is ReadStep.GO_BACK:
-            wanted = self._order.expected(place)
-            log.warning("gap", place=place, found=message.offset, expected=wanted)
-            await self._app.consumer.seek(TP(*place), wanted)
+            wanted = self._order.expected(source)
+            log.warning("gap", place=source, found=message.offset, expected=wanted)
+            await self._app.consumer.seek(TP(*source), wanted)
         return step is ReadStep.TAKE
 
     async def _evaluate(self, event: Any) -> None:
@@ -180,7 +180,7 @@ class Agents:
             if is_ours and partition not in self._evaluation.partitions:
                 await self._evaluation.assigned(partition)
 
-    async def _check_patience(self) -> None:
+    async def _close_overdue(self) -> None:
         for partition in self._evaluation.partitions:
             await self._guarded("evaluate", self._evaluation.advance(partition, self._now()))
             self._release_tallies(partition)
@@ -252,7 +252,7 @@ class Agents:
 
     async def _on_assigned(self, *_: Any, **_kwargs: Any) -> None:
         generation = self._generation
-        await self._begin_at_the_beginning()
+        await self._seek_to_starts()
         assigned = [(tp.topic, tp.partition) for tp in self._app.consumer.assignment()]
         for topic, partition in assigned:
             if topic == self._topics.tallies:
@@ -267,7 +267,7 @@ class Agents:
             partitions=sorted(f"{topic}/{partition}" for topic, partition in assigned),
         )
 
-    async def _begin_at_the_beginning(self) -> None:
+    async def _seek_to_starts(self) -> None:
         # Without a commit Faust goes on where it last fetched, and drops what that fetch brought.
         consumer: Any = self._app.consumer
         ours = {self._topics.tallies, self._topics.alarms}

@@ -59,7 +59,7 @@ class TailedRecord:
 
     def to_json(self) -> str:
         """Return the whole record as one line of JSON; bytes that are not text as base64."""
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             "topic": self.topic,
             "partition": self.partition,
             "offset": self.offset,
@@ -69,10 +69,10 @@ class TailedRecord:
         }
         document = self.document()
         if document is not None or self.value is None:
-            told["value"] = document
+            record["value"] = document
         else:
-            told["value_base64"] = base64.b64encode(self.value).decode()
-        return escape_controls_of_json(msgspec.json.encode(told).decode())
+            record["value_base64"] = base64.b64encode(self.value).decode()
+        return escape_controls_of_json(msgspec.json.encode(record).decode())
 
 
 class Tail:

@@ -60,6 +60,6 @@ async def test_it_lasts_until_a_broker_is_named(nameless: RealKafka) -> None:
 async def test_a_cluster_that_names_nobody_in_time_is_an_error_that_says_so(
     nameless: RealKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aiokafka_repairs, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(aiokafka_repairs, "MAX_WAIT_SECONDS", 0.0)
     with pytest.raises(KafkaConnectionError, match="without naming a broker"):
         await first_contact(nameless)

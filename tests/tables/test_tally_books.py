@@ -63,16 +63,16 @@ def test_an_open_pane_keeps_its_rules_whatever_becomes_known_later() -> None:
     intake = intake_of(lambda _: known[-1])
     intake.read([event(0)], tally)
     known.append(NEW)
-    assert tally.book_of(START) is OLD
-    assert tally.book_of(START + PANE) is NEW
-    assert [OLD, NEW] == tally.books()
+    assert tally.rule_set_of(START) is OLD
+    assert tally.rule_set_of(START + PANE) is NEW
+    assert [OLD, NEW] == tally.rule_sets()
     intake.read([event(1), event(PANE)], tally)
     told = rules_of(finished(tally))
     assert {0: ["by-caller", "same"], 1: ["by-zone", "same"]} == told
 
 
 def test_the_books_to_come_are_known_before_the_first_event() -> None:
-    assert [OLD] == tally_of(changing(OLD, NEW)).books()
+    assert [OLD] == tally_of(changing(OLD, NEW)).rule_sets()
 
 
 @given(

@@ -171,7 +171,7 @@ class BulkConsumer(driver.Consumer):
             hand_off=self._hand_off,
             batch_records=config.batch_records,
             monotonic=self._monotonic,
-            on_end=lambda end: self._call(loop, self._tell_end, end),
+            on_end=lambda end: self._call(loop, self._report_end, end),
             on_failure=lambda error: self._call(loop, self._fail, error),
         )
         self._reader.start()
@@ -183,7 +183,7 @@ class BulkConsumer(driver.Consumer):
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(what, *args)
 
-    def _tell_end(self, end: EndOfLog) -> None:
+    def _report_end(self, end: EndOfLog) -> None:
         is_fresh = self._monotonic() - end.seen_at <= FRESH_SECONDS
         if is_fresh and end.generation == self._assignment_count:
             self._config.on_end_of_log(end.topic, end.partition, end.next_offset, end.seen_at)
