@@ -1,16 +1,16 @@
-"""The control topic: followed from its beginning, and the one writer of the kill switch.
+"""Follows the control topic from its beginning, and writes the kill switch.
 
-Law: the switch is known only when the topic was read to its end and that was proven a moment ago;
-whatever else is the case (no record, unreadable record, no broker, reader ended) counts as on.
+Law: the switch is known only while a recent proof says that the topic was read to its end.
+Everything else (no record, unreadable record, no broker, reader stopped) counts as engaged.
 
-Theory of operation: a consumer without a group reads partition 0 (orders have one order, so the
-topic has one partition) to its end, about every second and at once when something came; each
-complete reading is a proof. It begins with the last record that it knows, which must be there as it
-was: an offset alone says nothing about another log, since a topic made again, or a broker that kept
-nothing, may stand at the same offset with another order in it. Where that record is another one or
-is missing, reading begins anew with the first. Compaction never removes the last record of a log.
+Theory of operation: a consumer without a group reads partition 0 to its end, about every second and
+at once when a record arrives; each complete pass is a proof. (The topic has one partition, because
+its records need one order.) A pass starts with the last known record, which must be unchanged: an
+offset alone does not identify a log, because a recreated topic, or a broker that lost its data, may
+hold other records at the same offsets. If that record differs or is missing, reading starts again
+from the beginning. Compaction never removes the last record of a log.
 
-A listener, if there is one, is told every record that is read, and every proof.
+The optional listener gets every record and every proof.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from detector.decisions.kill_switch import (
 
 MAX_AGE_SECONDS = 5.0
 _PROOF_MS = 1_000
-# An empty poll must be longer than the fetch before it and its own, or it says nothing.
+# An empty poll proves something only if it outlasts the fetch before it and its own.
 _FETCH_WAIT_MS = 100
 _DRAIN_MS = 250
 _REQUEST_MS = 5_000
@@ -42,18 +42,18 @@ _NO_RECORD = "no kill switch record"
 
 
 class ControlListener(Protocol):
-    """Whoever else reads the control topic."""
+    """Another consumer of the control topic's records."""
 
     def began(self) -> None:
-        """Forget what was read: the log is read from its beginning."""
+        """Forget what was read: the log is read from its beginning again."""
         ...
 
     def read(self, key: bytes | None, value: bytes | None, stamp_ms: int) -> None:
-        """Take the next record."""
+        """Apply the next record."""
         ...
 
     def proven(self, at: SteadyTime) -> None:
-        """Take note that all records were read that the log held at ``at``."""
+        """Confirm that all records are read that the log held at ``at``."""
         ...
 
 
@@ -81,32 +81,32 @@ class ControlLog:
         self._trouble = "the control topic was not read yet"
         self._proven: SteadyTime | None = None
         self._task: asyncio.Task[None] | None = None
-        self._told = asyncio.Event()
+        self._proof = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to follow; returns at once, the switch is unknown until the first proof."""
+        """Start following and return at once; the switch is unknown until the first proof."""
         self._task = asyncio.create_task(self._follow(), name="control-log")
 
     async def stop(self) -> None:
-        """Stop following; the switch is unknown from then on."""
+        """Stop following; the switch is unknown afterwards."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        self._lose("the control topic is not followed")
+        self._forget("the control topic is not followed")
 
     async def wait_known(self, timeout_seconds: float) -> bool:
-        """Wait until the switch is known; tell whether it is."""
+        """Wait until the switch is known; return whether it is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 while not self.view(self._clock()).known:
-                    self._told.clear()
-                    await self._told.wait()
+                    self._proof.clear()
+                    await self._proof.wait()
         return self.view(self._clock()).known
 
     def view(self, now: SteadyTime) -> ControlView:
-        """Return what is known at ``now``; its age is taken on the monotonic clock."""
+        """Return what is known at ``now``; age is measured on the monotonic clock."""
         if self._proven is None:
             return ControlView.unknown(self._trouble)
         read_at = self._proven.wall
@@ -131,7 +131,7 @@ class ControlLog:
                 await consumer.start()
                 await self._read(consumer)
             except Exception as error:  # noqa: BLE001 - whatever ends the reading, the law holds
-                self._lose(f"control topic cannot be read: {type(error).__name__}")
+                self._forget(f"control topic cannot be read: {type(error).__name__}")
             finally:
                 await finish(_close(consumer))
             await asyncio.sleep(_RETRY_SECONDS)
@@ -141,7 +141,7 @@ class ControlLog:
         consumer.assign([only])
         self._begin()
         while True:
-            # The proof holds for the moment of the question, not of the answer.
+            # The proof holds for the time of the request, not of the answer.
             asked = self._clock()
             while not await self._read_on(consumer, only):
                 self._begin()
@@ -149,8 +149,8 @@ class ControlLog:
             self._proven = asked
             if self._listener is not None:
                 self._listener.proven(asked)
-            self._told.set()
-            # What comes now is read with the next round, which begins at once.
+            self._proof.set()
+            # A record that arrives now is read in the next pass, which starts at once.
             await consumer.getmany(only, timeout_ms=_PROOF_MS)
 
     def _begin(self) -> None:
@@ -159,7 +159,7 @@ class ControlLog:
             self._listener.began()
 
     async def _read_on(self, consumer: AIOKafkaConsumer, only: TopicPartition) -> bool:
-        """Read from the last known record to the end; ``False`` when this is another log."""
+        """Read from the last known record to the end; ``False`` if this is another log."""
         ends = await consumer.end_offsets([only])
         known = self._last
         if known is None:
@@ -170,16 +170,16 @@ class ControlLog:
             batch = (await consumer.getmany(only, timeout_ms=_DRAIN_MS)).get(only, [])
             for found in batch:
                 if known is None:
-                    self._take(found)
+                    self._apply(found)
                 elif _same(known, found):
                     known = None
                 else:
                     return False
-            # The end may be told too low (embedded broker), so nothing must be left to fetch too.
+            # The embedded broker may report the end too low, so a fetch must be empty as well.
             if not batch and await consumer.position(only) >= ends[only]:
                 return known is None
 
-    def _take(self, found: ConsumerRecord) -> None:
+    def _apply(self, found: ConsumerRecord) -> None:
         self._last = found
         if found.key == KILL_SWITCH_KEY:
             self._newest = decode_kill_switch(found.value)
@@ -187,7 +187,7 @@ class ControlLog:
         elif self._listener is not None:
             self._listener.read(found.key, found.value, found.timestamp)
 
-    def _lose(self, trouble: str) -> None:
+    def _forget(self, trouble: str) -> None:
         self._proven, self._record, self._trouble = None, None, trouble
 
 
@@ -208,7 +208,7 @@ async def _close(consumer: AIOKafkaConsumer) -> None:
 async def write_kill_switch(
     topic: str, *, client: Mapping[str, Any], engaged: bool, reason: str, by: str, at: float
 ) -> None:
-    """Put the kill switch on or off; returns when the broker has it. ``KafkaError`` otherwise."""
+    """Engage or release the kill switch; return when it is durable. ``KafkaError`` otherwise."""
     value = encode_kill_switch(engaged=engaged, reason=reason, by=by, at=at)
     producer = AIOKafkaProducer(acks="all", **client)
     await producer.start()

@@ -1,13 +1,13 @@
-"""The Faust app: three agents, their tables and timers, plugged into the services.
+"""The Faust app: three agents and their timers, connected to the services.
 
-Law: no exception leaves an agent, because Faust would acknowledge the event on the way out and
-lose it. What the services cannot survive (a record that the broker did not take) ends the process
-at once; the log is the state, so a restart is exact.
+Law: no exception leaves an agent, because Faust would acknowledge the event and lose it. An error
+that a service cannot survive (the broker did not take a record) ends the process at once; all
+state is in the log, so a restart is exact.
 
-Faust keeps the group, assignment, commits, rebalance and changelogs. Acks are given late and in
-order by the services: every stream is ``noack``, and an event is acknowledged when its service
-releases it. A rebalance may lose what had been fetched of our own topics, so their records are
-taken in ``ReadingOrder``: after a gap the consumer is sent back.
+Faust owns the group, assignment, commits, rebalance and changelogs. Acks are late and in order:
+every stream is ``noack``, and an event is acknowledged when its service releases it. A rebalance
+may lose fetched records of our own topics, so ``ReadingOrder`` checks their offsets, and after a
+gap the consumer seeks back.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ EXIT_FATAL = 70
 """Exit status when the worker stopped because it could not be exact any longer (EX_SOFTWARE)."""
 
 GATHER_SECONDS = 0.05
-"""How long alarm changes are gathered, so that the worst of one slide is served first."""
+"""How long alarm changes are gathered, so that the worst of one slide is decided first."""
 
 MAX_WAIT_CHECK_SECONDS = 0.5
 RECONSIDER_CHECK_SECONDS = 1.0
 
 
 def fatal(what: str, error: BaseException) -> None:
-    """Say why and end the process without committing.
+    """Log the error and end the process without committing.
 
     A restart replays what was not acknowledged.
     """
@@ -76,8 +76,8 @@ class Agents:
         self._begun: SteadyTime | None = None
         self._decides = False
         self.ready = False
-        """Whether this worker has its partitions and has recovered what belongs to them."""
-        # How often partitions were revoked: what began under an older number must not take over.
+        """Whether this worker has its partitions and has recovered their state."""
+        # Number of revocations: work that started under an older number must not take over.
         self._generation = 0
         self._order = ReadingOrder()
         self._changes: list[tuple[Any, AlarmChange | None]] = []
@@ -107,18 +107,18 @@ class Agents:
 
     @property
     def decides(self) -> bool:
-        """Say whether this worker is the decider."""
+        """Whether this worker is the decider."""
         return self._decides
 
     async def end_of_log(self, topic: str, partition: int, next_offset: int) -> None:
-        """Let idleness close panes, on proof that the log ended at ``next_offset``."""
+        """Let an idle partition close panes, on proof that its log ended at ``next_offset``."""
         await self._guarded(
             "tally", self._tally.end_of_log(topic, partition, next_offset, self._steady_now())
         )
         self._release_batches(topic, partition)
 
     def _steady_now(self) -> float:
-        # A jump ahead would close panes whose events are still to come, and lose them as late.
+        # A jump ahead would close panes whose events have yet to arrive, and lose them as late.
         reading = self._steady()
         self._begun = self._begun or reading
         return min(reading.wall, self._begun.wall + reading.monotonic - self._begun.monotonic)
@@ -154,7 +154,7 @@ class Agents:
                 await self._guarded("evaluate", self._evaluate(event))
 
     async def _is_next(self, event: Any) -> bool:
-        """Say whether the event is the next of its partition; after a gap, go back for it."""
+        """Return whether the event is the next of its partition; after a gap, seek back."""
         message = event.message
         source = (message.topic, message.partition)
         step = self._order.step_for(source, message.offset)
@@ -229,7 +229,7 @@ class Agents:
             if self._decides or generation != self._generation:
                 return
             await self._decisions.recover()
-            # Recovery takes a while, and the partition may have left in the meantime.
+            # Recovery takes a while, and the partition may be revoked in the meantime.
             self._decides = generation == self._generation
             log.info("decider", epoch=self._decisions.epoch, kept=self._decides)
 
@@ -268,13 +268,13 @@ class Agents:
         )
 
     async def _seek_to_starts(self) -> None:
-        # Without a commit Faust goes on where it last fetched, and drops what that fetch brought.
+        # Without a commit Faust resumes after its last fetch, and drops the records of that fetch.
         consumer: Any = self._app.consumer
         ours = {self._topics.tallies, self._topics.alarms}
         found = await consumer.seek_to_committed()
         committed = {tp: offset for tp, offset in found.items() if tp.topic in ours}
         fresh = [tp for tp, offset in committed.items() if not offset]
-        # One question for all: each waits behind the fetch that is under way, up to 1.5 s.
+        # One request for all: each waits behind the fetch under way, up to 1.5 s.
         earliest = await consumer.earliest_offsets(*fresh) if fresh else {}
         for tp, offset in committed.items():
             begin = offset or earliest.get(tp) or 0

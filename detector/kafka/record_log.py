@@ -1,13 +1,13 @@
-"""A topic of one partition that is written and followed at once; its order is the order of things.
+"""Writes to a topic of one partition and follows it; the log defines the order of changes.
 
-Law: a write returns when its records are durable and were heard back, so that whoever wrote them
-and everybody else has seen the same, in the same order.
+Law: a write returns when its records are durable and have been read back, so the writer and all
+other readers see the same records in the same order.
 
-Theory of operation: a consumer without a group reads partition 0 from its beginning; a producer
-without idempotence writes, because a record that comes twice says the same twice. When the reading
-fails it goes on where it was.
+Theory of operation: a consumer without a group reads partition 0 from its beginning. The producer
+is not idempotent, because repeating a record changes nothing. After an error, reading resumes where
+it stopped.
 
-Known limit: a topic that is made again while the process runs is only seen after a restart.
+Known limit: a topic that is recreated while the process runs is noticed only after a restart.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from aiokafka.errors import KafkaError
 from detector.core.errors import PublishError
 from detector.core.finishing import finish
 
-HEARD_SECONDS = 15.0
-"""How long a write waits to be heard back."""
+READ_BACK_SECONDS = 15.0
+"""How long a write waits to read its records back."""
 _WAIT_MS = 100
-_AT_ONCE = 2_000
+_MAX_RECORDS = 2_000
 _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger("detector.record_log")
@@ -34,7 +34,7 @@ RecordListener = Callable[[str, bytes | None], None]
 
 
 class Written(Protocol):
-    """A record to be written; ``None`` as value is a tombstone."""
+    """A record to write; ``None`` as value is a tombstone."""
 
     @property
     def key(self) -> str:
@@ -58,14 +58,14 @@ class KafkaRecordLog:
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._heard: RecordListener = _nothing
+        self._on_record: RecordListener = _ignore
         self._next = 0
         self._end: int | None = None
         self._moved = asyncio.Condition()
 
-    async def start(self, heard: RecordListener) -> None:
-        """Tell every record to the end of the topic, then go on telling in the background."""
-        self._heard = heard
+    async def start(self, on_record: RecordListener) -> None:
+        """Return after ``on_record`` was called up to the end of the topic; then follow it."""
+        self._on_record = on_record
         self._producer = AIOKafkaProducer(
             **self._client, client_id=self._client_id, acks="all", max_request_size=16_777_216
         )
@@ -84,7 +84,7 @@ class KafkaRecordLog:
             self._producer = None
 
     async def write(self, records: Sequence[Written]) -> None:
-        """Return when all records are durable and were heard; ``PublishError`` otherwise."""
+        """Return when all records are durable and read back; ``PublishError`` otherwise."""
         if not records:
             return
         if self._producer is None:
@@ -100,14 +100,14 @@ class KafkaRecordLog:
                 )
                 for record in records
             ]
-            places = await asyncio.gather(*waiting)
-            last = max(place.offset for place in places)
-            async with asyncio.timeout(HEARD_SECONDS):
+            written = await asyncio.gather(*waiting)
+            last = max(each.offset for each in written)
+            async with asyncio.timeout(READ_BACK_SECONDS):
                 await self._until(lambda: self._next > last)
         except TimeoutError as error:
             topic = self._only.topic
             raise PublishError(
-                f"{topic}: written but not heard back in {HEARD_SECONDS:g} s"
+                f"{topic}: written but not read back in {READ_BACK_SECONDS:g} s"
             ) from error
         except KafkaError as error:
             raise PublishError(f"{self._only.topic}: {error}") from error
@@ -144,22 +144,22 @@ class KafkaRecordLog:
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets([self._only])
         while True:
             found = await consumer.getmany(
-                self._only, timeout_ms=2 * _WAIT_MS + _WAIT_MS // 2, max_records=_AT_ONCE
+                self._only, timeout_ms=2 * _WAIT_MS + _WAIT_MS // 2, max_records=_MAX_RECORDS
             )
             records = found.get(self._only, [])
             for record in records:
-                self._tell(record.key, record.value)
+                self._deliver(record.key, record.value)
             self._next = await consumer.position(self._only)
-            # The end may be told too low (embedded broker), so nothing must be left to fetch too.
+            # The embedded broker may report the end too low, so a fetch must be empty as well.
             if self._end is None and not records and self._next >= ends[self._only]:
                 self._end = self._next
             async with self._moved:
                 self._moved.notify_all()
 
-    def _tell(self, key: bytes | None, value: bytes | None) -> None:
+    def _deliver(self, key: bytes | None, value: bytes | None) -> None:
         with contextlib.suppress(UnicodeDecodeError):
-            self._heard((key or b"").decode(), value)
+            self._on_record((key or b"").decode(), value)
 
 
-def _nothing(_key: str, _value: bytes | None) -> None:
-    """Hear nothing, as nobody listens yet."""
+def _ignore(_key: str, _value: bytes | None) -> None:
+    """Stand in for the listener before ``start``."""

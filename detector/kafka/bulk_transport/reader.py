@@ -1,19 +1,18 @@
-"""The reader thread: bytes of the assigned bulk partitions, handed to the event loop.
+"""The reader thread: reads the assigned bulk partitions and hands batches to the event loop.
 
-Law: what is handed over is exactly the log from the assigned offset on, in order, without gap or
-repetition within one generation; and the end of a log is claimed only after the broker was asked
-again.
+Law: it hands over exactly the log from the assigned offset on, in order, without gap or repetition
+within one generation. It reports the end of a log only after asking the broker.
 
-Theory: the thread alone talks to the client (a call from another thread would wait for a running
-``consume``). It follows the newest assignment, takes what librdkafka has fetched (in C, without the
-GIL), cuts it into batches and puts them through the bounded hand-off.
+Theory of operation: this thread alone calls the client (a call from another thread would wait for a
+running ``consume``). It follows the newest assignment, takes what librdkafka has fetched (in C,
+without the GIL), splits it into batches and puts them into the bounded hand-off.
 
-End of log. librdkafka reports the end of a partition once each time it reaches it. While the
-partition stays there, and at most every ``PROOF_SECONDS``, the broker is asked where the log ends;
-an answer not beyond what was read is the proof. No answer, no proof. The embedded broker's answers
-are too low after a batch of several records; that is harmless, because the report that precedes
-the question is exact there and a later batch always lifts the answer over what was read. A log
-with an open transaction has no end.
+End of log: librdkafka reports the end of a partition each time it reaches it. While the partition
+stays there, and at most every ``PROOF_SECONDS``, the thread asks the broker for the end offset; an
+answer not above what was read is the proof. Without an answer there is no proof. The embedded
+broker's answers are too low after a batch of several records; that is harmless, because its
+preceding report is exact and a later batch always raises the answer above what was read. A log with
+an open transaction has no end.
 """
 
 import logging
@@ -29,25 +28,25 @@ from detector.kafka.bulk_transport.hand_off import HandOff
 from detector.kafka.bulk_transport.positions import EndOfLog, PartitionProgress, PartitionState
 
 POLL_SECONDS = 0.05
-"""Most time that a record waits for others to come with it."""
+"""Longest time that a record waits for others in its batch."""
 
 CHUNK_RECORDS = 1_000
-"""Records taken from librdkafka at once: few enough to be cut while they are in the CPU's cache."""
+"""Records taken from librdkafka at once: few enough to stay in the CPU's cache."""
 
 PROOF_SECONDS = 0.5
-"""Least time between two proofs of one partition, and from reaching the end to the first."""
+"""Least time between two proofs of a partition, and from its end to the first proof."""
 
 ANSWER_SECONDS = 0.5
-"""Time in which the broker must answer; the thread reads nothing meanwhile."""
+"""Timeout of a request to the broker; the thread reads nothing meanwhile."""
 
 ASK_AGAIN_SECONDS = 2.0
-"""Pause in asking after a question that was not answered."""
+"""Pause after a request without an answer."""
 
 WATERMARK_SECONDS = 0.2
-"""Least time between two looks at the ends of the logs, for the lag."""
+"""Least time between two updates of the ends of the logs, for the lag."""
 
 WARNING_SECONDS = 10.0
-"""Least time between two log lines about passing trouble."""
+"""Least time between two warnings about transient errors."""
 
 _LATEST = -1  # ListOffsets: the timestamp that stands for the end of the log.
 
@@ -55,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 class BulkReader:
-    """Reads what ``assign`` says until ``stop``; the callbacks are called on the reader thread."""
+    """Reads the assigned partitions until ``stop``; callbacks run on the reader thread."""
 
     def __init__(
         self,
@@ -103,7 +102,7 @@ class BulkReader:
         return not self._thread.is_alive()
 
     def readings(self) -> dict[Partition, PartitionProgress]:
-        """Return where reading stands, per assigned partition; any thread."""
+        """Return the reading progress of each assigned partition; any thread."""
         return {
             partition: PartitionProgress(
                 position=state.next_offset,
@@ -219,7 +218,7 @@ class BulkReader:
             log.warning("waiting for kafka: %s (%s)", error.str(), error.name())
 
     def _note_watermarks(self) -> None:
-        """Note what the newest fetches said of the ends of the logs, for other threads to read."""
+        """Store the ends of the logs as of the newest fetches, for other threads to read."""
         now = self._monotonic()
         if now < self._watermarks_due:
             return
@@ -231,9 +230,9 @@ class BulkReader:
         return self._client.get_watermark_offsets(TopicPartition(*partition), cached=True)[1]
 
     def _return_to_log(self) -> None:
-        """Go on at the first offset that exists where the wanted one does not.
+        """Where the wanted offset does not exist, continue at the first one that does.
 
-        The records before it were removed by retention, or the log was made anew and is shorter.
+        Retention removed the records before it, or the topic was recreated and is shorter.
         """
         if not self._gone or self._monotonic() < self._asking_from:
             return
@@ -274,7 +273,7 @@ class BulkReader:
                 self._on_end(EndOfLog(self._followed[0], topic, partition, state.next_offset, now))
 
     def _ask_ends(self, due: Mapping[Partition, PartitionState]) -> dict[Partition, int]:
-        """Ask where the logs end, in one question; an end of -1 was not answered."""
+        """Ask for the ends of the logs in one request; -1 means no answer."""
         asked = [TopicPartition(*partition, _LATEST) for partition in due]
         try:
             answers = self._client.offsets_for_times(asked, timeout=ANSWER_SECONDS)
