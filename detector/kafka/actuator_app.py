@@ -16,7 +16,7 @@ else under way (connecting, joining the group, reading the journal) is cancelled
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -37,12 +37,12 @@ from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import OUTCOME_SCHEMA, Outcome
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.kill_switch import ControlView
+from detector.kafka.partition_reader import PartitionReader, close_consumer
 
 WRITER_HEADER = "detector.writer"
 _FETCH_MS = 200
 _METADATA_MS = 10_000
-_PAUSING_FETCH_SECONDS = 0.2
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 1.2
 _CATCH_UP_SECONDS = 30.0
 _LOST_ASSIGNMENT = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError)
 
@@ -82,24 +82,21 @@ class KafkaJournal:
     """The outcomes topic: every record is awaited when written, and acceptances are read back."""
 
     def __init__(self, topic: str, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
-        self._only = TopicPartition(topic, 0)
+        self._topic = topic
         self._producer = producer
-        self._consumer = consumer
+        self._reader = PartitionReader(topic, consumer, poll_ms=_FETCH_MS)
         self._first_writer: dict[str, bytes] = {}
 
     async def read(self) -> list[Outcome]:
         """Return every readable outcome from the beginning to the end of the topic."""
         self._first_writer.clear()
-        self._consumer.assign([self._only])
-        await self._consumer.seek_to_beginning(self._only)
+        self._reader.assign()
+        await self._reader.seek(None)
         outcomes: list[Outcome] = []
-        while True:
-            ends = await self._consumer.end_offsets([self._only])
-            found = await self._fetch()
-            outcomes += found
-            # The embedded broker may report the end too low, so a fetch must be empty as well.
-            if not found and await self._consumer.position(self._only) >= ends[self._only]:
-                return outcomes
+        # The owner before may still be writing, so the end is asked for before every fetch.
+        while (records := await self._reader.fetch_before(await self._reader.end())) is not None:
+            outcomes += self._decode_all(records)
+        return outcomes
 
     async def append(self, outcome: Outcome, on_outcome: Callable[[Outcome], None]) -> None:
         """Write ``outcome``; ``AlreadyAcceptedError`` for an acceptance that is not the first."""
@@ -112,26 +109,24 @@ class KafkaJournal:
             at=outcome.at,
         )
         written = await self._producer.send_and_wait(
-            self._only.topic,
+            self._topic,
             value=msgspec.json.encode(outcome),
             key=outcome.action_id.encode(),
-            partition=self._only.partition,
+            partition=0,
             headers=[*headers, (WRITER_HEADER, token)],
         )
         if outcome.state is not OutcomeState.ACCEPTED:
             return
         async with asyncio.timeout(_CATCH_UP_SECONDS):
-            while await self._consumer.position(self._only) <= written.offset:
-                for read in await self._fetch():
+            while await self._reader.position() <= written.offset:
+                for read in self._decode_all(await self._reader.fetch()):
                     on_outcome(read)
         if self._first_writer.get(outcome.action_id) != token:
             raise AlreadyAcceptedError(
                 f"action {outcome.action_id!r} was accepted by another owner"
             )
 
-    async def _fetch(self) -> list[Outcome]:
-        batches = await self._consumer.getmany(self._only, timeout_ms=_FETCH_MS)
-        records = [record for batch in batches.values() for record in batch]
+    def _decode_all(self, records: Iterable[ConsumerRecord[bytes, bytes]]) -> list[Outcome]:
         return [outcome for record in records if (outcome := self._decode(record)) is not None]
 
     def _decode(self, record: ConsumerRecord[bytes, bytes]) -> Outcome | None:
@@ -292,10 +287,6 @@ async def _clients(
 
 
 async def _close(consumer: AIOKafkaConsumer) -> None:
-    # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
-    # with the connection still open; paused fetches end by themselves first.
-    consumer.pause(*consumer.assignment())
-    await asyncio.sleep(_PAUSING_FETCH_SECONDS)
     # Stopping waits for a join under way, which lasts until the broker has waited for all members.
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(consumer.stop(), _CLOSE_SECONDS)
+        await asyncio.wait_for(close_consumer(consumer), _CLOSE_SECONDS)

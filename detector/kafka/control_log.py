@@ -18,9 +18,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 
-from detector.core.finishing import finish
 from detector.core.steady_time import SteadyTime
 from detector.decisions.kill_switch import (
     KILL_SWITCH_KEY,
@@ -29,15 +28,12 @@ from detector.decisions.kill_switch import (
     decode_kill_switch,
     encode_kill_switch,
 )
+from detector.kafka.partition_reader import PartitionReader, follow
 
 MAX_AGE_SECONDS = 5.0
 _PROOF_MS = 1_000
-# An empty poll proves something only if it outlasts the fetch before it and its own.
-_FETCH_WAIT_MS = 100
-_DRAIN_MS = 250
 _REQUEST_MS = 5_000
 _RETRY_SECONDS = 0.5
-_PAUSING_FETCH_SECONDS = 0.2
 _NO_RECORD = "no kill switch record"
 
 
@@ -70,7 +66,7 @@ class ControlLog:
         listener: ControlListener | None = None,
     ) -> None:
         self._topic = topic
-        self._client = dict(client)
+        self._client = {"request_timeout_ms": _REQUEST_MS, **client}
         self._clock = clock
         self._max_age = max_age_seconds
         self._listener = listener
@@ -85,7 +81,16 @@ class ControlLog:
 
     async def start(self) -> None:
         """Start following and return at once; the switch is unknown until the first proof."""
-        self._task = asyncio.create_task(self._follow(), name="control-log")
+        # Whatever ends the reading, the law holds: the switch is unknown.
+        following = follow(
+            self._topic,
+            client=self._client,
+            read=self._read,
+            on_error=self._on_error,
+            errors=Exception,
+            retry_seconds=_RETRY_SECONDS,
+        )
+        self._task = asyncio.create_task(following, name="control-log")
 
     async def stop(self) -> None:
         """Stop following; the switch is unknown afterwards."""
@@ -119,31 +124,15 @@ class ControlLog:
             known=True, engaged=self._record.engaged, reason=self._record.reason, read_at=read_at
         )
 
-    async def _follow(self) -> None:
-        while True:
-            consumer = AIOKafkaConsumer(
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=_FETCH_WAIT_MS,
-                **{"request_timeout_ms": _REQUEST_MS, **self._client},
-            )
-            try:
-                await consumer.start()
-                await self._read(consumer)
-            except Exception as error:  # noqa: BLE001 - whatever ends the reading, the law holds
-                self._forget(f"control topic cannot be read: {type(error).__name__}")
-            finally:
-                await finish(_close(consumer))
-            await asyncio.sleep(_RETRY_SECONDS)
+    def _on_error(self, error: Exception) -> None:
+        self._forget(f"control topic cannot be read: {type(error).__name__}")
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        only = TopicPartition(self._topic, 0)
-        consumer.assign([only])
+    async def _read(self, reader: PartitionReader) -> None:
         self._begin()
         while True:
             # The proof holds for the time of the request, not of the answer.
             asked = self._clock()
-            while not await self._read_on(consumer, only):
+            while not await self._read_on(reader):
                 self._begin()
             self._record, self._trouble = self._newest, self._newest_trouble
             self._proven = asked
@@ -151,33 +140,27 @@ class ControlLog:
                 self._listener.proven(asked)
             self._proof.set()
             # A record that arrives now is read in the next pass, which starts at once.
-            await consumer.getmany(only, timeout_ms=_PROOF_MS)
+            await reader.fetch(_PROOF_MS)
 
     def _begin(self) -> None:
         self._last, self._newest, self._newest_trouble = None, None, _NO_RECORD
         if self._listener is not None:
             self._listener.began()
 
-    async def _read_on(self, consumer: AIOKafkaConsumer, only: TopicPartition) -> bool:
+    async def _read_on(self, reader: PartitionReader) -> bool:
         """Read from the last known record to the end; ``False`` if this is another log."""
-        ends = await consumer.end_offsets([only])
+        end = await reader.end()
         known = self._last
-        if known is None:
-            await consumer.seek_to_beginning(only)
-        else:
-            consumer.seek(only, known.offset)
-        while True:
-            batch = (await consumer.getmany(only, timeout_ms=_DRAIN_MS)).get(only, [])
-            for found in batch:
+        await reader.seek(None if known is None else known.offset)
+        while (records := await reader.fetch_before(end)) is not None:
+            for found in records:
                 if known is None:
                     self._apply(found)
                 elif _same(known, found):
                     known = None
                 else:
                     return False
-            # The embedded broker may report the end too low, so a fetch must be empty as well.
-            if not batch and await consumer.position(only) >= ends[only]:
-                return known is None
+        return known is None
 
     def _apply(self, found: ConsumerRecord) -> None:
         self._last = found
@@ -195,14 +178,6 @@ def _same(one: ConsumerRecord, other: ConsumerRecord) -> bool:
     return (one.offset, one.timestamp, one.key, one.value) == (
         other.offset, other.timestamp, other.key, other.value
     )  # fmt: skip
-
-
-async def _close(consumer: AIOKafkaConsumer) -> None:
-    # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
-    # with the connection still open; paused fetches end by themselves first.
-    consumer.pause(*consumer.assignment())
-    await asyncio.sleep(_PAUSING_FETCH_SECONDS)
-    await consumer.stop()
 
 
 async def write_kill_switch(

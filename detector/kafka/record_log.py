@@ -16,15 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from detector.core.errors import PublishError
-from detector.core.finishing import finish
+from detector.kafka.partition_reader import PartitionReader, follow
 
 READ_BACK_SECONDS = 15.0
 """How long a write waits to read its records back."""
-_WAIT_MS = 100
 _MAX_RECORDS = 2_000
 _RETRY_SECONDS = 1.0
 
@@ -53,14 +52,14 @@ class KafkaRecordLog:
     """Follows ``topic`` from ``start`` to ``stop``; ``client`` holds aiokafka's settings."""
 
     def __init__(self, topic: str, *, client: Mapping[str, Any], client_id: str) -> None:
-        self._only = TopicPartition(topic, 0)
+        self._topic = topic
         self._client = dict(client)
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
         self._on_record: RecordListener = _ignore
         self._next = 0
-        self._end: int | None = None
+        self._caught_up = False
         self._moved = asyncio.Condition()
 
     async def start(self, on_record: RecordListener) -> None:
@@ -70,8 +69,17 @@ class KafkaRecordLog:
             **self._client, client_id=self._client_id, acks="all", max_request_size=16_777_216
         )
         await self._producer.start()
-        self._task = asyncio.create_task(self._follow(), name=f"follow {self._only.topic}")
-        await self._until(lambda: self._end is not None and self._next >= self._end)
+        following = follow(
+            self._topic,
+            client={**self._client, "client_id": self._client_id},
+            read=self._read,
+            on_error=self._on_error,
+            errors=KafkaError,
+            retry_seconds=_RETRY_SECONDS,
+            max_records=_MAX_RECORDS,
+        )
+        self._task = asyncio.create_task(following, name=f"follow {self._topic}")
+        await self._until(lambda: self._caught_up)
 
     async def stop(self) -> None:
         """Stop following and writing."""
@@ -88,11 +96,11 @@ class KafkaRecordLog:
         if not records:
             return
         if self._producer is None:
-            raise PublishError(f"{self._only.topic} is not open for writing")
+            raise PublishError(f"{self._topic} is not open for writing")
         try:
             waiting = [
                 await self._producer.send(
-                    self._only.topic,
+                    self._topic,
                     key=record.key.encode(),
                     value=record.value,
                     partition=0,
@@ -105,56 +113,36 @@ class KafkaRecordLog:
             async with asyncio.timeout(READ_BACK_SECONDS):
                 await self._until(lambda: self._next > last)
         except TimeoutError as error:
-            topic = self._only.topic
+            topic = self._topic
             raise PublishError(
                 f"{topic}: written but not read back in {READ_BACK_SECONDS:g} s"
             ) from error
         except KafkaError as error:
-            raise PublishError(f"{self._only.topic}: {error}") from error
+            raise PublishError(f"{self._topic}: {error}") from error
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with self._moved:
             await self._moved.wait_for(condition)
 
-    async def _follow(self) -> None:
-        while True:
-            consumer = AIOKafkaConsumer(
-                **self._client,
-                client_id=self._client_id,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=_WAIT_MS,
-            )
-            try:
-                await consumer.start()
-                await self._read(consumer)
-            except KafkaError as error:
-                log.warning("record_log_unread", topic=self._only.topic, error=str(error))
-            finally:
-                await finish(consumer.stop())
-            await asyncio.sleep(_RETRY_SECONDS)
+    def _on_error(self, error: Exception) -> None:
+        log.warning("record_log_unread", topic=self._topic, error=str(error))
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        consumer.assign([self._only])
-        if self._next:
-            consumer.seek(self._only, self._next)
-        else:
-            await consumer.seek_to_beginning(self._only)
-        ends: Mapping[TopicPartition, int] = await consumer.end_offsets([self._only])
+    async def _read(self, reader: PartitionReader) -> None:
+        await reader.seek(self._next or None)
+        end = await reader.end()
+        while (records := await reader.fetch_before(end)) is not None:
+            await self._apply(reader, records)
+        self._caught_up = True
+        await self._apply(reader, ())
         while True:
-            found = await consumer.getmany(
-                self._only, timeout_ms=2 * _WAIT_MS + _WAIT_MS // 2, max_records=_MAX_RECORDS
-            )
-            records = found.get(self._only, [])
-            for record in records:
-                self._deliver(record.key, record.value)
-            self._next = await consumer.position(self._only)
-            # The embedded broker may report the end too low, so a fetch must be empty as well.
-            if self._end is None and not records and self._next >= ends[self._only]:
-                self._end = self._next
-            async with self._moved:
-                self._moved.notify_all()
+            await self._apply(reader, await reader.fetch())
+
+    async def _apply(self, reader: PartitionReader, records: Sequence[ConsumerRecord]) -> None:
+        for record in records:
+            self._deliver(record.key, record.value)
+        self._next = await reader.position()
+        async with self._moved:
+            self._moved.notify_all()
 
     def _deliver(self, key: bytes | None, value: bytes | None) -> None:
         with contextlib.suppress(UnicodeDecodeError):
