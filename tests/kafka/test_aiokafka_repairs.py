@@ -13,7 +13,7 @@ from tests.support import kafka as real_kafka
 from tests.support.kafka import RealKafka
 
 FLAPPING = {"broker.session.timeout.ms": 2_000, "broker.heartbeat.interval.ms": 6_000}
-"""The broker tells the controller that it lives too rarely: it is fenced most of the time."""
+"""The broker sends too few heartbeats to the controller: it is fenced most of the time."""
 
 
 @pytest.fixture(scope="module")

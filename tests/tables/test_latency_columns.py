@@ -1,4 +1,4 @@
-"""Latency on its way from rows to windows: whole microseconds and how many told, or nothing."""
+"""Latency on its way from rows to windows: whole microseconds and their number, or nothing."""
 
 import msgspec
 import pytest
