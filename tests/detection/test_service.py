@@ -121,7 +121,7 @@ class World:
     def standings(self) -> Any:
         raw = self.broker.tables["alarms", PARTITION, str(PARTITION)]
         state = evaluating._decoded(raw)
-        return state.through_ms, state.standings
+        return state.through_ms, state.alarm_states
 
 
 def pane(number: int, *, gray: float) -> bytes:
