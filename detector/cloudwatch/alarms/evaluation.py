@@ -52,7 +52,7 @@ class ContributorSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationSettings:
+class EvaluatorSettings:
     """Settings of every cycle; ``arn_prefix`` is the ARN of an alarm without its name."""
 
     arn_prefix: str = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
@@ -67,7 +67,7 @@ class AlarmEvaluator:
         store: MetricAlarmStore,
         metrics: RowSource,
         contributors: ContributorSource,
-        settings: EvaluationSettings,
+        settings: EvaluatorSettings,
     ) -> None:
         self._store = store
         self._metrics = metrics

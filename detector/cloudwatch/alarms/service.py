@@ -42,7 +42,7 @@ from detector.cloudwatch.alarms.alarm_store import MetricAlarmStore
 from detector.cloudwatch.alarms.evaluation import (
     AlarmEvaluator,
     ContributorSource,
-    EvaluationSettings,
+    EvaluatorSettings,
 )
 from detector.cloudwatch.alarms.evaluation_times import MINUTE_MS, SHORT_STEP_MS
 from detector.cloudwatch.alarms.recent_datapoints import RowSource
@@ -79,7 +79,7 @@ class RecordLog(Protocol):
 class MetricAlarmSettings:
     """Limits of the service; times in milliseconds."""
 
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    evaluation: EvaluatorSettings = field(default_factory=EvaluatorSettings)
     alarms: int = 20_000
     mute_rules: int = 1_000
     history_items: int = 50_000
