@@ -1,7 +1,7 @@
 """A world for metric alarms that survives crashes: topics in memory, and sources of datapoints.
 
-A ``Fuse`` dies before the n-th record that is written anywhere; what was written before is there
-for the next life.
+A ``Fuse`` crashes the process before the n-th record that is written to any topic; earlier records
+are there after the restart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ STEP = 10_000
 
 
 class Fuse:
-    """Lets ``left`` records pass and then dies; ``None`` never does."""
+    """Lets ``left`` records pass and then crashes; ``None`` never does."""
 
     def __init__(self, left: int | None = None) -> None:
         self.left = left
@@ -46,9 +46,9 @@ class MemoryTopic:
     records: list[tuple[str, bytes | None]] = field(default_factory=list)
 
     def compact(self) -> None:
-        newest = {key: place for place, (key, _) in enumerate(self.records)}
+        newest = {key: index for index, (key, _) in enumerate(self.records)}
         self.records = [
-            record for place, record in enumerate(self.records) if newest[record[0]] == place
+            record for index, record in enumerate(self.records) if newest[record[0]] == index
         ]
 
     def items(self) -> list[HistoryItem]:
@@ -66,21 +66,21 @@ class MemoryLog:
     def __init__(self, topic: MemoryTopic, fuse: Fuse) -> None:
         self._topic = topic
         self._fuse = fuse
-        self._heard: Callable[[str, bytes | None], None] = lambda *_: None
+        self._apply: Callable[[str, bytes | None], None] = lambda *_: None
 
-    async def start(self, heard: Callable[[str, bytes | None], None]) -> None:
-        self._heard = heard
+    async def start(self, apply: Callable[[str, bytes | None], None]) -> None:
+        self._apply = apply
         for key, value in self._topic.records:
-            heard(key, value)
+            apply(key, value)
 
     async def write(self, records: Sequence[LogRecord]) -> None:
         for record in records:
             self._fuse.pass_one()
             self._topic.records.append((record.key, record.value))
-            self._heard(record.key, record.value)
+            self._apply(record.key, record.value)
 
     async def stop(self) -> None:
-        self._heard = lambda *_: None
+        self._apply = lambda *_: None
 
 
 class Datapoints:
@@ -127,7 +127,7 @@ class Windows:
 
 
 class AlarmWorld:
-    """Topics and sources that outlive the process, and the service that lives now."""
+    """Topics and sources that outlive the process, and the running service."""
 
     def __init__(self, settings: MetricAlarmSettings | None = None) -> None:
         self.settings = settings or MetricAlarmSettings()
@@ -139,7 +139,7 @@ class AlarmWorld:
         self.service: MetricAlarms
 
     async def live(self, fuse: Fuse | None = None) -> "AlarmWorld":
-        """Begin a life; it dies when the fuse says so."""
+        """Start a process; the fuse decides when it crashes."""
         burning = fuse or Fuse()
         self.service = MetricAlarms(
             MemoryLog(self.alarm_topic, burning),
@@ -162,15 +162,15 @@ class AlarmWorld:
         self.now = max(self.now, end_ms / 1000)
         await self.service.on_window(end_ms, self.now)
 
-    def told(self) -> list[str]:
-        """What the history says, as ``<alarm> <seconds> <summary>``."""
+    def summaries(self) -> list[str]:
+        """The history, as ``<alarm> <seconds> <summary>``."""
         return [
             f"{item.alarm} {item.at_ms // 1000} {item.summary}"
             for item in self.history_topic.items()
         ]
 
     def state(self, name: str) -> str:
-        return self.service.book.entries[name].standing.state.value
+        return self.service.store.entries[name].state.state.value
 
 
 def fleet_metric(name: str = "Faults", statistic: str = "Sum", **dimensions: str) -> FleetMetric:
@@ -178,7 +178,7 @@ def fleet_metric(name: str = "Faults", statistic: str = "Sum", **dimensions: str
 
 
 def metric_alarm(name: str = "many-faults", **changes: Any) -> dict[str, Any]:
-    """Members of a PutMetricAlarm that is as it should be; ``None`` leaves a member out."""
+    """Members of a valid PutMetricAlarm; ``None`` leaves a member out."""
     members = {
         "AlarmName": name,
         "MetricName": "Faults",

@@ -1,12 +1,11 @@
-"""What happened to alarms, item by item, as it is published and shown.
+"""The history of alarms, item by item, as it is published and shown.
 
-Law: an item's identity is made of the alarm, the instant and what happened, so that what is
-published again after a crash is the same item; readers keep the first of an identity. Of a bounded
-number the newest are kept, and none is kept longer than two weeks.
+Law: the id of an item is made of the alarm, the instant and what happened, so an item that is
+published again after a crash has the same id; readers keep the first item of an id. The newest
+items are kept, up to a limit and for at most two weeks.
 
-Items of type ``Action`` and ``AlarmContributorAction`` are the notifications: who wants to be told
-of an alarm follows them on the history topic and takes those whose ``actionState`` is
-``Published``.
+Items of type ``Action`` and ``AlarmContributorAction`` are the notifications: a subscriber reads
+them from the history topic and uses those whose ``actionState`` is ``Published``.
 """
 
 import hashlib
@@ -35,11 +34,11 @@ SUMMARY_CHARACTERS: Final = 255
 DATA_CHARACTERS: Final = 4_095
 _DIGEST: Final = 12
 _REASON: Final = 700
-"""Characters of a reason in data that must also hold other things."""
+"""Longest reason in ``data`` that also holds other members."""
 
 
 class ItemType(StrEnum):
-    """What an item tells, in CloudWatch's words."""
+    """What an item reports, in CloudWatch's words."""
 
     CONFIGURATION = "ConfigurationUpdate"
     STATE = "StateUpdate"
@@ -49,7 +48,7 @@ class ItemType(StrEnum):
 
 
 class ActionState(StrEnum):
-    """Whether an action was published for whoever carries it out, or muted."""
+    """Whether an action was published for its subscribers, or muted."""
 
     PUBLISHED = "Published"
     MUTED = "Muted"
@@ -72,19 +71,19 @@ class HistoryItem:
 
 
 def encode_item(item: HistoryItem) -> bytes:
-    """Write an item as the history topic carries it."""
+    """Return an item as the history topic carries it."""
     return msgspec.json.encode(item)
 
 
 def decode_item(raw: bytes) -> HistoryItem:
-    """Read an item; ``msgspec.DecodeError`` when it is none."""
+    """Read an item; ``msgspec.DecodeError`` when it is not one."""
     return msgspec.json.decode(raw, type=HistoryItem)
 
 
 def configuration_item(
     name: str, kind: AlarmKind, what: str, members: dict[str, Any], at_ms: int
 ) -> HistoryItem:
-    """Tell that an alarm was created, updated or deleted (``what``)."""
+    """Return the item for an alarm that was created, updated or deleted (``what``)."""
     document = {"version": "1.0", "type": what, "alarm": members}
     data = encoded(document)
     if len(data) > DATA_CHARACTERS:
@@ -104,8 +103,8 @@ def configuration_item(
 def state_item(
     alarm: Alarm, before: MetricAlarmState, after: MetricAlarmState, at_ms: int
 ) -> HistoryItem:
-    """Tell that an alarm moved from one state to another."""
-    # The last of these always fits: a reason has no control characters to be spelt out.
+    """Return the item for an alarm that moved from one state to another."""
+    # The last form always fits: a reason has no control characters that JSON would escape.
     forms = (
         encoded(
             {
@@ -130,24 +129,24 @@ def state_item(
 
 def action_items(
     alarm: Alarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     state: StateValue,
     *,
-    told: "NotificationContext",
+    context: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
-    """Tell every action of entering ``state``; none where actions are disabled."""
-    yield from _actions(alarm, state, standing.reason, told, at_ms, None, {})
+    """Yield an item per action of entering ``state``; none where actions are disabled."""
+    yield from _actions(alarm, state, alarm_state.reason, context, at_ms, None, {})
 
 
 def contributor_items(
     alarm: Alarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     contributor: ContributorState,
     before: StateValue,
     at_ms: int,
 ) -> Iterator[HistoryItem]:
-    """Tell that a contributor moved from ``before`` to where it is."""
+    """Yield the item for a contributor that moved from ``before`` to its state."""
     document = {
         "version": "1.0",
         "oldState": {"stateValue": before},
@@ -162,28 +161,28 @@ def contributor_items(
         f"Alarm contributor updated from {before} to {contributor.state}",
         encoded(document),
         contributor.id,
-        attributes_of(standing, contributor),
+        attributes_of(alarm_state, contributor),
     )
 
 
 def contributor_action_items(
     alarm: Alarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     contributor: ContributorState,
     *,
-    told: "NotificationContext",
+    context: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
-    """Tell every action of a contributor's entering its state."""
-    attributes = attributes_of(standing, contributor)
+    """Yield an item per action of a contributor that entered its state."""
+    attributes = attributes_of(alarm_state, contributor)
     yield from _actions(
-        alarm, contributor.state, contributor.reason, told, at_ms, contributor.id, attributes
+        alarm, contributor.state, contributor.reason, context, at_ms, contributor.id, attributes
     )
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationContext:
-    """How actions are told: muted by which mute rule, if any, and with which tags."""
+    """What goes with every action: the mute rule that mutes it, if any, and the tags."""
 
     muted_by: str = ""
     tags: dict[str, str] = field(default_factory=dict)
@@ -193,7 +192,7 @@ def _actions(
     alarm: Alarm,
     state: StateValue,
     reason: str,
-    told: NotificationContext,
+    context: NotificationContext,
     at_ms: int,
     contributor: str | None,
     attributes: dict[str, str],
@@ -201,8 +200,8 @@ def _actions(
     if not alarm.actions.enabled:
         return
     kind = ItemType.ACTION if contributor is None else ItemType.CONTRIBUTOR_ACTION
-    action_state = ActionState.MUTED if told.muted_by else ActionState.PUBLISHED
-    for place, target in enumerate(alarm.actions.of(state)):
+    action_state = ActionState.MUTED if context.muted_by else ActionState.PUBLISHED
+    for index, target in enumerate(alarm.actions.of(state)):
         document: dict[str, Any] = {
             "version": "1.0",
             "actionState": action_state,
@@ -211,14 +210,14 @@ def _actions(
             "stateValue": state,
             "stateReason": cut(reason, _REASON),
         }
-        if told.muted_by:
-            document["mutedBy"] = told.muted_by
-        data = encoded({**document, "tags": told.tags} if told.tags else document)
+        if context.muted_by:
+            document["mutedBy"] = context.muted_by
+        data = encoded({**document, "tags": context.tags} if context.tags else document)
         if len(data) > DATA_CHARACTERS:
             data = encoded(document)
-        verb = f"muted by rule {told.muted_by!r}" if told.muted_by else "published"
+        verb = f"muted by rule {context.muted_by!r}" if context.muted_by else "published"
         yield HistoryItem(
-            f"{alarm.name}|{at_ms}|{kind}|{contributor or ''}|{state}|{action_state}|{place}",
+            f"{alarm.name}|{at_ms}|{kind}|{contributor or ''}|{state}|{action_state}|{index}",
             alarm.name,
             kind_of(alarm),
             at_ms,
@@ -230,16 +229,16 @@ def _actions(
         )
 
 
-def _state_of(standing: MetricAlarmState, characters: int, *, numbers: bool) -> dict[str, Any]:
-    reason = cut(standing.reason, characters)
-    found: dict[str, Any] = {"stateValue": standing.state, "stateReason": reason}
-    if standing.reason_data and numbers:
-        found["stateReasonData"] = _numbers(standing.reason_data)
+def _state_of(alarm_state: MetricAlarmState, characters: int, *, numbers: bool) -> dict[str, Any]:
+    reason = cut(alarm_state.reason, characters)
+    found: dict[str, Any] = {"stateValue": alarm_state.state, "stateReason": reason}
+    if alarm_state.reason_data and numbers:
+        found["stateReasonData"] = _numbers(alarm_state.reason_data)
     return found
 
 
 def _numbers(text: str) -> Any:
-    """Return JSON as it is, and what a user set and is none as text."""
+    """Return JSON decoded; a text that a user set and that is not JSON stays text."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -255,14 +254,14 @@ class AlarmHistory:
         self._oldest_ms = 0
         self.dropped = 0
 
-    def __contains__(self, identity: str) -> bool:
-        return identity in self._items
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._items
 
     def __len__(self) -> int:
         return len(self._items)
 
     def add(self, item: HistoryItem) -> bool:
-        """Keep an item unless one of its identity is there; say whether it was new."""
+        """Keep an item unless its id is known; return whether it was new."""
         if item.id in self._items:
             return False
         self._items[item.id] = item
@@ -273,7 +272,7 @@ class AlarmHistory:
         return True
 
     def is_beyond(self, item: HistoryItem) -> bool:
-        """Say whether an item is older than everything that is kept."""
+        """Return whether an item is older than everything that is kept."""
         return item.at_ms < self._oldest_ms
 
     def forget(self, now_ms: int) -> None:

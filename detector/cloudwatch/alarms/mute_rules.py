@@ -1,9 +1,10 @@
-"""Mute rules: when the actions of which alarms are muted; the alarms go on being evaluated.
+"""Mute rules: when the actions of which alarms are muted; the alarms are still evaluated.
 
 A rule mutes for ``duration_ms`` from every occurrence of its schedule: ``cron(minutes hours
-day-of-month month day-of-week)`` or ``at(yyyy-MM-ddThh:mm)``, read in its time zone. Where clocks
-go forward an occurrence that the day does not have falls on the moment of the change; where they go
-back it comes once. Nothing is muted before ``start_ms``, or from ``expire_ms`` on.
+day-of-month month day-of-week)`` or ``at(yyyy-MM-ddThh:mm)``, in its time zone. When clocks go
+forward, an occurrence in the skipped hour moves to the moment of the change; when they go back, an
+occurrence in the repeated hour happens once. Nothing is muted before ``start_ms``, or from
+``expire_ms`` on.
 
 Source: CloudWatch API reference, PutAlarmMuteRule and Schedule.
 """
@@ -41,7 +42,7 @@ _DURATION_SECONDS: Final = (604_800, 86_400, 3_600, 60, 1)
 
 
 class MuteStatus(StrEnum):
-    """Where a mute rule stands, in CloudWatch's words."""
+    """The status of a mute rule, in CloudWatch's words."""
 
     SCHEDULED = "SCHEDULED"
     ACTIVE = "ACTIVE"
@@ -49,7 +50,7 @@ class MuteStatus(StrEnum):
 
 
 class MuteType(StrEnum):
-    """Whether a mute rule mutes once or again and again, in CloudWatch's words."""
+    """Whether a mute rule mutes once or repeatedly, in CloudWatch's words."""
 
     ONE_TIME = "ONE_TIME"
     RECURRING = "RECURRING"
@@ -57,7 +58,7 @@ class MuteType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MuteRule:
-    """One mute rule; exactly one of ``cron`` and ``at_ms`` is there."""
+    """One mute rule; exactly one of ``cron`` and ``at_ms`` is set."""
 
     name: str
     targets: frozenset[str]
@@ -70,11 +71,11 @@ class MuteRule:
 
     @property
     def mute_type(self) -> MuteType:
-        """Whether it mutes once or again and again."""
+        """Whether it mutes once or repeatedly."""
         return MuteType.RECURRING if self.cron else MuteType.ONE_TIME
 
     def is_active(self, at_ms: int) -> bool:
-        """Say whether the rule mutes at ``at_ms``."""
+        """Return whether the rule mutes at ``at_ms``."""
         if self.expire_ms is not None and at_ms >= self.expire_ms:
             return False
         if self.start_ms is not None and at_ms < self.start_ms:
@@ -83,7 +84,7 @@ class MuteRule:
         return began is not None and began <= at_ms < began + self.duration_ms
 
     def status(self, at_ms: int) -> MuteStatus:
-        """Return where the rule stands at ``at_ms``."""
+        """Return the status at ``at_ms``."""
         if self.is_active(at_ms):
             return MuteStatus.ACTIVE
         over = self.expire_ms is not None and at_ms >= self.expire_ms
@@ -92,11 +93,11 @@ class MuteRule:
         return MuteStatus.EXPIRED if over else MuteStatus.SCHEDULED
 
     def _last_occurrence(self, at_ms: int) -> int | None:
-        """Start of the newest occurrence, if it may still mute."""
+        """Return the start of the newest occurrence in milliseconds, or ``None``."""
         local = datetime.fromtimestamp(at_ms // MINUTE_MS * 60, UTC).astimezone(self.zone)
-        # Occurrences are found strictly before the moment, so begin one minute later. In an hour
-        # that comes twice the library reads the clock face alone: begin after that hour, and pass
-        # over what is still to come.
+        # CronSim returns occurrences strictly before the moment, so start one minute later. In the
+        # repeated hour it ignores the UTC offset: start after that hour and skip occurrences that
+        # are still in the future.
         first = local.replace(fold=0).utcoffset() or timedelta()
         repeated = first - (local.utcoffset() or timedelta())
         begin = local.replace(fold=0) + timedelta(minutes=1) + repeated
@@ -106,29 +107,29 @@ class MuteRule:
 
 
 def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:
-    """Read PutAlarmMuteRule's members; ``AlarmRefusedError`` with every fault in one message."""
-    complaints = ValidationErrors(members)
-    name = read_name(complaints, "Name")
-    complaints.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
-    rule = complaints.structure("Rule") or {}
+    """Read the members of PutAlarmMuteRule; ``AlarmRefusedError`` reports every fault at once."""
+    errors = ValidationErrors(members)
+    name = read_name(errors, "Name")
+    errors.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
+    rule = errors.structure("Rule") or {}
     schedule = ValidationErrors(rule.get("Schedule") or {})
     zone = _read_zone(schedule)
     cron, at_ms = _read_expression(schedule, zone)
     duration_ms = _read_duration(schedule)
-    for text in schedule.said:
-        complaints.say(f"Rule.Schedule.{text}")
+    for text in schedule.messages:
+        errors.add(f"Rule.Schedule.{text}")
     start, expire = _instant(members.get("StartDate")), _instant(members.get("ExpireDate"))
     if start is not None and expire is not None and expire <= start:
-        complaints.say("ExpireDate is not after StartDate, expected a later moment")
-    targets = _read_targets(complaints)
-    complaints.settle()
+        errors.add("ExpireDate is not after StartDate, expected a later moment")
+    targets = _read_targets(errors)
+    errors.raise_if_invalid()
     return MuteRule(name, targets, zone, duration_ms, cron, at_ms, start, expire)
 
 
 def duration_ms_of(text: str) -> int:
     """Return the milliseconds of an ISO 8601 duration in weeks, days, hours, minutes and seconds.
 
-    ``ValueError`` when it is none; years and months have no fixed length and are none.
+    ``ValueError`` when it is not one; years and months have no fixed length and are refused.
     """
     match = _DURATION.fullmatch(text)
     if match is None:
@@ -142,7 +143,7 @@ def _read_zone(schedule: ValidationErrors) -> tzinfo:
     try:
         return zone_of(text)
     except ValueError as error:
-        schedule.say(f"Timezone: {error}, expected a name such as Europe/London")
+        schedule.add(f"Timezone: {error}, expected a name such as Europe/London")
         return UTC
 
 
@@ -153,18 +154,18 @@ def _read_expression(schedule: ValidationErrors, zone: tzinfo) -> tuple[str, int
         try:
             moment = datetime.fromisoformat(once[1]).replace(tzinfo=zone)
         except ValueError:
-            schedule.say(f"Expression is {shown(text)}, expected a date that exists in at(...)")
+            schedule.add(f"Expression is {shown(text)}, expected a date that exists in at(...)")
             return "", None
         return "", int(moment.timestamp()) * 1000
     cron = _CRON.fullmatch(text)
     if cron is None:
-        schedule.say(
+        schedule.add(
             f"Expression is {shown(text)}, expected cron(0 2 * * SUN) or at(2026-05-10T14:00)"
         )
         return "", None
     trouble = _cron_trouble(cron[1])
     if trouble:
-        schedule.say(f"Expression is {shown(text)}: {trouble}")
+        schedule.add(f"Expression is {shown(text)}: {trouble}")
     return cron[1], None
 
 
@@ -192,22 +193,22 @@ def _read_duration(schedule: ValidationErrors) -> int:
     try:
         found = duration_ms_of(text)
     except ValueError:
-        schedule.say(f"Duration is {shown(text)}, expected an ISO 8601 duration such as PT4H")
+        schedule.add(f"Duration is {shown(text)}, expected an ISO 8601 duration such as PT4H")
         return SHORTEST_MS
     if not SHORTEST_MS <= found <= LONGEST_MS:
-        schedule.say(f"Duration is {shown(text)}, expected PT1M to P15D")
+        schedule.add(f"Duration is {shown(text)}, expected PT1M to P15D")
     return found
 
 
-def _read_targets(complaints: ValidationErrors) -> frozenset[str]:
-    targets = complaints.structure("MuteTargets") or {}
+def _read_targets(errors: ValidationErrors) -> frozenset[str]:
+    targets = errors.structure("MuteTargets") or {}
     inner = ValidationErrors(targets)
     names = [
-        inner.checked_text(name, f"AlarmNames[{place}]", low=1, high=NAME_CHARACTERS)
-        for place, name in enumerate(inner.items("AlarmNames", high=TARGETS))
+        inner.checked_text(name, f"AlarmNames[{index}]", low=1, high=NAME_CHARACTERS)
+        for index, name in enumerate(inner.items("AlarmNames", high=TARGETS))
     ]
-    for text in inner.said:
-        complaints.say(f"MuteTargets.{text}")
+    for text in inner.messages:
+        errors.add(f"MuteTargets.{text}")
     return frozenset(names)
 
 

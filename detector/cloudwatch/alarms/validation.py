@@ -1,4 +1,4 @@
-"""What is wrong with a request, collected member by member and told at once."""
+"""The faults of a request, collected member by member and reported together."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
@@ -20,38 +20,37 @@ class AlarmRefusedError(DetectorError):
 
 
 def shown(value: object) -> str:
-    """Write a value as it was found, cut to 100 characters and harmless on a terminal."""
+    """Return a value's ``repr``, cut to 100 characters, with control characters escaped."""
     text = escape_controls(repr(value))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
 class ValidationErrors:
-    """Collects what is wrong; ``settle`` raises all of it as one refusal.
+    """Collects the faults of a request; ``raise_if_invalid`` raises all of them as one error.
 
-    Every reading method returns a usable value also when it complained, so that one look finds
-    everything.
+    Every reading method returns a usable value even after a fault, so one pass finds all faults.
     """
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         self._members = members
-        self._said: list[str] = []
+        self._messages: list[str] = []
 
-    def say(self, text: str) -> None:
-        """Add one sentence: what was found, what was expected."""
-        self._said.append(text)
+    def add(self, text: str) -> None:
+        """Add one fault: what was found, what was expected."""
+        self._messages.append(text)
 
     @property
-    def said(self) -> tuple[str, ...]:
-        """Everything that was said so far."""
-        return tuple(self._said)
+    def messages(self) -> tuple[str, ...]:
+        """All faults so far."""
+        return tuple(self._messages)
 
-    def settle(self) -> None:
-        """Raise ``AlarmRefusedError`` with everything that was said, if anything was."""
-        if self._said:
-            raise AlarmRefusedError(VALIDATION, "; ".join(self._said))
+    def raise_if_invalid(self) -> None:
+        """Raise ``AlarmRefusedError`` with all faults, if there are any."""
+        if self._messages:
+            raise AlarmRefusedError(VALIDATION, "; ".join(self._messages))
 
     def has(self, name: str) -> bool:
-        """Say whether the member is there."""
+        """Return whether the member is set."""
         return self._members.get(name) is not None
 
     def text(self, name: str, *, low: int, high: int, required: bool = False) -> str:
@@ -59,23 +58,23 @@ class ValidationErrors:
         value = self._members.get(name)
         if value is None:
             if required:
-                self.say(f"{name} is missing, expected a text")
+                self.add(f"{name} is missing, expected a text")
             return ""
         return self.checked_text(value, name, low=low, high=high)
 
     def checked_text(self, value: object, name: str, *, low: int, high: int) -> str:
-        """Check a text that stands under ``name``."""
+        """Check a text; faults report it as ``name``."""
         if not isinstance(value, str):
-            self.say(f"{name} is {shown(value)}, expected a text")
+            self.add(f"{name} is {shown(value)}, expected a text")
             return ""
         if not low <= len(value) <= high:
-            self.say(f"{name} has {len(value)} characters, expected {low} to {high}")
+            self.add(f"{name} has {len(value)} characters, expected {low} to {high}")
         elif escape_controls(value) != value:
-            self.say(f"{name} {shown(value)} has control characters, expected none")
+            self.add(f"{name} {shown(value)} has control characters, expected none")
         return value
 
     def choice(self, name: str, choices: Iterable[str], default: str = "") -> str:
-        """Read one of ``choices``; without a default it must be there."""
+        """Read one of ``choices``; without a default the member is required."""
         value = self._members.get(name)
         if value is None and default:
             return default
@@ -83,18 +82,18 @@ class ValidationErrors:
         if value in allowed:
             return str(value)
         found = "is missing" if value is None else f"is {shown(value)}"
-        self.say(f"{name} {found}, expected one of {', '.join(allowed)}")
+        self.add(f"{name} {found}, expected one of {', '.join(allowed)}")
         return allowed[0]
 
     def whole(self, name: str, *, low: int, high: int, default: int | None = None) -> int:
-        """Read a whole number from ``low`` to ``high``; without a default it must be there."""
+        """Read an integer from ``low`` to ``high``; without a default the member is required."""
         value = self._members.get(name)
         if value is None and default is not None:
             return default
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
         found = "is missing" if value is None else f"is {shown(value)}"
-        self.say(f"{name} {found}, expected a whole number from {low} to {high}")
+        self.add(f"{name} {found}, expected a whole number from {low} to {high}")
         return low
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -103,7 +102,7 @@ class ValidationErrors:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.say(f"{name} is {shown(value)}, expected true or false")
+            self.add(f"{name} is {shown(value)}, expected true or false")
         return bool(value)
 
     def items(self, name: str, *, high: int) -> list[Any]:
@@ -112,27 +111,27 @@ class ValidationErrors:
         if value is None:
             return []
         if not isinstance(value, list | tuple):
-            self.say(f"{name} is {shown(value)}, expected a list")
+            self.add(f"{name} is {shown(value)}, expected a list")
             return []
         if len(value) > high:
-            self.say(f"{name} has {len(value)} items, expected at most {high}")
+            self.add(f"{name} has {len(value)} items, expected at most {high}")
         return list(value)[:high]
 
     def structure(self, name: str) -> Mapping[str, Any] | None:
-        """Read a structure; ``None`` when it is not there."""
+        """Read a structure; ``None`` when it is missing."""
         value = self._members.get(name)
         if value is None or isinstance(value, Mapping):
             return value
-        self.say(f"{name} is {shown(value)}, expected a structure")
+        self.add(f"{name} is {shown(value)}, expected a structure")
         return None
 
     def refuse_members(self, names: Iterable[str], why: str) -> None:
-        """Complain of every member that does not belong here."""
+        """Add one fault for all members of ``names`` that are set; ``why`` ends the sentence."""
         found = [name for name in names if self.has(name)]
         if found:
-            self.say(f"found {', '.join(found)}, expected none of them {why}")
+            self.add(f"found {', '.join(found)}, expected none of them {why}")
 
 
 def refuse(message: str, code: str = VALIDATION) -> NoReturn:
-    """Raise a refusal with one sentence."""
+    """Raise ``AlarmRefusedError`` with one message."""
     raise AlarmRefusedError(code, message)

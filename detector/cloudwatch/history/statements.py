@@ -14,7 +14,7 @@ zero make a pane by itself no lower bound, and then it is not used.
 from typing import Final
 
 from detector.cloudwatch.metrics.fleets import FleetColumn
-from detector.cloudwatch.metrics.ranges import MOST_DATAPOINTS, RankOrder
+from detector.cloudwatch.metrics.ranges import MAX_DATAPOINTS, RankOrder
 
 # Statements are put together from the constants of this file alone.
 # ruff: noqa: S608
@@ -63,7 +63,7 @@ WITH ranked AS (
     GROUP BY contributor ORDER BY {column} DESC, value DESC, contributor LIMIT $most
 )
 SELECT contributor, value, largest, period, amount FROM ranked JOIN owned USING (contributor)
-ORDER BY {column} DESC, value DESC, contributor, period LIMIT {MOST_DATAPOINTS + 1}"""
+ORDER BY {column} DESC, value DESC, contributor, period LIMIT {MAX_DATAPOINTS + 1}"""
     for order, column in ((RankOrder.SUM, "value"), (RankOrder.MAXIMUM, "largest"))
 }
 WHOLE: Final = """

@@ -1,14 +1,14 @@
-"""The grammar of metric math, and what an expression reads as.
+"""The grammar of metric math, and the parser of its expressions.
 
 Source: Amazon CloudWatch User Guide, "Using metric math". Ids begin with a small letter, functions
-are in capitals. The guide gives no order of precedence, so it is the usual one: ``^`` (from the
-right), unary ``-``, ``* /``, ``+ -``, one comparison, ``AND``, ``OR``. A comparison of comparisons
-needs parentheses, because ``1 < m1 < 5`` would not mean what it says.
+are in capitals. The guide gives no order of precedence, so the usual one applies: ``^`` (right
+associative), unary ``-``, ``* /``, ``+ -``, one comparison, ``AND``, ``OR``. A comparison of
+comparisons needs parentheses, because ``1 < m1 < 5`` would not mean what it seems to mean.
 
-``INSIGHT_RULE_METRIC(rule, "Sum")``: both arguments may stand bare or quoted, and mean the same: a
-bare name is the name of the rule itself, never the id of a query.
+``INSIGHT_RULE_METRIC(rule, "Sum")``: both arguments may be bare or quoted, with the same meaning: a
+bare name is the name of a rule, never the id of a query.
 
-Known limit: the first fault of an expression is told, not all of them.
+Known limit: only the first fault of an expression is reported.
 """
 
 import re
@@ -27,7 +27,7 @@ MAX_CHARACTERS = 2_048
 """CloudWatch's limit of an expression (model of its API, MetricExpression)."""
 
 MAX_NESTING = 32
-"""Ours: how deep brackets may stand in brackets."""
+"""Ours: the deepest nesting of brackets."""
 
 _GRAMMAR = r"""
 ?start: disjunction
@@ -93,13 +93,13 @@ _EXPECTED = {
     "RSQB": '"]"',
     "$END": "the end",
 }
-"""What may stand at a place, in the order in which it is told; ``-`` goes without saying."""
+"""Descriptions of the tokens that an error may list as expected, in order; ``-`` is omitted."""
 
 _BRACKETS = re.compile(r"\"[^\"]*\"|'[^']*'|[()\[\]]")
 
 
 class NodeKind(StrEnum):
-    """What a node of an expression is."""
+    """The kind of a node of an expression."""
 
     NUMBER = "number"
     IDENTIFIER = "identifier"
@@ -123,12 +123,12 @@ class Node:
     children: "tuple[Node, ...]" = ()
 
     def fault(self, found: str, expected: str) -> MetricMathError:
-        """Return a fault at the place of this node."""
+        """Return an error at the position of this node."""
         return MetricMathError(found, expected, line=self.line, column=self.column)
 
 
 def parse_expression(text: str) -> Node:
-    """Read an expression. Raise ``MetricMathError`` with the place of its first fault."""
+    """Parse an expression. Raise ``MetricMathError`` with the position of its first fault."""
     if not text.strip():
         raise MetricMathError("nothing", "an expression")
     if len(text) > MAX_CHARACTERS:
@@ -143,7 +143,7 @@ def parse_expression(text: str) -> Node:
 
 
 def in_order(root: Node) -> list[Node]:
-    """Return every node after its children; an expression may be deeper than Python may call."""
+    """Return every node after its children, without recursion: expressions may be deep."""
     order, waiting = [], [root]
     while waiting:
         node = waiting.pop()
@@ -199,7 +199,7 @@ def _check_nesting(text: str) -> None:
     for found in _BRACKETS.finditer(text):
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(found[0], 0)
         if depth > MAX_NESTING:
-            line, column = _place(text, found.start())
+            line, column = _line_and_column(text, found.start())
             raise MetricMathError(
                 f"brackets {depth} deep", f"at most {MAX_NESTING}", line=line, column=column
             )
@@ -216,14 +216,14 @@ def _fault(error: UnexpectedInput, text: str) -> MetricMathError:
     parsing = _parser().parse_interactive(text[:at])
     parsing.exhaust_lexer()
     names: set[str] = parsing.accepts()  # type: ignore[no-untyped-call]
-    expected = _listed([told for name, told in _EXPECTED.items() if name in names])
+    expected = _listed([description for name, description in _EXPECTED.items() if name in names])
     if found == '"("' and re.search(r"[a-z]\w*\s*$", text[:at]):
         expected = "an operator or the end: functions are written in capitals"
-    line, column = _place(text, at)
+    line, column = _line_and_column(text, at)
     return MetricMathError(found, expected, line=line, column=column)
 
 
-def _place(text: str, at: int) -> tuple[int, int]:
+def _line_and_column(text: str, at: int) -> tuple[int, int]:
     before = text[:at]
     return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 
