@@ -188,8 +188,8 @@ class EvaluationService(Generic[Token]):
             await self._publish_reports(partition, evaluation.reports)
             await self._make_durable(partition, owned, slide, evaluation.changes)
             self._tell(slide, evaluation.changes, len(evaluation.reports), spent, now)
-            if evaluation.unfollowed:
-                self._listener(ContributorsUntracked(evaluation.unfollowed))
+            if evaluation.untracked:
+                self._listener(ContributorsUntracked(evaluation.untracked))
         through_ms = owned.merge.closed_through
         if through_ms is not None and through_ms > owned.saved_through_ms:
             # Nothing was shown of these panes; a successor must not open them again either.

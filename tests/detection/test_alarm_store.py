@@ -1,68 +1,103 @@
-"""Standings are kept while they matter, at most so many, and survive as plain data."""
+"""Alarms are kept while they matter, at most so many, and survive as plain data."""
+
+from dataclasses import replace
 
 import msgspec
+import pytest
 
 from detector.core.vocabulary import AlarmState
-from detector.detection.alarm_store import AlarmStore, TrackedAlarm
+from detector.detection.alarm_store import AlarmStore
 from detector.detection.alarms import Target
-from detector.detection.state_machine import Persistence, Standing, WindowResult
+from detector.detection.state_machine import Persistence, WindowResult
+from detector.detection.tracked_alarm import TrackedAlarm
 
 HERE = ("r66", "fleet:checkout")
 THERE = ("zone", "fleet:checkout")
-PENDING = TrackedAlarm(Standing(AlarmState.PENDING, (WindowResult.MET,)))
-LACKING = TrackedAlarm(Standing(AlarmState.INSUFFICIENT_DATA, (WindowResult.UNKNOWN,) * 3))
+NEW = TrackedAlarm(*HERE, ("az1", "h"))
+PENDING = replace(NEW, state=AlarmState.PENDING, results=(WindowResult.MET,))
+LACKING = replace(NEW, state=AlarmState.INSUFFICIENT_DATA, results=(WindowResult.UNKNOWN,) * 3)
+
+
+def named(alarm: TrackedAlarm, name: str) -> TrackedAlarm:
+    return replace(alarm, contributor=(name,))
 
 
 def test_what_is_quiet_is_forgotten() -> None:
-    book = AlarmStore(10)
-    book.put(HERE, ("az1", "h"), PENDING)
-    assert (1, (HERE,), {("az1", "h"): PENDING}) == (len(book), book.places(), book.page(HERE))
-    book.put(HERE, ("az1", "h"), TrackedAlarm())
-    assert (0, (), {}) == (len(book), book.places(), book.page(HERE))
+    store = AlarmStore(10)
+    store.put(PENDING)
+    assert (1, (HERE,), {("az1", "h"): PENDING}) == (
+        len(store),
+        store.alarm_keys(),
+        store.alarms(HERE),
+    )
+    store.put(NEW)
+    assert (0, (), {}) == (len(store), store.alarm_keys(), store.alarms(HERE))
 
 
 def test_dropping_what_is_not_there_changes_nothing() -> None:
-    book = AlarmStore(10)
-    book.put(HERE, ("a",), PENDING)
-    book.drop(HERE, ("b",))
-    book.drop(THERE, ("a",))
-    assert 1 == len(book)
+    store = AlarmStore(10)
+    store.put(named(PENDING, "a"))
+    store.drop(named(PENDING, "b"))
+    store.drop(replace(named(PENDING, "a"), detector="zone"))
+    assert 1 == len(store)
 
 
 def test_the_oldest_that_only_lacks_data_makes_room() -> None:
-    book = AlarmStore(3)
-    for name, followed in (("a", PENDING), ("b", LACKING), ("c", LACKING)):
-        book.put(HERE, (name,), followed)
-    assert book.has_room()
-    assert [("a",), ("c",)] == list(book.page(HERE))
+    store = AlarmStore(3)
+    for name, alarm in (("a", PENDING), ("b", LACKING), ("c", LACKING)):
+        store.put(named(alarm, name))
+    assert store.make_room()
+    assert [("a",), ("c",)] == list(store.alarms(HERE))
 
 
-def test_without_anything_to_give_up_there_is_no_room() -> None:
-    book = AlarmStore(1)
-    assert book.has_room()
-    book.put(HERE, ("a",), PENDING)
-    assert not book.has_room()
-    assert 1 == len(book)
+def test_a_full_store_without_idle_alarms_takes_no_more() -> None:
+    store = AlarmStore(1)
+    assert store.make_room()
+    store.put(PENDING)
+    assert not store.make_room()
+    assert 1 == len(store)
 
 
-def test_a_book_survives_as_msgpack() -> None:
-    book = AlarmStore(10)
+def test_a_store_survives_as_msgpack() -> None:
+    store = AlarmStore(10)
     target = Target("checkout", "az1", "az1", "east-a", "h")
-    verdicts = (WindowResult.MET, WindowResult.NOT_MET, WindowResult.UNKNOWN)
-    alarm = TrackedAlarm(Standing(AlarmState.ALARM, verdicts), True, target, "v1")
-    book.put(HERE, ("az1", "h"), alarm)
-    book.put(THERE, ("az1",), PENDING)
+    results = (WindowResult.MET, WindowResult.NOT_MET, WindowResult.UNKNOWN)
+    alarm = TrackedAlarm(
+        *HERE,
+        contributor=("az1", "h"),
+        state=AlarmState.ALARM,
+        results=results,
+        confirmed=True,
+        target=target,
+        rule_version="v1",
+        last_published_ms=7,
+        frozen=True,
+    )
+    zone = TrackedAlarm(*THERE, ("az1",), AlarmState.PENDING, (WindowResult.MET,))
+    store.put(alarm)
+    store.put(zone)
     again = AlarmStore(10)
-    again.put(HERE, ("old",), PENDING)
-    again.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(book.snapshot())))
-    assert {("az1", "h"): alarm} == again.page(HERE)
-    assert {("az1",): PENDING} == again.page(THERE)
+    again.put(named(PENDING, "old"))
+    again.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(store.snapshot())))
+    assert {("az1", "h"): alarm} == again.alarms(HERE)
+    assert {("az1",): zone} == again.alarms(THERE)
     assert 2 == len(again)
 
 
-def test_all_standings_can_be_changed_at_once() -> None:
-    book = AlarmStore(10)
-    book.put(HERE, ("a",), PENDING)
-    book.update(lambda _, standing: standing.after_gap(Persistence(1, 2)))
-    expected = Standing(AlarmState.PENDING, (WindowResult.UNKNOWN,) * 2)
-    assert expected == book.page(HERE)["a",].standing
+@pytest.mark.parametrize(("end", "frozen"), [([], False), ([False], False), ([True], True)])
+def test_a_row_is_written_as_ever_and_one_of_an_earlier_release_is_read(
+    end: list[bool], frozen: bool
+) -> None:
+    target = ["checkout", "az1", "az1", "east-a", "h"]
+    row = [*HERE, ["az1", "h"], "alarm", "mhnu", True, "v1", target, 1_000]
+    alarm = TrackedAlarm.from_row([*row, *end])
+    assert (*WindowResult,) == alarm.results
+    assert [*row, frozen] == alarm.row()
+
+
+def test_all_alarms_can_be_changed_at_once() -> None:
+    store = AlarmStore(10)
+    store.put(PENDING)
+    store.update(lambda alarm: alarm.after_gap(Persistence(1, 2)))
+    expected = replace(PENDING, results=(WindowResult.UNKNOWN,) * 2)
+    assert expected == store.alarms(HERE)["az1", "h"]

@@ -257,7 +257,7 @@ def test_an_absent_rule_in_a_doubtful_window_is_unknown() -> None:
     assert (2, "a", LACKING) == found
 
 
-def test_standings_of_a_detector_that_is_gone_are_left_alone() -> None:
+def test_alarms_of_a_detector_that_is_gone_are_left_alone() -> None:
     evaluator = Evaluator(basic())
     snapshot = evaluator.snapshot()
     row = ["old", "fleet:checkout", ["h"], "alarm", "mmm", False, "", None, 0]
@@ -272,24 +272,24 @@ def test_every_window_is_reported() -> None:
     assert 2 == len(evaluation.reports[0].contributors)
 
 
-def test_standings_are_bounded_and_what_is_not_followed_is_counted() -> None:
+def test_alarms_are_bounded_and_what_is_not_tracked_is_counted() -> None:
     evaluator = Evaluator(basic(max_alarms=2))
     windows = [
         fleet_of([Host("gray", 300.0), *peers(9)], meta_of(0), service=f"s{n}") for n in range(5)
     ]
     evaluation = evaluator.evaluate(slide_of(fleets=windows))
-    assert (2, 3) == (len(evaluation.changes), evaluation.unfollowed)
+    assert (2, 3) == (len(evaluation.changes), evaluation.untracked)
     assert 2 == len(evaluator.snapshot()["followed"])
 
 
-def test_quiet_standings_are_forgotten() -> None:
+def test_quiet_alarms_are_forgotten() -> None:
     evaluator = Evaluator(basic())
     course(evaluator, fleets([gray(0), *(healthy(n) for n in range(1, 7))]))
     assert [] == evaluator.snapshot()["followed"]
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="standings of schema 7, expected 1"):
+    with pytest.raises(ValueError, match="alarms of schema 7, expected 1"):
         Evaluator(basic()).restore({"schema": 7})
 
 

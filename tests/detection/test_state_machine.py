@@ -1,4 +1,6 @@
-"""An alarm stands when one contributor keeps meeting the condition, and falls when it stopped."""
+"""An alarm is raised while one contributor keeps meeting the condition, and ends after that."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,13 +10,15 @@ from detector.core.vocabulary import AlarmState
 from detector.detection.state_machine import (
     TRANSITIONS,
     Persistence,
-    Standing,
     WindowResult,
     WindowsSummary,
 )
 from detector.detection.state_machine import __doc__ as drawing
+from detector.detection.tracked_alarm import TrackedAlarm
 
 THREE_OF_FIVE = Persistence(3, 5)
+NEW = TrackedAlarm("r66", "fleet:checkout", ("az1", "h"))
+RAISED = replace(NEW, state=AlarmState.ALARM, results=(WindowResult.MET,) * 5)
 LETTERS = {
     "m": WindowResult.MET,
     ".": WindowResult.NOT_MET,
@@ -29,17 +33,17 @@ STATES = {
 }
 
 
-def course(verdicts: str, persistence: Persistence = THREE_OF_FIVE) -> str:
+def course(results: str, persistence: Persistence = THREE_OF_FIVE) -> str:
     """Write the state after each window."""
-    standing, states = Standing(), ""
-    for letter in verdicts:
-        standing = standing.after(LETTERS[letter], persistence)
-        states += STATES[standing.state]
+    alarm, states = NEW, ""
+    for letter in results:
+        alarm = alarm.after_result(LETTERS[letter], persistence)
+        states += STATES[alarm.state]
     return states
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "states"),
+    ("results", "states"),
     [
         ("mmm", "ppA"),
         ("m.m.m", "ppppA"),
@@ -58,8 +62,8 @@ def course(verdicts: str, persistence: Persistence = THREE_OF_FIVE) -> str:
         ("mmmhhhhhh.....", "ppAAAAAAAAAAAo"),
     ],
 )
-def test_the_course_of_a_standing(verdicts: str, states: str) -> None:
-    assert states == course(verdicts)
+def test_the_states_after_each_window(results: str, states: str) -> None:
+    assert states == course(results)
 
 
 def test_one_of_one_follows_every_window() -> None:
@@ -67,12 +71,12 @@ def test_one_of_one_follows_every_window() -> None:
 
 
 @given(st.text(alphabet="m.?", max_size=40))
-def test_an_alarm_stands_only_after_the_required_windows_and_falls_only_after_all(
-    verdicts: str,
+def test_an_alarm_is_raised_only_after_the_required_windows_and_ends_only_after_all(
+    results: str,
 ) -> None:
-    states = course(verdicts)
+    states = course(results)
     for number, state in enumerate(states):
-        last = verdicts[max(0, number - 4) : number + 1]
+        last = results[max(0, number - 4) : number + 1]
         before = states[number - 1] if number else "o"
         if last.count("m") >= 3:
             assert state == "A"
@@ -94,26 +98,25 @@ def test_the_drawing_shows_the_table() -> None:
 
 
 def test_a_silent_window_leaves_nothing_known() -> None:
-    standing = Standing(AlarmState.ALARM, (WindowResult.MET,) * 5).after_silence(THREE_OF_FIVE)
-    assert Standing(AlarmState.INSUFFICIENT_DATA, (WindowResult.UNKNOWN,) * 5) == standing
-    back = standing.after(WindowResult.UNKNOWN, THREE_OF_FIVE)
+    alarm = RAISED.after_silence(THREE_OF_FIVE)
+    unknown = (WindowResult.UNKNOWN,) * 5
+    assert replace(NEW, state=AlarmState.INSUFFICIENT_DATA, results=unknown) == alarm
+    back = alarm.after_result(WindowResult.UNKNOWN, THREE_OF_FIVE)
     assert AlarmState.INSUFFICIENT_DATA == back.state
-    assert AlarmState.OK == Standing().after_silence(THREE_OF_FIVE).state
+    assert AlarmState.OK == NEW.after_silence(THREE_OF_FIVE).state
 
 
 def test_windows_before_a_gap_count_no_more() -> None:
-    standing = Standing(AlarmState.ALARM, (WindowResult.MET,) * 5).after_gap(THREE_OF_FIVE)
-    assert AlarmState.ALARM == standing.state
-    after = standing.after(WindowResult.NOT_MET, THREE_OF_FIVE)
+    alarm = RAISED.after_gap(THREE_OF_FIVE)
+    assert AlarmState.ALARM == alarm.state
+    after = alarm.after_result(WindowResult.NOT_MET, THREE_OF_FIVE)
     assert AlarmState.INSUFFICIENT_DATA == after.state
 
 
-def test_what_a_new_standing_would_equal_may_be_forgotten() -> None:
-    quiet = Standing(AlarmState.OK, (WindowResult.NOT_MET, WindowResult.UNKNOWN))
-    assert [True, True, False] == [
-        standing.is_forgettable
-        for standing in (Standing(), quiet, Standing(AlarmState.INSUFFICIENT_DATA))
-    ]
+def test_what_a_new_alarm_would_equal_may_be_forgotten() -> None:
+    quiet = replace(NEW, results=(WindowResult.NOT_MET, WindowResult.UNKNOWN))
+    lacking = replace(NEW, state=AlarmState.INSUFFICIENT_DATA)
+    assert [True, True, False] == [alarm.is_forgettable for alarm in (NEW, quiet, lacking)]
 
 
 @pytest.mark.parametrize(("required", "seen"), [(0, 5), (6, 5), (1, 0)])
