@@ -156,10 +156,9 @@ class Evaluator:
         ]
         diagnosis = diagnose(found)
         for detector, findings in found:
-            judged = diagnosis.judged(detector, findings)
-            self._update_alarms(
-                detector, SubjectWindow(window.subject, window.meta, quality, judged)
-            )
+            diagnosed = diagnosis.judged(detector, findings)
+            subject_window = SubjectWindow(window.subject, window.meta, quality, diagnosed)
+            self._update_alarms(detector, subject_window)
         return diagnosis.whole
 
     def _evaluate_rule(self, window: RuleWindow, *, has_data: bool) -> None:

@@ -1,11 +1,12 @@
-"""How much slower a host answers than its peers: the logarithm of a ratio to their median.
+"""How much slower a host answers than its peers: the logarithm of its ratio to their median.
 
 Law: multiplying every latency by a constant changes nothing, and neither do names. A host is never
-among its own peers, so that in a small zone a slow host does not raise what it is held against.
+its own peer, so a slow host in a small zone does not raise its own baseline.
 
-Peers are the other hosts of the host's zone: hosts of one zone (or node, or cell) share machines,
-neighbours and distances, so that a whole zone that is slow accuses nobody in it. Where fewer than
-``LATENCY_LEAST_PEERS`` others were heard in the zone, the peers are the other hosts of the fleet.
+Peers are the other hosts of the same zone. Hosts of one zone (or node, or cell) share machines,
+neighbours and distances, so a zone that is slow as a whole makes none of its hosts stand out. Where
+fewer than ``LATENCY_LEAST_PEERS`` others of the zone have a latency, all other hosts of the fleet
+are the peers.
 """
 
 import numpy as np
@@ -15,38 +16,38 @@ from detector.detection.statistics import FloatArray, IntArray
 
 
 def log_ratios(latency: FloatArray, zone_index: IntArray) -> FloatArray:
-    """Return ln(latency / median of the peers) by host; NaN where either is not known.
+    """Return ln(latency / median of the peers) by host; NaN where either is unknown.
 
-    ``latency`` is the mean of each host in any unit, NaN where none was logged. Natural logarithm,
-    so 0.22 is 25 % slower. About 3 ms for 20,000 hosts.
+    ``latency`` is the mean of each host in any unit, NaN where none was logged. The logarithm is
+    natural: 0.22 is 25 % slower. Takes about 3 ms for 20,000 hosts.
     """
     ratios = np.full(latency.size, np.nan)
-    heard = np.flatnonzero(latency > 0.0)
-    values = np.log(latency[heard])
+    known = np.flatnonzero(latency > 0.0)
+    values = np.log(latency[known])
     least = constants.LATENCY_LEAST_PEERS
-    near, peers = median_of_others(values, zone_index[heard])
-    far, others = median_of_others(values, np.zeros(heard.size, np.int64))
-    ratios[heard] = np.where(
+    near, peers = median_of_others(values, zone_index[known])
+    far, others = median_of_others(values, np.zeros(known.size, np.int64))
+    ratios[known] = np.where(
         peers >= least, values - near, np.where(others >= least, values - far, np.nan)
     )
     return ratios
 
 
 def median_of_others(values: FloatArray, groups: IntArray) -> tuple[FloatArray, IntArray]:
-    """Return for each value the median of the others of its group, and how many others there are.
+    """Return, for each value, the median of the others in its group and how many others there are.
 
-    NaN where there are none.
+    The median is NaN where there are none.
     """
     order = np.lexsort((values, groups))
     ordered, sorted_groups = values[order], groups[order]
     starts = np.searchsorted(sorted_groups, sorted_groups, side="left")
     others = np.searchsorted(sorted_groups, sorted_groups, side="right") - starts - 1
     rank = np.arange(values.size) - starts
-    # Among the others, whoever stands at the rank of the host or behind it moves one place up.
+    # Leaving the host out: an index at or above its rank means the next value of the group.
     last = max(values.size - 1, 0)
     below, above = (others - 1) // 2, others // 2
     lower, upper = (
-        ordered.take(np.clip(starts + place + (place >= rank), 0, last)) for place in (below, above)
+        ordered.take(np.clip(starts + other + (other >= rank), 0, last)) for other in (below, above)
     )
     medians = np.empty(values.size)
     counts = np.empty(values.size, np.int64)

@@ -1,22 +1,22 @@
-"""Evidence that a host is slower than its peers, added up record by record.
+"""Evidence that a host is slower than its peers, summed record by record.
 
 Law: for each level L (25, 50 and 80 % slower) the evidence is a CUSUM,
 S = max(0, S + clip((x - ln L) / (sigma / 3), -6, 1)), where x is the logarithm of the ratio to the
-peers and sigma the service's own noise (Page 1954; the clip is Huber's, so that one bad minute is
-never more than one record of evidence). A host is slow when for some level S reaches
-(ln 2 / ln L)^1.5 * max(6, 11.5 * inflation * sigma^1.5) records, and more in fleets of more than
-400 hosts.
+peers and sigma the service's own noise (Page 1954; the clip is Huber's, so one bad minute is never
+more than one record of evidence). A host is slow when, for some level, S reaches
+(ln 2 / ln L)^1.5 * max(6, 11.5 * inflation * sigma^1.5) records; fleets of more than 400 hosts need
+more.
 
-Why: what tells a sick host from one that has a bad quarter of an hour is not how slow it is but
-that it hardly ever is as fast as its peers; so being above a level counts the same whatever the
-distance, and being below counts heavily. How long chance keeps a healthy host above a level grows
-with the noise and with how long deviations last, and falls with the level; all three are measured,
-none is told. The lowest level finds the smallest slowdown that counts, in time; the highest finds a
-doubled latency in minutes.
+Why: a sick host differs from one that has a bad quarter of an hour not in how slow it is, but in
+that it is hardly ever as fast as its peers. So a record above a level counts the same whatever its
+distance, and a record below counts heavily. The time that chance keeps a healthy host above a level
+grows with the noise and with how long deviations last, and falls with the level; noise and duration
+are measured, not configured. The lowest level finds the smallest slowdown that counts, given time;
+the highest finds a doubled latency in minutes.
 
-Known limits: a healthy host that runs at twice its peers' latency for an hour is taken for sick.
-Records of a host that are missing neither add nor take; after ``LATENCY_FORGET_RECORDS`` of them
-the host is forgotten.
+Known limits: a healthy host that runs at twice its peers' latency for an hour is reported as sick.
+Missing records of a host change nothing; after ``LATENCY_FORGET_RECORDS`` of them the host is
+forgotten.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ from detector.detection.fleet_noise import FleetNoise, Key
 from detector.detection.statistics import BoolArray, FloatArray
 
 SCALE: Final = 1_000.0
-"""Evidence is kept as whole thousandths of a record, which makes a snapshot small and exact."""
+"""Evidence is stored in whole thousandths of a record, so a snapshot is small and exact."""
 
 
 def records_needed(noise: FleetNoise) -> FloatArray:
-    """Return how many full records of evidence each level asks for."""
+    """Return how many full records of evidence each level needs."""
     tuning = noise.tuning
     noisy = tuning.records_per_noise * noise.inflation * noise.sigma**1.5
     folds = float(np.log(max(noise.hosts, 1) / constants.LATENCY_USUAL_HOSTS))
@@ -45,7 +45,7 @@ def records_needed(noise: FleetNoise) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What there is against one host: thousandths of records by level, and records of absence."""
+    """Evidence against one host in thousandths of records by level, and records it has missed."""
 
     evidence: tuple[int, ...]
     absent: int = 0
@@ -53,7 +53,7 @@ class Against:
 
 @dataclass(slots=True)
 class SlowEvidence:
-    """Noise of one service and the evidence against its hosts, as of the window to ``end_ms``."""
+    """Noise of one service and evidence against its hosts, up to the window that ends at ``end_ms``."""
 
     end_ms: int = 0
     noise: FleetNoise = field(default_factory=FleetNoise)
@@ -64,18 +64,18 @@ class SlowEvidence:
     ) -> None:
         """Add one record; ``row_by_key`` has every row of ``ratios``, in their order.
 
-        At most ``room`` hosts keep their evidence, those with most, and the panel that measures the
-        noise holds at most ``panel_room``. Nothing is read while fewer than ``LATENCY_LEAST_HOSTS``
-        hosts have peers.
+        The ``room`` hosts with most evidence keep it, and the panel that measures the noise holds
+        at most ``panel_room`` hosts. The record is ignored while fewer than ``LATENCY_LEAST_HOSTS``
+        hosts have a ratio.
         """
-        heard = np.isfinite(ratios)
-        if np.count_nonzero(heard) < constants.LATENCY_LEAST_HOSTS:
+        known = np.isfinite(ratios)
+        if np.count_nonzero(known) < constants.LATENCY_LEAST_HOSTS:
             return
         self.noise.read(ratios, row_by_key, panel_room)
-        self._add(ratios, heard, row_by_key, room)
+        self._add(ratios, known, row_by_key, room)
 
     def _add(
-        self, ratios: FloatArray, heard: BoolArray, row_by_key: Mapping[Key, int], room: int
+        self, ratios: FloatArray, known: BoolArray, row_by_key: Mapping[Key, int], room: int
     ) -> None:
         tuning = self.noise.tuning
         levels = tuning.log_levels[:, None]
@@ -83,7 +83,7 @@ class SlowEvidence:
         kept: dict[Key, Against] = {}
         for key, each in self.against.items():
             row = row_by_key.get(key, -1)
-            if row >= 0 and heard[row]:
+            if row >= 0 and known[row]:
                 before[:, row] = each.evidence
             elif each.absent < tuning.forget_records:
                 kept[key] = Against(each.evidence, each.absent + 1)
@@ -91,7 +91,7 @@ class SlowEvidence:
         full = self.noise.sigma * tuning.full_sigmas
         gained = np.clip((ratios - levels) / full, -tuning.taken_records, 1.0)
         most = SCALE * tuning.most_evidence * needed
-        after = np.clip(np.rint(before + SCALE * np.where(heard, gained, 0.0)), 0.0, most)
+        after = np.clip(np.rint(before + SCALE * np.where(known, gained, 0.0)), 0.0, most)
         rows = np.flatnonzero((after > 0.0).any(axis=0))
         left = max(room - len(kept), 0)
         if rows.size > left:
@@ -104,14 +104,14 @@ class SlowEvidence:
         self.against = kept
 
     def score(self, key: Key) -> float:
-        """Return the evidence against a host over what is needed: 1 or more is slow."""
+        """Return the evidence against a host over the evidence needed: 1 or more is slow."""
         each = self.against.get(key)
         if each is None:
             return 0.0
         return float((np.array(each.evidence) / SCALE / records_needed(self.noise)).max())
 
     def slow(self) -> dict[Key, float]:
-        """Return the hosts that are slow, and their scores."""
+        """Return the slow hosts and their scores."""
         if not self.against:
             return {}
         evidence = np.array([each.evidence for each in self.against.values()]) / SCALE
@@ -123,7 +123,7 @@ class SlowEvidence:
         }
 
     def snapshot(self) -> list[Any]:
-        """Return plain data."""
+        """Return the state as plain data."""
         zones: dict[str, list[list[Any]]] = {}
         for (zone, host), each in self.against.items():
             zones.setdefault(zone, []).append([host, each.absent, *each.evidence])
@@ -131,7 +131,7 @@ class SlowEvidence:
 
     @staticmethod
     def restored(plain: Any) -> "SlowEvidence":
-        """Return what ``snapshot`` gave."""
+        """Restore from a ``snapshot``."""
         end_ms, noise, zones = plain
         against = {
             (zone, host): Against(tuple(evidence), absent)

@@ -1,4 +1,4 @@
-"""Alarms rise, stand, fall and stay silent as the windows say, and a restart changes nothing."""
+"""Alarms are raised, kept and cleared as the windows say, and a restart changes nothing."""
 
 from collections.abc import Iterable, Sequence
 
@@ -43,7 +43,7 @@ def fleets(windows: Sequence[FleetWindow]) -> list[Slide]:
 
 
 def test_a_gray_host_is_pending_then_in_alarm_then_ok_after_five_clean_windows() -> None:
-    """With window 3 the share test no longer agrees, which is told at once."""
+    """With window 3 the share test no longer agrees, which is published at once."""
     windows = [gray(n) if n < 3 else healthy(n) for n in range(10)]
     expected = [(0, "az1/gray", PENDING), (2, "az1/gray", ALARM)]
     expected += [(3, "az1/gray", ALARM), (7, "az1/gray", OK)]
@@ -74,7 +74,7 @@ def test_classic_mode_follows_the_bare_expression_window_by_window() -> None:
     assert expected == course(Evaluator(config), fleets(windows))
 
 
-def test_a_subject_that_is_switched_off_raises_nothing_and_clears_what_stood() -> None:
+def test_a_subject_that_is_switched_off_raises_nothing_and_clears_what_was_raised() -> None:
     first = Evaluator(basic())
     course(first, fleets([gray(n) for n in range(3)]))
     second = Evaluator(basic(modes={"fleet:checkout": AlarmMode.OFF}))
@@ -110,7 +110,7 @@ def test_a_change_carries_all_that_is_needed_to_decide() -> None:
     assert change == msgspec.json.decode(msgspec.json.encode(change), type=AlarmChange)
 
 
-def test_alarms_that_stand_are_listed_by_detector() -> None:
+def test_raised_alarms_are_listed_by_detector() -> None:
     evaluator = Evaluator(basic())
     course(evaluator, fleets([gray(0), gray(1)]))
     assert {} == evaluator.raised()
@@ -154,7 +154,7 @@ def test_windows_that_cannot_be_trusted_meet_nothing(flaw: dict[str, object]) ->
     assert [] == course(Evaluator(basic()), fleets(windows))
 
 
-def test_too_many_doubtful_windows_take_a_standing_alarm_to_insufficient_data() -> None:
+def test_too_many_doubtful_windows_take_a_raised_alarm_to_insufficient_data() -> None:
     doubtful = [
         fleet_of([Host("gray", 300.0), *peers(19)], meta_of(n, missing=["logs/1"]))
         for n in range(3, 6)
@@ -171,7 +171,7 @@ def test_one_doubtful_window_says_nothing_new_of_a_confirmed_alarm() -> None:
     assert [0, 2] == [number for number, _, _ in course(evaluator, fleets(windows))]
 
 
-def test_a_standing_alarm_tells_when_it_is_no_longer_confirmed_and_when_it_is_again() -> None:
+def test_a_raised_alarm_is_published_when_it_is_no_longer_confirmed_and_when_it_is_again() -> None:
     """In window 3 its requests explain the faults of the host; in window 4 they do not."""
     windows = [gray(n, requests=1e7 if n == 3 else 1000.0) for n in range(5)]
     evaluator = Evaluator(basic())
@@ -240,7 +240,7 @@ def test_a_rule_without_contributors_is_fine_while_the_log_goes_on() -> None:
     assert [(4, "a", OK)] == course(evaluator, slides)
 
 
-def test_a_rule_is_unknown_when_nothing_else_is_heard_either() -> None:
+def test_a_rule_is_unknown_when_nothing_else_logs_either() -> None:
     evaluator = Evaluator(basic())
     top: dict[tuple[str, ...], float] = {("a",): 90.0}
     slides = [slide_of(rules=[faults_of(n, top)]) for n in range(3)]

@@ -65,15 +65,15 @@ def test_a_restart_at_any_window_changes_nothing(cut: int) -> None:
     whole = evaluator()
     expected = changes_of(whole, slides(6))
     first, second = evaluator(), evaluator()
-    told = changes_of(first, slides(6)[:cut])
+    changes = changes_of(first, slides(6)[:cut])
     second.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(first.snapshot())))
-    told += changes_of(second, slides(6)[cut:])
-    assert expected == told
+    changes += changes_of(second, slides(6)[cut:])
+    assert expected == changes
     assert whole.snapshot() == second.snapshot()
     assert [(AlarmState.ALARM, 12.0)] == [(c.state, c.evidence.value) for c in expected]
 
 
-def test_a_record_without_memories_is_read_and_the_detector_begins_anew() -> None:
+def test_a_record_without_memories_is_read_and_the_detector_starts_empty() -> None:
     first = evaluator()
     changes_of(first, slides(2))
     snapshot = first.snapshot()
@@ -92,7 +92,7 @@ def test_a_detector_that_is_off_is_not_asked_and_remembers_nothing() -> None:
     assert (AlarmState.INSUFFICIENT_DATA, {}) == (change.state, off.snapshot()["memories"])
 
 
-def test_in_shadow_an_alarm_is_told_as_such_and_asks_for_nothing() -> None:
+def test_in_shadow_an_alarm_is_published_as_such_and_asks_for_nothing() -> None:
     (change,) = changes_of(evaluator(Switch.SHADOW), slides(6))
     assert (AlarmState.ALARM, True, None, False) == (
         change.state,

@@ -1,4 +1,4 @@
-"""An alarm that stands is told again with fresh evidence, so that a refusal need not be the end."""
+"""A raised alarm is published again with fresh evidence, so a refusal need not be final."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,9 @@ def gray(number: int, service: str = "checkout", missing: Sequence[str] = ()) ->
     return fleet_of(hosts, meta_of(number, missing=missing), service)
 
 
-def told(evaluator: Evaluator, windows: Sequence[FleetWindow]) -> list[tuple[int, AlarmChange]]:
+def published(
+    evaluator: Evaluator, windows: Sequence[FleetWindow]
+) -> list[tuple[int, AlarmChange]]:
     return [
         (number, change)
         for number, window in enumerate(windows)
@@ -33,8 +35,8 @@ def told(evaluator: Evaluator, windows: Sequence[FleetWindow]) -> list[tuple[int
     ]
 
 
-def test_a_confirmed_alarm_is_told_every_five_minutes_with_evidence_of_that_window() -> None:
-    changes = told(Evaluator(basic()), [gray(n) for n in range(FIFTEEN_MINUTES)])
+def test_a_confirmed_alarm_is_published_every_five_minutes_with_evidence_of_that_window() -> None:
+    changes = published(Evaluator(basic()), [gray(n) for n in range(FIFTEEN_MINUTES)])
     alarms = [(n, change) for n, change in changes if change.state is AlarmState.ALARM]
     assert [2, 32, 62] == [n for n, _ in alarms]
     assert [AlarmState.PENDING, AlarmState.ALARM, AlarmState.ALARM] == [
@@ -48,13 +50,13 @@ def test_a_confirmed_alarm_is_told_every_five_minutes_with_evidence_of_that_wind
 
 def test_the_interval_survives_a_restart() -> None:
     before = Evaluator(basic())
-    told(before, [gray(n) for n in range(20)])
+    published(before, [gray(n) for n in range(20)])
     after = Evaluator(basic())
     after.restore(before.snapshot())
-    assert [12] == [n for n, _ in told(after, [gray(n) for n in range(20, 40)])]
+    assert [12] == [n for n, _ in published(after, [gray(n) for n in range(20, 40)])]
 
 
-def test_an_alarm_that_asks_for_nothing_is_told_once() -> None:
+def test_an_alarm_that_asks_for_nothing_is_published_once() -> None:
     """Rules name no target, and what the share test does not confirm leads to no action."""
     evaluator = Evaluator(basic())
     for number in range(FIFTEEN_MINUTES):
@@ -63,13 +65,13 @@ def test_an_alarm_that_asks_for_nothing_is_told_once() -> None:
         assert (number in {0, 2}) == bool(changes)
     classic = Evaluator(basic(default_mode=AlarmMode.CLASSIC))
     lone = [fleet_of([Host("a", 1.0), *peers(20)], meta_of(n)) for n in range(FIFTEEN_MINUTES)]
-    assert [0] == [n for n, _ in told(classic, lone)]
+    assert [0] == [n for n, _ in published(classic, lone)]
 
 
 def test_nothing_is_restated_of_a_window_that_lacks_a_partition() -> None:
-    """Evidence that could lead to an action is of a whole window, or it is not told."""
+    """Evidence that could lead to an action is of a whole window, or it is not published."""
     windows = [gray(n, missing=["logs/1"] if n in {32, 33} else ()) for n in range(40)]
-    changes = told(Evaluator(basic()), windows)
+    changes = published(Evaluator(basic()), windows)
     assert [0, 2, 34] == [n for n, _ in changes]
     assert changes[-1][1].evidence.complete
 
@@ -95,10 +97,10 @@ def test_what_found_no_budget_is_granted_once_the_bucket_has_refilled(
         for change in evaluator.evaluate(slide_of(fleets=fleets)).changes:
             decider.observe(change)
         wall = EPOCH / 1000 + number * PANE / 1000 + 11.0
-        rulings = decider.decide(SteadyTime(wall, wall), OFF)
+        records = decider.decide(SteadyTime(wall, wall), OFF)
         granted += [
             (number, r.decision.target.service)
-            for r in rulings
+            for r in records
             if r.decision.verdict is Decision.GRANTED and r.decision.target is not None
         ]
     assert [(2, "a"), (2, "b")] == granted[:2]

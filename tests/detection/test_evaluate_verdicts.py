@@ -92,20 +92,20 @@ def test_several_detectors_agree_in_one_verdict_and_in_one_decision() -> None:
     for change in changes:
         made.observe(change)
     wall = changes[-1].changed_at / 1000 + 5.0
-    [ruling] = made.decide(SteadyTime(wall, wall), OFF)
-    assert ruling.action is not None
-    assert "gray" == ruling.action.target.host
+    [record] = made.decide(SteadyTime(wall, wall), OFF)
+    assert record.action is not None
+    assert "gray" == record.action.target.host
 
 
-def test_when_the_guard_begins_to_hold_back_the_alarm_is_told_again_and_refused() -> None:
+def test_when_the_guard_begins_to_hold_back_the_alarm_is_published_again_and_refused() -> None:
     """A gray host waits for its turn; then seven others fall ill with it."""
     evaluator, made = Evaluator(only("share", "guard")), decider()
     sick = [Host(f"b{n}", 500.0, zone=ZONES[n % 3]) for n in range(9)]
-    told: list[AlarmChange] = []
+    published: list[AlarmChange] = []
     for number in range(5):
         hosts = [GRAY, *sick, *well()] if number == 4 else [GRAY, *well()]
-        told += evaluator.evaluate(slide(number, hosts)).changes
-    again = [c for c in told if c.contributor[-1] == "gray"][-1]
+        published += evaluator.evaluate(slide(number, hosts)).changes
+    again = [c for c in published if c.contributor[-1] == "gray"][-1]
     assert (AlarmState.ALARM, AlarmState.ALARM, True) == (
         again.previous,
         again.state,
@@ -113,11 +113,11 @@ def test_when_the_guard_begins_to_hold_back_the_alarm_is_told_again_and_refused(
     )
     made.observe(again)
     wall = again.changed_at / 1000
-    [ruling] = made.decide(SteadyTime(wall, wall), OFF)
-    assert Refusal.TOO_MANY_SICK is ruling.decision.refusal
+    [record] = made.decide(SteadyTime(wall, wall), OFF)
+    assert Refusal.TOO_MANY_SICK is record.decision.refusal
 
 
-def test_a_hint_is_told_as_pending_and_fades() -> None:
+def test_a_hint_is_published_as_pending_and_fades() -> None:
     """Six faults in one pane point at the host, and nothing follows."""
     evaluator = Evaluator(only("sequential"))
     fleets: list[FleetWindow] = []
@@ -132,8 +132,8 @@ def test_a_hint_is_told_as_pending_and_fades() -> None:
     assert [AlarmState.PENDING, AlarmState.OK] == states
 
 
-def test_a_host_in_a_zone_that_stands_out_is_told_and_left_alone() -> None:
-    """The host is far worse than the rest of its sick zone; the zone alarm does not stand yet."""
+def test_a_host_in_a_zone_that_stands_out_is_published_and_left_alone() -> None:
+    """The host is far worse than the rest of its sick zone; the zone alarm is not raised yet."""
     zone = [*peers(40, "az1", 9.0), *peers(40, "az2", 0.1), *peers(40, "az3", 0.1)]
     evaluator, made = (
         Evaluator(only("share", "zone", windows_required=1, windows_seen=3)),
@@ -144,8 +144,8 @@ def test_a_host_in_a_zone_that_stands_out_is_told_and_left_alone() -> None:
     assert [Culprit.ZONE] == [c.verdict.kind for c in hosts if c.verdict]
     made.observe(hosts[0])
     wall = hosts[0].changed_at / 1000
-    [ruling] = made.decide(SteadyTime(wall, wall), OFF)
-    assert Refusal.ZONE_IMPAIRED is ruling.decision.refusal
+    [record] = made.decide(SteadyTime(wall, wall), OFF)
+    assert Refusal.ZONE_IMPAIRED is record.decision.refusal
     well_again = [Host("worst", 900.0, zone="az1"), *well(0.1)]
     [again] = [
         c

@@ -1,4 +1,4 @@
-"""Windows become durable reports and alarm changes, each told once, whatever crashes or moves."""
+"""Windows become durable reports and alarm changes, each once, whatever crashes or moves."""
 
 import asyncio
 import re
@@ -100,7 +100,7 @@ class Table:
 
 
 class World:
-    """The tallies topic with its committed offset, and the service that dies and comes back."""
+    """The tallies topic with its committed offset, and the service that crashes and restarts."""
 
     def __init__(self, records: Sequence[bytes | None], **evaluate: Any) -> None:
         self.broker = Broker()
@@ -129,10 +129,10 @@ class World:
                 assert token == self.committed, "acks are given in order"
                 self.committed = token + 1
 
-    def standings(self) -> Any:
+    def snapshot(self) -> Any:
         raw = self.broker.tables["alarms", PARTITION, str(PARTITION)]
         state = evaluating._decoded(raw)
-        return state.through_ms, state.standings
+        return state.through_ms, state.snapshot
 
 
 def pane(number: int, *, gray: float) -> bytes:
@@ -148,14 +148,14 @@ def story() -> list[bytes | None]:
     return [*panes, encode_pane_record(progress_of(through=40))]
 
 
-async def told_without_a_crash() -> tuple[World, list[AlarmChange]]:
+async def changes_without_a_crash() -> tuple[World, list[AlarmChange]]:
     world = World(story())
     await world.consume(await world.start())
     return world, world.broker.changes()
 
 
-async def test_a_host_that_turns_gray_is_told_with_reports_tables_and_events() -> None:
-    world, changes = await told_without_a_crash()
+async def test_a_host_that_turns_gray_is_published_with_reports_tables_and_events() -> None:
+    world, changes = await changes_without_a_crash()
     states = [change.state for change in changes]
     assert AlarmState.ALARM in states
     assert AlarmState.OK in states
@@ -176,16 +176,16 @@ async def test_a_host_that_turns_gray_is_told_with_reports_tables_and_events() -
 
 
 async def test_of_every_window_the_record_comes_before_the_changes_and_after_the_reports() -> None:
-    world, _ = await told_without_a_crash()
+    world, _ = await changes_without_a_crash()
     letters = {TOPICS.reports: "r", "contributors": "t", "alarms": "S", TOPICS.alarms: "c"}
     order = "".join(letters[kind] for kind, _ in world.broker.journal)
     assert re.fullmatch(r"S([rt]+Sc*|S)+", order)
     assert "c" in order
 
 
-async def test_a_crash_at_any_write_changes_nothing_that_is_told() -> None:
-    """The same changes under the same identities, equal reports, and the same standings."""
-    clean, expected = await told_without_a_crash()
+async def test_a_crash_at_any_write_changes_nothing_that_is_published() -> None:
+    """The same changes under the same identities, equal reports, and the same alarms."""
+    clean, expected = await changes_without_a_crash()
     for write in range(1, clean.broker.writes):
         world = World(story())
         service = await world.start()
@@ -196,11 +196,11 @@ async def test_a_crash_at_any_write_changes_nothing_that_is_told() -> None:
         await world.consume(await world.start())
         assert expected == world.broker.changes(), write
         assert clean.broker.reports() == world.broker.reports(), write
-        assert clean.standings() == world.standings(), write
+        assert clean.snapshot() == world.snapshot(), write
 
 
 async def test_a_crash_while_taking_over_is_made_good_by_the_next_owner() -> None:
-    clean, expected = await told_without_a_crash()
+    clean, expected = await changes_without_a_crash()
     world = World(story())
     await world.start()
     world.broker.fail_at = 60
@@ -213,7 +213,7 @@ async def test_a_crash_while_taking_over_is_made_good_by_the_next_owner() -> Non
     world.broker.fail_at = -1
     await world.consume(await world.start())
     assert expected == world.broker.changes()
-    assert clean.standings() == world.standings()
+    assert clean.snapshot() == world.snapshot()
 
 
 async def test_tallies_are_released_once_no_later_window_needs_them() -> None:
@@ -266,7 +266,7 @@ async def test_raised_alarms_are_named_by_detector() -> None:
     }
 
 
-async def test_patience_closes_a_window_without_a_partition_and_says_which() -> None:
+async def test_waiting_too_long_closes_a_window_without_a_partition_and_says_which() -> None:
     silent = encode_pane_record(record_of([Event(0)], pane=0, sources={"logs": 2}))
     world = World([silent])
     service = await world.start()
@@ -277,10 +277,10 @@ async def test_patience_closes_a_window_without_a_partition_and_says_which() -> 
     assert (False, ("logs/1",)) == (report.complete, report.missing_partitions)
 
 
-async def test_changes_too_many_for_one_record_are_told_before_it(
+async def test_changes_too_many_for_one_record_are_published_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, expected = await told_without_a_crash()
+    _, expected = await changes_without_a_crash()
     world = World(story())
     service = await world.start()
     bare = len(world.broker.tables["alarms", PARTITION, str(PARTITION)])
@@ -293,7 +293,7 @@ async def test_changes_too_many_for_one_record_are_told_before_it(
     assert "alarms" in kinds[first + 1 :]
 
 
-async def test_standings_too_large_for_a_record_say_what_to_lower(
+async def test_alarms_too_large_for_a_record_say_what_to_lower(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World(story())
@@ -311,14 +311,14 @@ async def test_standings_too_large_for_a_record_say_what_to_lower(
         (zlib.compress(msgspec.msgpack.encode([9, -1, {}, []])), "schema 9"),
     ],
 )
-async def test_standings_that_cannot_be_read_end_the_worker(record: bytes, words: str) -> None:
+async def test_alarms_that_cannot_be_read_end_the_worker(record: bytes, words: str) -> None:
     world = World([])
     world.broker.tables["alarms", PARTITION, str(PARTITION)] = record
     with pytest.raises(EvaluationError, match=words):
         await world.start()
 
 
-async def test_ten_thousand_standings_fit_into_one_record() -> None:
+async def test_ten_thousand_alarms_fit_into_one_record() -> None:
     """The default of ``max_alarms``, with names as clouds give them."""
     rows = [
         [
@@ -332,7 +332,7 @@ async def test_ten_thousand_standings_fit_into_one_record() -> None:
     assert len(record) < evaluating.MAX_STATE_BYTES
 
 
-async def test_whoever_meets_a_condition_and_finds_no_standing_free_is_told_of() -> None:
+async def test_contributors_beyond_the_alarm_limit_are_counted() -> None:
     sick = [
         Event(0, requests=100.0, faults=30.0, caller="", service=f"s{number}")
         for number in range(5)
@@ -340,7 +340,7 @@ async def test_whoever_meets_a_condition_and_finds_no_standing_free_is_told_of()
     last = encode_pane_record(progress_of(through=1))
     world = World([encode_pane_record(record_of(sick, pane=0)), last], max_alarms=2)
     await world.consume(await world.start())
-    told = [n.count for n in world.notices if isinstance(n, ContributorsUntracked)]
+    untracked = [n.count for n in world.notices if isinstance(n, ContributorsUntracked)]
     # Five fleets meet a condition in both windows, and the table of a rule does.
     assert 2 == len(world.broker.changes())
-    assert [4, 4] == told
+    assert [4, 4] == untracked

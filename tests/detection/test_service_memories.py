@@ -1,4 +1,4 @@
-"""What detectors remember fits into the record of the standings, however much there is of it."""
+"""What detectors remember fits into the record of the alarms, however much there is of it."""
 
 import random
 
@@ -20,8 +20,8 @@ def size_of(plain: object) -> int:
     return len(evaluating._encoded(0, {"memory": plain}, []))
 
 
-def test_all_memories_at_their_limits_leave_room_for_ten_thousand_standings(seed: int) -> None:
-    """Names as clouds give them; of 900,000 bytes standings take 150,000, latency the rest."""
+def test_all_memories_at_their_limits_leave_room_for_ten_thousand_alarms(seed: int) -> None:
+    """Names as clouds give them; of 900,000 bytes alarms take 150,000, latency the rest."""
     chance = random.Random(seed)
 
     def name() -> str:
