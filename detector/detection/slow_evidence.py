@@ -53,7 +53,7 @@ class Against:
 
 @dataclass(slots=True)
 class SlowEvidence:
-    """Noise of one service and evidence against its hosts, up to the window that ends at ``end_ms``."""
+    """Noise of one service and evidence against its hosts, up to ``end_ms``."""
 
     end_ms: int = 0
     noise: FleetNoise = field(default_factory=FleetNoise)

@@ -1,4 +1,4 @@
-"""The zone test: is one zone, and only one, worse than its share of the requests explains?
+"""The zone test: whether one zone, and only one, is worse than its share of requests explains.
 
 Law: a zone is flagged when every gate of `ZoneGate` passes; the result names each gate that fails.
 Given the total of faults, the faults of a zone that is no worse than the rest are binomial with its
