@@ -53,7 +53,9 @@ def test_a_host_is_described_by_its_numbers() -> None:
         ({"confirmed": False}, "the share test does not confirm it"),
     ],
 )
-def test_a_host_that_is_not_confirmed_is_told_why(numbers: dict[str, object], end: str) -> None:
+def test_a_host_that_is_not_confirmed_is_described_with_the_reason(
+    numbers: dict[str, object], end: str
+) -> None:
     replaced = msgspec.structs.replace(HOST, **numbers)
     assert f"{FACTS}; {end}" == host_words("host i-0abc", "faults", replaced)
 
@@ -77,7 +79,7 @@ def test_a_zone_is_described_with_what_its_requests_explain() -> None:
     assert zone_words("zone az1", "faults", flagged, 38).endswith("2 other zones")
 
 
-def test_silence_is_told_with_its_cause() -> None:
+def test_silence_is_described_with_its_cause() -> None:
     missing = blank_evidence(meta_of(missing=[f"logs/{number}" for number in range(5)]))
     assert (
         "host h: logs/0, logs/1, logs/2 and 2 more did not report faults in the 60 s to 22:13:20Z"

@@ -1,4 +1,4 @@
-"""The null, from windows to rulings: on a healthy fleet alarms may be raised, and none is acted on.
+"""The null, from windows to decisions: a healthy fleet may raise alarms, and none is acted on.
 
 A day of 8,640 windows goes through the real evaluator and the real, enforcing decider, and so do
 two hours of services that the bare 66 % expression gets wrong all the time.
@@ -122,27 +122,27 @@ def day(chance: np.random.Generator, services: list[Service], windows: int) -> I
 def watch(
     slides: Iterator[Slide], config: EvaluateConfig
 ) -> tuple[Counter[str], list[DecisionResult]]:
-    """Return how often alarms that ask for an action were raised, by detector, and all rulings."""
-    evaluator, judge = Evaluator(config), decider()
+    """Return how often alarms that ask for an action were raised, by detector, and all results."""
+    evaluator, action_decider = Evaluator(config), decider()
     raised: Counter[str] = Counter()
-    rulings: list[DecisionResult] = []
+    results: list[DecisionResult] = []
     for slide in slides:
         for change in evaluator.evaluate(slide).changes:
-            judge.observe(change)
+            action_decider.observe(change)
             is_raised = change.state is AlarmState.ALARM
             if is_raised and change.previous is not AlarmState.ALARM and change.action:
                 raised[f"{change.detector} {change.subject}"] += 1
         wall = slide.meta.window.end_ms / 1000 + 5.0
-        rulings += judge.decide(SteadyTime(wall, wall), OFF)
-    return raised, rulings
+        results += action_decider.decide(SteadyTime(wall, wall), OFF)
+    return raised, results
 
 
-def assert_nothing_was_done(raised: Counter[str], rulings: list[DecisionResult]) -> None:
+def assert_nothing_was_done(raised: Counter[str], results: list[DecisionResult]) -> None:
     print(raised)
     assert raised
-    assert rulings
-    assert {Refusal.NOT_CONFIRMED} == {ruling.decision.refusal for ruling in rulings}
-    assert [] == [ruling for ruling in rulings if ruling.action is not None]
+    assert results
+    assert {Refusal.NOT_CONFIRMED} == {result.decision.refusal for result in results}
+    assert [] == [result for result in results if result.action is not None]
 
 
 @pytest.mark.slow
@@ -151,23 +151,23 @@ def test_no_alarm_of_a_healthy_day_leads_to_an_action(seed: int) -> None:
     """Whatever the seed: the bare expression fires again and again, and is not confirmed once."""
     chance = np.random.default_rng(seed)
     config = EvaluateConfig(modes={"fleet:quiet": AlarmMode.CLASSIC})
-    raised, rulings = watch(day(chance, large_services(), WINDOWS_PER_DAY), config)
-    assert_nothing_was_done(raised, rulings)
+    raised, results = watch(day(chance, large_services(), WINDOWS_PER_DAY), config)
+    assert_nothing_was_done(raised, results)
     assert {"r66 fleet:quiet"} == set(raised)
     assert raised["r66 fleet:quiet"] > 50
 
 
-def test_an_alarm_that_stands_for_two_hours_without_being_confirmed_leads_to_no_action(
+def test_an_alarm_that_is_raised_for_two_hours_without_being_confirmed_leads_to_no_action(
     seed: int,
 ) -> None:
     chance = np.random.default_rng(seed)
-    raised, rulings = watch(day(chance, awkward_services(), 720), EvaluateConfig())
-    assert_nothing_was_done(raised, rulings)
+    raised, results = watch(day(chance, awkward_services(), 720), EvaluateConfig())
+    assert_nothing_was_done(raised, results)
     assert {"r66 fleet:skewed": 1, "r66 fleet:poisoned": 1} == raised
 
 
 def test_the_same_watch_acts_when_one_of_the_hosts_turns_gray(seed: int) -> None:
-    """The day above is silent because the fleet is healthy, not because nobody listens."""
+    """The day above is silent because the fleet is healthy, not because nothing is detected."""
     chance = np.random.default_rng(seed)
     gray = Service("gray", even(FEW), FEW * 100.0, faults=0.2)
     slides = list(day(chance, [gray], 6))
@@ -175,6 +175,6 @@ def test_the_same_watch_acts_when_one_of_the_hosts_turns_gray(seed: int) -> None
         slide.fleets[0].faults[7] += 300.0
         assert slide.fleets[0].newest is not None
         slide.fleets[0].newest[1, 7] += 50.0
-    raised, rulings = watch(iter(slides), EvaluateConfig())
+    raised, results = watch(iter(slides), EvaluateConfig())
     assert {"r66", "share", "sequential"} == {name.partition(" ")[0] for name in raised}
-    assert ["i-000007"] == [r.action.target.host for r in rulings if r.action is not None]
+    assert ["i-000007"] == [r.action.target.host for r in results if r.action is not None]

@@ -1,4 +1,4 @@
-"""A detector in shadow says everything and asks for nothing; one that is off is not asked."""
+"""A detector in shadow publishes everything and asks for no action; one that is off is not run."""
 
 from collections.abc import Collection, Mapping
 

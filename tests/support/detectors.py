@@ -1,4 +1,4 @@
-"""Configurations in which only some detectors take part, for tests of one of them."""
+"""Configurations with only some detectors on, for tests of one of them."""
 
 from typing import Any
 
@@ -14,5 +14,5 @@ def only(*names: str, **constants: Any) -> EvaluateConfig:
 
 
 def basic(**constants: Any) -> EvaluateConfig:
-    """Leave the 66 % rule and the zone test of faults, which remember nothing."""
+    """Keep only the 66 % rule and the zone test of faults, which are stateless."""
     return only("r66", "zone", **constants)

@@ -24,7 +24,7 @@ from tests.support.ports import LOOPBACK, free_ports
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TOPIC = "detector.logs"
-PATIENCE_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 Found = TypeVar("Found")
@@ -68,14 +68,14 @@ class Site:
 async def until(ask: Callable[[], Awaitable[Found]], is_met: Callable[[Found], bool]) -> Found:
     """Ask until the answer meets the condition; fail with the last answer."""
     last: object = None
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(ClientError, KeyError):
             last = found = await ask()
             if is_met(found):
                 return found
         await asyncio.sleep(POLL_SECONDS)
-    raise AssertionError(f"not so within {PATIENCE_SECONDS} seconds, last seen: {last!r}")
+    raise AssertionError(f"not so within {MAX_WAIT_SECONDS} seconds, last seen: {last!r}")
 
 
 @contextlib.contextmanager
@@ -136,12 +136,12 @@ def write_alertmanager(folder: Path, webhook_port: int) -> Path:
 async def receiving(site: Site, port: int) -> AsyncIterator[None]:
     """Collect what Alertmanager posts."""
 
-    async def take(request: web.Request) -> web.Response:
+    async def receive(request: web.Request) -> web.Response:
         site.delivered.append(json.loads(await request.text()))
         return web.Response()
 
     app = web.Application()
-    app.add_routes([web.post("/alerts", take)])
+    app.add_routes([web.post("/alerts", receive)])
     runner = web.AppRunner(app)
     await runner.setup()
     try:
