@@ -99,8 +99,8 @@ class Api:
         handler = self._handlers.get(name)
         if handler is None:
             offered = ", ".join(sorted(self._handlers)) or "none"
-            why = f"{name} is an operation of CloudWatch that this detector does not implement"
-            raise RequestError("UnknownOperation", f"{why}; implemented: {offered}", status=501)
+            why = f"{name} is an operation of CloudWatch that this detector does not have"
+            raise RequestError("UnknownOperation", f"{why}; it has {offered}", status=501)
         return service_model().operation_model(name), handler
 
     async def _run(
@@ -119,7 +119,7 @@ class Api:
                 raise WrongAnswerError(f"no code of CloudWatch: {shown(error.code)}") from error
             raise refused from error
         except TimeoutError:
-            why = f"no answer within {self._request_seconds:g} s; the request may still take effect"
+            why = f"no answer within {self._request_seconds:g} s; it may still take effect"
             raise RequestError("ServiceUnavailable", why, status=503, sender=False) from None
         except PublishError as error:
             why = "the broker did not confirm the change; it may still take effect"

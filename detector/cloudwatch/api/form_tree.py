@@ -61,7 +61,9 @@ def _map(shape: Shape, node: Any) -> Any:
     found: dict[str, Any] = {}
     for each in entries:
         if not isinstance(each, dict) or set(each) != {"key", "value"} or each["key"] in found:
-            raise _refused("an entry of a map is not one unique key with one value")
+            raise _refused(
+                "an entry of a map is not one key with one value, or its key is repeated"
+            )
         found[each["key"]] = untangled(shape.value, each["value"])
     return found
 
