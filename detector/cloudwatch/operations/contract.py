@@ -37,6 +37,6 @@ class MetricSource(Protocol):
 class WholeMetricSource(MetricSource, Protocol):
     """A source that knows until when metrics are whole; it may grow between two readings."""
 
-    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
+    def complete_until_ms(self, metrics: Iterable[Metric]) -> int | None:
         """Return until when all that are known of ``metrics`` are whole; ``None`` for none."""
         ...

@@ -143,7 +143,7 @@ class MetricData:
         A report that comes between two readings would be in one of them alone, and metric math
         takes what is missing beside a datapoint for 0.
         """
-        whole = self._source.whole_ms(program.metrics)
+        whole = self._source.complete_until_ms(program.metrics)
         if whole is None:
             return end
         # A partition that brings nothing any more must not hold up the others for good.
