@@ -35,7 +35,7 @@ SHORT = WindowTimes(
     lateness_ms=500,
     future_tolerance_ms=3_000,
     idle_ms=500,
-    patience_ms=3_000,
+    max_wait_ms=3_000,
 )
 """Panes of one second and windows of three, so that a test needs few events."""
 

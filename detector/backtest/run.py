@@ -148,4 +148,4 @@ def _quiet_ms(configuration: Configuration) -> int:
     times = configuration.settings.times
     windows = times.window_ms * (configuration.evaluate.windows_seen + 1)
     reconsider_ms = round(1000 * configuration.decide.reconsider_seconds)
-    return windows + times.lateness_ms + times.idle_ms + times.patience_ms + reconsider_ms
+    return windows + times.lateness_ms + times.idle_ms + times.max_wait_ms + reconsider_ms

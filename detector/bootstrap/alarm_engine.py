@@ -21,7 +21,7 @@ from detector.cloudwatch.metrics.closed_windows import ClosedWindow
 from detector.cloudwatch.metrics.ranges import RangeRequest
 from detector.kafka.record_log import KafkaRecordLog
 from detector.settings import Settings
-from detector.tables.ranking import MOST_LISTED
+from detector.tables.ranking import MAX_LISTED
 
 log = structlog.get_logger("detector.metric_alarms")
 
@@ -40,7 +40,7 @@ class StoredContributors:
         pane_ms, window_ms = self._store.config.pane_ms, self._store.config.window_ms
         found = read_range(
             self._store,
-            RangeRequest(f"rule:{rule}", end_ms - window_ms, end_ms, pane_ms, MOST_LISTED),
+            RangeRequest(f"rule:{rule}", end_ms - window_ms, end_ms, pane_ms, MAX_LISTED),
         )
         if found is None or found.incomplete_panes or found.panes < window_ms // pane_ms:
             return None

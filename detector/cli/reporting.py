@@ -14,7 +14,7 @@ from detector.cloudwatch.metrics.ranges import RangeReport, RangeRequest, RankOr
 from detector.core.cloud_events import rfc3339
 from detector.core.errors import DetectorError
 from detector.settings import Settings
-from detector.tables.ranking import MOST_LISTED
+from detector.tables.ranking import MAX_LISTED
 from detector.telemetry.clock import Clock
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -64,8 +64,8 @@ def range_request(settings: Settings, options: ReportOptions, now: float) -> Ran
         raise ReportRequestError(
             f"--period {options.period}, expected a multiple of {pane_ms / 1000:g} seconds"
         )
-    if not 1 <= options.top <= MOST_LISTED:
-        raise ReportRequestError(f"--top {options.top}, expected 1 to {MOST_LISTED}")
+    if not 1 <= options.top <= MAX_LISTED:
+        raise ReportRequestError(f"--top {options.top}, expected 1 to {MAX_LISTED}")
     subject = options.rule if options.rule.startswith("fleet:") else f"rule:{options.rule}"
     return RangeRequest(subject, start, end, options.period * 1000, options.top, options.order)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from detector.core.vocabulary import ActionKind, Decision, Mode, OutcomeState, Refusal
 from detector.detection.alarms import Target
-from detector.detection.evidence import FlatEvidence
+from detector.detection.evidence_v1 import FlatEvidence
 
 ACTION_SCHEMA = "detector.action.v1"
 DECISION_SCHEMA = "detector.decision.v1"

@@ -19,7 +19,7 @@ from detector.decisions.candidates import Candidate
 from detector.decisions.checks import CheckInput, first_refusal
 from detector.decisions.config import DecideConfig
 from detector.detection.alarms import Target
-from detector.detection.evidence import flat_evidence
+from detector.detection.evidence_v1 import flat_evidence
 
 _ACTION_TEXTS = {
     ActionKind.REPLACE_HOST: "replace host",

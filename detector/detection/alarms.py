@@ -7,7 +7,8 @@ import msgspec
 
 from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import ActionKind, AlarmState
-from detector.detection.evidence import Evidence, lift_evidence
+from detector.detection.evidence import Evidence
+from detector.detection.evidence_v1 import lift_evidence
 
 ALARM_SCHEMA = "detector.alarm.v2"
 ALARM_SCHEMA_1 = "detector.alarm.v1"

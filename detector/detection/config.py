@@ -1,12 +1,12 @@
-"""Constants of all detectors: what is trouble, for how long, and how many alarms are kept."""
+"""Configuration of evaluation: thresholds, persistence, and how many alarms are tracked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from detector.core.vocabulary import AlarmMode, Switch
 from detector.detection import constants
+from detector.detection.persistence import Persistence
 from detector.detection.share_test import ShareTestConfig
-from detector.detection.state_machine import Persistence
 from detector.detection.zone_test import ZoneTestConfig
 
 CLASSIC = Persistence(required=1, seen=1)
@@ -14,16 +14,16 @@ CLASSIC = Persistence(required=1, seen=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
-    """Constants of evaluation.
+    """Configuration of evaluation.
 
     ``share``: the 66 % rule fires strictly above it. ``min_total_faults`` (of the window) and
     ``min_contributor_faults`` are the floors of guarded mode, ``windows_required`` of the last
     ``windows_seen`` windows its persistence; classic mode has neither. ``modes`` names subjects
-    that differ from ``default_mode``; it does not touch the zone test, which is always guarded.
-    ``top_n``: contributors in a report, 1 to 500. ``max_alarms``: standings kept at a time.
-    ``caller_out``: whether the share test takes the worst caller of a suspect out.
-    ``restate_seconds``: how long a confirmed alarm that asks for an action stands before it is told
-    again with fresh evidence; less than the decider's ``evidence_max_age_seconds``.
+    that differ from ``default_mode``; it does not affect the zone test, which is always guarded.
+    ``top_n``: contributors in a report, 1 to 500. ``max_alarms``: alarms tracked at a time.
+    ``caller_out``: whether the share test also runs without a suspect's worst caller.
+    ``restate_seconds``: a confirmed alarm that requests an action is published again after this
+    time, with fresh evidence; less than the decider's ``evidence_max_age_seconds``.
     ``switches``: detectors by name that are not ``on``.
     """
 
@@ -48,11 +48,11 @@ class EvaluateConfig:
         return Persistence(self.windows_required, self.windows_seen)
 
     def switch_of(self, detector: str) -> Switch:
-        """Return how the detector of that name takes part."""
+        """Return the switch of a detector."""
         return self.switches.get(detector, Switch.ON)
 
     def mode_of(self, subject: str) -> AlarmMode:
-        """Return how the 66 % rule is applied to ``subject``."""
+        """Return the mode of the 66 % rule on ``subject``."""
         return self.modes.get(subject, self.default_mode)
 
     def persistence_of(self, subject: str) -> Persistence | None:
@@ -63,7 +63,7 @@ class EvaluateConfig:
         return CLASSIC if mode is AlarmMode.CLASSIC else self.guarded
 
     def is_dominant(self, subject: str, value: float, total: float) -> bool:
-        """Say whether ``value`` is so much of ``total`` that the 66 % rule fires on ``subject``."""
+        """Return whether the 66 % rule fires on ``subject`` for ``value`` out of ``total``."""
         if total <= 0.0 or not value / total > self.share:
             return False
         return self.mode_of(subject) is AlarmMode.CLASSIC or (

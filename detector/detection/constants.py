@@ -1,7 +1,7 @@
 """Every constant of the detectors, each with its reason. Settings may override those they name.
 
-Law: a cut stands here and nowhere else, and it was fixed on simulated fleets and on the published
-arithmetic, never on the fleet that it is judged by. Times in milliseconds unless the name says so.
+Law: a cut stands here and nowhere else, and it was chosen on simulated fleets and published
+arithmetic, never on the fleet that measures it. Times in milliseconds unless the name says so.
 """
 
 from typing import Final
@@ -52,8 +52,8 @@ R66K_LEAST_MOST: Final = 2
 # ln(20,000 hosts x 8,640 panes a day x 30 days) = 22.4: at most one false alarm a month in such a
 # fleet (Wald's bound; counted over 10 s panes it is nearer to two a year).
 SEQUENTIAL_ALARM: Final = 22.4
-# Told as pending: about eight healthy hosts a day in 20,000 with 12 million requests a minute reach
-# it, and a 5 % gray host passes it within 30 s in 99 of 100 cases.
+# Published as pending: about eight healthy hosts a day in 20,000 with 12 million requests a minute
+# reach it, and a 5 % gray host passes it within 30 s in 99 of 100 cases.
 SEQUENTIAL_PENDING: Final = 15.5
 # The alternative: ten times the peers' rate, and at least 2 %: 152 requests prove 5 % over 0.1 %.
 SEQUENTIAL_TIMES: Final = 10.0
@@ -123,7 +123,7 @@ LATENCY_PANELS_IN_ALL: Final = 4_096
 # Services that are followed.
 LATENCY_SERVICES: Final = 1_000
 # More than a tenth of the hosts cannot be slow by themselves: two generations of machines, a load
-# that reaches only some. They are told, and marked as shared. Three at once happen: a node of
+# that reaches only some. They are reported, and marked as shared. Three at once happen: a node of
 # twelve devices has up to three sick ones in the labelled data.
 LATENCY_SHARED_FRACTION: Final = 0.1
 LATENCY_SHARED_HOSTS: Final = 3
@@ -132,7 +132,7 @@ LATENCY_SHARED_HOSTS: Final = 3
 
 # Absent for three panes: one lost batch of a shipper is one pane, a restart two.
 SILENT_PANES: Final = 3
-# A host counts as heard for an hour; then it has been taken away, and nobody asks for it.
+# A host counts as present for an hour; then it has been removed.
 SILENT_FORGET_MS: Final = 3_600_000
 # exp(-25) = 1e-11: a host must have been so busy that chance alone is silent for 30 s less than
 # once in a year of 20,000 hosts.
@@ -165,7 +165,7 @@ GUARD_TIMES: Final = 5.0
 GUARD_MIN_FAULTS: Final = 30.0
 # Memory of the baseline; after it a new level has become the usual one.
 GUARD_BASELINE_MS: Final = 3_600_000
-# Before this much has been heard nothing is known of what is usual.
+# Before this much was logged, the usual level is not known.
 GUARD_WARM_UP_MS: Final = 300_000
 # Kubernetes stops evicting when much of a zone is bad; 5 % of a fleet never fails by itself at
 # once. The floor lets a small fleet lose a pair.

@@ -15,7 +15,7 @@ from detector.core.diagnosis import Diagnosis
 from detector.core.vocabulary import ActionKind
 from detector.detection.alarms import Target
 from detector.detection.evidence import Evidence, Measure, NoMeasure
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.reports import WindowMeta
 
 Contributor = tuple[str, ...]

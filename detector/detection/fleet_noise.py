@@ -1,19 +1,19 @@
 """How much the latency of healthy hosts differs from their peers, and for how long it does.
 
-Law: noise is measured on the bulk of the fleet itself (medians of absolute values), so that a few
-slow hosts, of which there are always some, do not raise it. It does not depend on names, on the
-unit of latency, or on wall time: it counts records, one for each window that is read.
+Law: noise is measured on the bulk of the fleet itself (medians of absolute values), so that the few
+slow hosts that every fleet has do not raise it. It does not depend on names, on the unit of latency
+or on wall time: it counts records, one for each window that is read.
 
-Two numbers. ``sigma`` is the spread of one record. ``inflation`` is by how much the variance of a
-mean over thirty records exceeds a thirtieth of that of one: 1 for independent records, 4 to 9 in
-production, where a host that is slow now is slow in a minute. It is the long-run variance of
-sequential tests on dependent data (block means over the fleet): as many records say as much as one
-independent one, so it multiplies the records that are asked for.
+Two numbers. ``sigma`` is the spread of one record. ``inflation`` is the factor by which the
+variance of a mean over thirty records exceeds a thirtieth of the variance of one: 1 for independent
+records, 4 to 9 in production, where a host that is slow now is slow a minute later. It is the
+long-run variance of sequential tests on dependent data (block means over the fleet): that many
+records carry as much information as one independent record, so it multiplies the records needed.
 
-Theory of operation: a panel of hosts carries an exponentially weighted mean of its ratios, whose
-spread over the panel, times the number of records that the mean stands for, is the variance that
-is wanted. Before thirty records have passed it is extended to thirty by their square root, which is
-what correlation that dies slowly does, so that the first minutes are judged strictly.
+Theory of operation: a panel of hosts carries an exponentially weighted mean of its ratios. The
+spread of those means over the panel, times the number of records that a mean stands for, is the
+variance needed. Before thirty records have passed, the estimate is extended to thirty by their
+square root, as slowly decaying correlation requires, so that the first minutes are strict.
 """
 
 from collections.abc import Mapping
@@ -29,10 +29,11 @@ from detector.detection.statistics import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class LatencyTuning:
-    """What ``detector_constants`` says of D4, with its reasons; production uses the defaults.
+    """The numbers of D4, from ``constants`` with their reasons; production uses the defaults.
 
     ``levels`` are ratios to the peers; ``full_sigmas`` and ``most_sigmas`` count sigmas of the
-    service, ``most_evidence`` and ``more_per_fold`` parts of what is needed, the others records.
+    service, ``most_evidence`` and ``more_per_fold`` are parts of what is needed, the others count
+    records.
     """
 
     levels: tuple[float, ...] = constants.LATENCY_LEVELS
@@ -89,29 +90,29 @@ class FleetNoise:
     tuning: LatencyTuning = SHIPPED
 
     def read(self, ratios: FloatArray, row_by_key: Mapping[Key, int], room: int) -> None:
-        """Take one record in; ``room`` is how many hosts the panel may hold.
+        """Add one record; ``room`` is the number of hosts that the panel may hold.
 
         ``row_by_key`` has every row of ``ratios``; NaN where a host has no ratio.
         """
-        heard = np.isfinite(ratios)
+        logged = np.isfinite(ratios)
         self.records += 1
-        self.hosts = int(np.count_nonzero(heard))
-        spread = MAD_TO_SIGMA * float(np.median(np.abs(ratios[heard])))
+        self.hosts = int(np.count_nonzero(logged))
+        spread = MAD_TO_SIGMA * float(np.median(np.abs(ratios[logged])))
         spread = max(spread, self.tuning.least_sigma)
         self.sigma += (spread - self.sigma) / min(self.records, self.tuning.sigma_records)
-        self._refill(heard, row_by_key, room)
+        self._refill(logged, row_by_key, room)
         self._advance(ratios, row_by_key)
         block = self._block_inflation()
         memory = min(self.records, self.tuning.inflation_records)
         self.inflation += (block - self.inflation) / memory
 
-    def _refill(self, heard: BoolArray, row_by_key: Mapping[Key, int], room: int) -> None:
-        """Let hosts into the panel that are heard, evenly over the fleet, while there is room."""
+    def _refill(self, logged: BoolArray, row_by_key: Mapping[Key, int], room: int) -> None:
+        """Add hosts with latency to the panel, evenly over the fleet, up to its limit."""
         missing = min(room, constants.LATENCY_PANEL_HOSTS) - len(self.panel)
         if missing <= 0 or self.hosts <= len(self.panel):
             return
         known = set(self.panel)
-        fresh = [key for key, row in row_by_key.items() if heard[row] and key not in known]
+        fresh = [key for key, row in row_by_key.items() if logged[row] and key not in known]
         step = max(len(fresh) / missing, 1.0)
         chosen = [fresh[int(place * step)] for place in range(min(missing, len(fresh)))]
         self.panel += chosen
@@ -122,13 +123,13 @@ class FleetNoise:
         values = np.where(rows < 0, np.nan, ratios.take(rows)) / self.sigma
         totals, weights, absent = self.sums
         keep, most = self.tuning.keep, self.tuning.most_sigmas
-        heard = np.isfinite(values)
-        fresh = np.clip(np.where(heard, values, 0.0), -most, most)
+        logged = np.isfinite(values)
+        fresh = np.clip(np.where(logged, values, 0.0), -most, most)
         self.sums = np.array(
             [
-                np.where(heard, np.rint(keep * totals + SCALE * fresh), totals),
-                np.where(heard, np.rint(keep * weights + SCALE), weights),
-                np.where(heard, 0, absent + 1),
+                np.where(logged, np.rint(keep * totals + SCALE * fresh), totals),
+                np.where(logged, np.rint(keep * weights + SCALE), weights),
+                np.where(logged, 0, absent + 1),
             ]
         ).astype(np.int64)
         gone = self.sums[2] > self.tuning.forget_records
@@ -162,7 +163,7 @@ class FleetNoise:
 
     @staticmethod
     def restored(plain: Any) -> "FleetNoise":
-        """Return what ``snapshot`` gave."""
+        """Return the noise of a snapshot."""
         (records, sigma, inflation, hosts), zones, sums = plain
         key_by_place = {place: (zone, host) for zone, hosts in zones for host, place in hosts}
         panel = [key_by_place[place] for place in range(len(key_by_place))]

@@ -1,11 +1,11 @@
-"""How much slower a host answers than its peers: the logarithm of a ratio to their median.
+"""How much slower a host answers than its peers: the logarithm of its latency over their median.
 
-Law: multiplying every latency by a constant changes nothing, and neither do names. A host is never
-among its own peers, so that in a small zone a slow host does not raise what it is held against.
+Law: multiplying every latency by a constant changes nothing, and names do not matter. A host is
+never among its own peers, so in a small zone a slow host does not raise its own baseline.
 
 Peers are the other hosts of the host's zone: hosts of one zone (or node, or cell) share machines,
-neighbours and distances, so that a whole zone that is slow accuses nobody in it. Where fewer than
-``LATENCY_LEAST_PEERS`` others were heard in the zone, the peers are the other hosts of the fleet.
+neighbours and distances, so a zone that is slow as a whole accuses none of its hosts. Where fewer
+than ``LATENCY_LEAST_PEERS`` others logged latency in the zone, the peers are the rest of the fleet.
 """
 
 import numpy as np
@@ -21,12 +21,12 @@ def log_ratios(latency: FloatArray, zone_index: IntArray) -> FloatArray:
     so 0.22 is 25 % slower. About 3 ms for 20,000 hosts.
     """
     ratios = np.full(latency.size, np.nan)
-    heard = np.flatnonzero(latency > 0.0)
-    values = np.log(latency[heard])
+    known = np.flatnonzero(latency > 0.0)
+    values = np.log(latency[known])
     least = constants.LATENCY_LEAST_PEERS
-    near, peers = median_of_others(values, zone_index[heard])
-    far, others = median_of_others(values, np.zeros(heard.size, np.int64))
-    ratios[heard] = np.where(
+    near, peers = median_of_others(values, zone_index[known])
+    far, others = median_of_others(values, np.zeros(known.size, np.int64))
+    ratios[known] = np.where(
         peers >= least, values - near, np.where(others >= least, values - far, np.nan)
     )
     return ratios
@@ -42,7 +42,7 @@ def median_of_others(values: FloatArray, groups: IntArray) -> tuple[FloatArray, 
     starts = np.searchsorted(sorted_groups, sorted_groups, side="left")
     others = np.searchsorted(sorted_groups, sorted_groups, side="right") - starts - 1
     rank = np.arange(values.size) - starts
-    # Among the others, whoever stands at the rank of the host or behind it moves one place up.
+    # Without the host itself, every value at its rank or after it moves up by one.
     last = max(values.size - 1, 0)
     below, above = (others - 1) // 2, others // 2
     lower, upper = (

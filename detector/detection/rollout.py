@@ -13,7 +13,7 @@ import msgspec
 from detector.core.vocabulary import ActionKind, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.findings import Contributor, Detector, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 View = TypeVar("View")
 

@@ -1,12 +1,11 @@
-"""Evaluating, agent 2's use case: tally records in.
+"""Evaluating, the use case of agent 2: tally records in; reports, alarm changes and late acks out.
 
-Ranked reports, alarm changes and late acks out.
-
-Order, per slide: reports published and awaited (they repeat under the same identity after a crash)
-→ state record with the standings and the alarm changes it stands for (outbox), awaited → alarm
-changes published and awaited → tally records that no later window needs are released. After a
-crash the outbox of the last record is sent again, the ring of panes is rebuilt from the tally
-records that were held back, and windows already evaluated stay silent.
+Order, per slide: reports are published and awaited (after a crash they repeat under the same
+identity); then the state record with the tracked alarms and the changes it stands for (outbox) is
+written and awaited; then the changes are published and awaited; then tally records that no later
+window needs are released. After a crash the outbox of the last record is published again, the ring
+of panes is rebuilt from the tally records that were held back, and windows that were evaluated
+already give nothing.
 """
 
 import asyncio
@@ -47,21 +46,21 @@ SOURCE = "/detector/evaluate"
 
 
 class EvaluationError(DetectorError):
-    """The record of the standings cannot be read or written."""
+    """The state record cannot be read or written."""
 
 
 class EvaluationState(msgspec.Struct, array_like=True, frozen=True):
-    """What survives of one partition: newest evaluated pane, standings, and their outbox."""
+    """What survives of one partition: the newest evaluated pane, alarm states and their outbox."""
 
     schema: int
     through_ms: int
-    standings: dict[str, Any]
+    alarm_states: dict[str, Any]
     outbox: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
-    """What agent 2 is built from."""
+    """Settings of agent 2."""
 
     times: WindowTimes
     evaluate: EvaluateConfig
@@ -81,7 +80,7 @@ class _Owned(Generic[Token]):
         self.lock = asyncio.Lock()
         self.saved_through_ms = -1 if state is None else state.through_ms
         if state is not None:
-            self.evaluator.restore(state.standings)
+            self.evaluator.restore(state.alarm_states)
             self.merge.skip_through(state.through_ms)
 
 
@@ -108,7 +107,7 @@ class EvaluationService(Generic[Token]):
         self._owned: dict[int, _Owned[Token]] = {}
 
     async def assigned(self, partition: int) -> None:
-        """Take over a partition: restore its record, send its outbox again, and fence its writer.
+        """Take a partition over: restore its record, repeat its outbox, and fence its last writer.
 
         ``EvaluationError`` when the record cannot be read.
         """
@@ -120,7 +119,7 @@ class EvaluationService(Generic[Token]):
         await self._save(partition, _encoded(through_ms, owned.evaluator.snapshot(), []))
 
     def revoked(self, partition: int) -> None:
-        """Forget a partition; its record and the unreleased tally records are the next owner's."""
+        """Forget a partition; its record and the unreleased tally records go to the next owner."""
         self._owned.pop(partition, None)
 
     @property
@@ -129,7 +128,7 @@ class EvaluationService(Generic[Token]):
         return tuple(self._owned)
 
     def raised(self) -> dict[str, set[str]]:
-        """Return the ids of the alarms that are raised in the owned partitions, by detector."""
+        """Return the ids of the raised alarms in the owned partitions, by detector."""
         found: dict[str, set[str]] = {}
         for owned in self._owned.values():
             for detector, ids in owned.evaluator.raised().items():
@@ -155,11 +154,11 @@ class EvaluationService(Generic[Token]):
             self._listener(TallyReceived("unreadable"))
             return -1
         self._listener(TallyReceived(outcome))
-        # Progress alone is held back too: it says which panes a late event must not bring back.
+        # Progress alone is held back too: it says which panes a late event must not reopen.
         return record.through_ms
 
     async def advance(self, partition: int, now: float) -> None:
-        """Let patience run out where it has; call about twice a second."""
+        """Evaluate windows whose maximum wait is over; call about twice a second."""
         owned = self._owned.get(partition)
         if owned is not None:
             async with owned.lock:
@@ -185,12 +184,12 @@ class EvaluationService(Generic[Token]):
             spent = self._timer() - started
             await self._publish_reports(partition, evaluation.reports)
             await self._make_durable(partition, owned, slide, evaluation.changes)
-            self._tell(slide, evaluation.changes, len(evaluation.reports), spent, now)
-            if evaluation.unfollowed:
-                self._listener(ContributorsUntracked(evaluation.unfollowed))
+            self._notify(slide, evaluation.changes, len(evaluation.reports), spent, now)
+            if evaluation.untracked:
+                self._listener(ContributorsUntracked(evaluation.untracked))
         through_ms = owned.merge.closed_through
         if through_ms is not None and through_ms > owned.saved_through_ms:
-            # Nothing was shown of these panes; a successor must not open them again either.
+            # These panes gave no window; a successor must not open them again either.
             await self._save(partition, _encoded(through_ms, owned.evaluator.snapshot(), []))
             owned.saved_through_ms = through_ms
 
@@ -220,12 +219,12 @@ class EvaluationService(Generic[Token]):
         self, partition: int, owned: _Owned[Token], slide: Slide, changes: list[AlarmChange]
     ) -> None:
         through_ms = slide.meta.window.end_ms - self._settings.times.pane_ms
-        standings = owned.evaluator.snapshot()
+        alarm_states = owned.evaluator.snapshot()
         outbox = [msgspec.json.encode(change) for change in changes]
-        record = _encoded(through_ms, standings, outbox)
+        record = _encoded(through_ms, alarm_states, outbox)
         if len(record) > MAX_STATE_BYTES:
             await self._publish_changes(changes)
-            await self._save(partition, _encoded(through_ms, standings, []))
+            await self._save(partition, _encoded(through_ms, alarm_states, []))
         else:
             await self._save(partition, record)
             await self._publish_changes(changes)
@@ -234,13 +233,13 @@ class EvaluationService(Generic[Token]):
     async def _save(self, partition: int, record: bytes) -> None:
         if len(record) > MAX_STATE_BYTES:
             raise EvaluationError(
-                f"standings have {len(record)} bytes, expected at most {MAX_STATE_BYTES}: "
+                f"alarm states have {len(record)} bytes, expected at most {MAX_STATE_BYTES}: "
                 "lower max_alarms"
             )
         await self._states.save(partition, str(partition), record)
 
     async def _publish_changes(self, changes: list[AlarmChange]) -> None:
-        # One after the other: changes of one alarm must reach the decider in their order.
+        # One after the other: changes of one alarm must reach the decider in order.
         for change in changes:
             await self._publisher.publish(
                 self._settings.topics.alarms,
@@ -256,7 +255,7 @@ class EvaluationService(Generic[Token]):
                 partition=0,
             )
 
-    def _tell(
+    def _notify(
         self, slide: Slide, changes: list[AlarmChange], subjects: int, spent: float, now: float
     ) -> None:
         delay = now - slide.meta.window.end_ms / 1000
@@ -275,9 +274,9 @@ class EvaluationService(Generic[Token]):
             )
 
 
-def _encoded(through_ms: int, standings: dict[str, Any], outbox: list[bytes]) -> bytes:
-    # Names repeat in standings and changes, so that little is left of them.
-    state = EvaluationState(STATE_SCHEMA, through_ms, standings, outbox)
+def _encoded(through_ms: int, alarm_states: dict[str, Any], outbox: list[bytes]) -> bytes:
+    # Names repeat in states and changes, so they compress well.
+    state = EvaluationState(STATE_SCHEMA, through_ms, alarm_states, outbox)
     return zlib.compress(msgspec.msgpack.encode(state), 1)
 
 
@@ -286,11 +285,11 @@ def _decoded(record: bytes) -> EvaluationState:
         state = msgspec.msgpack.decode(zlib.decompress(record), type=EvaluationState)
     except (ValueError, zlib.error) as error:
         raise EvaluationError(
-            f"alarm standings of {len(record)} bytes are unreadable: {error}"
+            f"alarm states of {len(record)} bytes are unreadable: {error}"
         ) from None
     if state.schema != STATE_SCHEMA:
         raise EvaluationError(
-            f"alarm standings of schema {state.schema!r}, expected {STATE_SCHEMA}: "
+            f"alarm states of schema {state.schema!r}, expected {STATE_SCHEMA}: "
             "run the release that wrote them"
         )
     return state

@@ -7,16 +7,16 @@ never more than one record of evidence). A host is slow when for some level S re
 (ln 2 / ln L)^1.5 * max(6, 11.5 * inflation * sigma^1.5) records, and more in fleets of more than
 400 hosts.
 
-Why: what tells a sick host from one that has a bad quarter of an hour is not how slow it is but
-that it hardly ever is as fast as its peers; so being above a level counts the same whatever the
-distance, and being below counts heavily. How long chance keeps a healthy host above a level grows
-with the noise and with how long deviations last, and falls with the level; all three are measured,
-none is told. The lowest level finds the smallest slowdown that counts, in time; the highest finds a
-doubled latency in minutes.
+Why: a sick host differs from a host in a bad quarter of an hour not by how slow it is but by hardly
+ever being as fast as its peers. So every record above a level counts the same, whatever the
+distance, and a record below it counts heavily. How long chance keeps a healthy host above a level
+grows with the noise and with how long deviations last, and falls with the level; all three are
+measured, none is configured. The lowest level finds the smallest slowdown that counts, in time; the
+highest finds a doubled latency in minutes.
 
-Known limits: a healthy host that runs at twice its peers' latency for an hour is taken for sick.
-Records of a host that are missing neither add nor take; after ``LATENCY_FORGET_RECORDS`` of them
-the host is forgotten.
+Known limits: a healthy host that runs at twice its peers' latency for an hour is reported as sick.
+Missing records of a host change nothing; after ``LATENCY_FORGET_RECORDS`` of them the host is
+forgotten.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ SCALE: Final = 1_000.0
 
 
 def records_needed(noise: FleetNoise) -> FloatArray:
-    """Return how many full records of evidence each level asks for."""
+    """Return how many full records of evidence each level needs."""
     tuning = noise.tuning
     noisy = tuning.records_per_noise * noise.inflation * noise.sigma**1.5
     folds = float(np.log(max(noise.hosts, 1) / constants.LATENCY_USUAL_HOSTS))
@@ -45,7 +45,7 @@ def records_needed(noise: FleetNoise) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What there is against one host: thousandths of records by level, and records of absence."""
+    """The evidence against one host, in thousandths of records by level, and its absence."""
 
     evidence: tuple[int, ...]
     absent: int = 0
@@ -68,14 +68,14 @@ class SlowEvidence:
         noise holds at most ``panel_room``. Nothing is read while fewer than ``LATENCY_LEAST_HOSTS``
         hosts have peers.
         """
-        heard = np.isfinite(ratios)
-        if np.count_nonzero(heard) < constants.LATENCY_LEAST_HOSTS:
+        known = np.isfinite(ratios)
+        if np.count_nonzero(known) < constants.LATENCY_LEAST_HOSTS:
             return
         self.noise.read(ratios, row_by_key, panel_room)
-        self._add(ratios, heard, row_by_key, room)
+        self._add(ratios, known, row_by_key, room)
 
     def _add(
-        self, ratios: FloatArray, heard: BoolArray, row_by_key: Mapping[Key, int], room: int
+        self, ratios: FloatArray, known: BoolArray, row_by_key: Mapping[Key, int], room: int
     ) -> None:
         tuning = self.noise.tuning
         levels = tuning.log_levels[:, None]
@@ -83,7 +83,7 @@ class SlowEvidence:
         kept: dict[Key, Against] = {}
         for key, each in self.against.items():
             row = row_by_key.get(key, -1)
-            if row >= 0 and heard[row]:
+            if row >= 0 and known[row]:
                 before[:, row] = each.evidence
             elif each.absent < tuning.forget_records:
                 kept[key] = Against(each.evidence, each.absent + 1)
@@ -91,7 +91,7 @@ class SlowEvidence:
         full = self.noise.sigma * tuning.full_sigmas
         gained = np.clip((ratios - levels) / full, -tuning.taken_records, 1.0)
         most = SCALE * tuning.most_evidence * needed
-        after = np.clip(np.rint(before + SCALE * np.where(heard, gained, 0.0)), 0.0, most)
+        after = np.clip(np.rint(before + SCALE * np.where(known, gained, 0.0)), 0.0, most)
         rows = np.flatnonzero((after > 0.0).any(axis=0))
         left = max(room - len(kept), 0)
         if rows.size > left:

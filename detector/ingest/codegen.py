@@ -132,7 +132,7 @@ class LoopSource:
         yield "   if found is None:"
         yield "    tally.late += 1"
         yield "    continue"
-        yield "   if found.book is not RULE_SET:"
+        yield "   if found.rule_set is not RULE_SET:"
         yield from self._hand_over("    ")
         yield "   pane = found"
         yield f"   start = max(pane.start_ms, {EARLIEST_MS})"

@@ -114,7 +114,7 @@ class Intake:
 
         Without a loop it stops after the record that the first loop is learned from.
         """
-        rule_sets = tally.books()
+        rule_sets = tally.rule_sets()
         self._prepare(rule_sets)
         loops = [loop for loop in self._loops if any(loop.rule_set is each for each in rule_sets)]
         if not loops:
@@ -201,7 +201,7 @@ class Intake:
             result.times[event.time_source] += 1
             placed = (event.host and event.zone) or event.envelope is Envelope.CLF
             result.unplaced += not placed
-            rule_set = tally.book_of(event.time_ms)
+            rule_set = tally.rule_set_of(event.time_ms)
             contributions = [
                 (position, contribution)
                 for position, rule in enumerate(rule_set)
@@ -210,7 +210,7 @@ class Intake:
             tally.add(event, contributions, record_ms=record_ms)
         if decoded.envelope is Envelope.EMF and len(decoded.events) == 1:
             event = decoded.events[0]
-            self._learn(event.document, tally.book_of(event.time_ms))
+            self._learn(event.document, tally.rule_set_of(event.time_ms))
 
     def _learn(self, document: Any, rule_set: RuleSet) -> None:
         schema = learn_schema(document, self._mapping, rule_set)

@@ -1,1 +1,1 @@
-"""All input and output with Kafka: Faust app, bulk transport, publishers, logs of records."""
+"""All input and output with Kafka: Faust app, bulk transport, publishers, followed topics."""

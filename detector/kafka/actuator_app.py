@@ -1,22 +1,22 @@
-"""The actuator process: actions consumed, acceptances and outcomes written to the outcomes topic.
+"""The actuator process: consumes actions, writes acceptances and outcomes to the outcomes topic.
 
-Law: on every assignment the outcomes topic is read to its end before an action is judged, an
-acceptance is durable and proven to be the first before the provider is called, and the offset of an
+Law: on every assignment the outcomes topic is read to its end before an action is admitted. An
+acceptance is durable and proven to be the first before the provider is called. The offset of an
 action is committed after its last outcome.
 
-Theory of operation: each acceptance carries a random token in a header; after writing it, the
-journal is read up to it, and the token of the first acceptance of that action decides. So even an
-owner that does not know yet that it lost its partition cannot begin what another one began.
+Theory of operation: each acceptance carries a random token in a header. After writing it, the
+journal is read up to it, and the token of the action's first acceptance decides. So an owner that
+does not yet know that it lost its partition cannot start an action that another owner started.
 
-Known limits: actions and outcomes each have their order in partition 0 alone. On SIGTERM a call in
-flight has ``grace_seconds``; then it is cut off and recorded as interrupted by the next owner.
-Whatever else is under way (connecting, joining the group, reading the journal) is cut off at once.
+Known limits: actions and outcomes are ordered in partition 0 alone. On SIGTERM a call in flight has
+``grace_seconds``; then it is cancelled, and the next owner records it as interrupted. Everything
+else under way (connecting, joining the group, reading the journal) is cancelled at once.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -37,12 +37,12 @@ from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import OUTCOME_SCHEMA, Outcome
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.kill_switch import ControlView
+from detector.kafka.partition_reader import PartitionReader, close_consumer
 
 WRITER_HEADER = "detector.writer"
 _FETCH_MS = 200
 _METADATA_MS = 10_000
-_PAUSING_FETCH_SECONDS = 0.2
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 1.2
 _CATCH_UP_SECONDS = 30.0
 _LOST_ASSIGNMENT = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError)
 
@@ -52,14 +52,14 @@ Result = TypeVar("Result")
 
 
 class _StoppedError(Exception):
-    """The process has to stop before what it waited for came."""
+    """The process must stop before the result it waited for."""
 
 
 class ControlSource(Protocol):
-    """Whoever follows the kill switch."""
+    """Source of the kill switch."""
 
     def view(self, now: SteadyTime) -> ControlView:
-        """Return what is known of it."""
+        """Return the state of the kill switch as known at ``now``."""
         ...
 
 
@@ -67,7 +67,7 @@ class ControlSource(Protocol):
 class ActuatorConfig:
     """``client``: aiokafka's connection settings; ``member_id``: unique and stable per process.
 
-    ``session_timeout_seconds`` bounds how long a dead owner keeps the actions.
+    A dead owner keeps the actions for at most ``session_timeout_seconds``.
     """
 
     topics: Topics
@@ -79,29 +79,26 @@ class ActuatorConfig:
 
 
 class KafkaJournal:
-    """The outcomes topic, written one awaited record at a time and read back."""
+    """The outcomes topic: every record is awaited when written, and acceptances are read back."""
 
     def __init__(self, topic: str, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
-        self._only = TopicPartition(topic, 0)
+        self._topic = topic
         self._producer = producer
-        self._consumer = consumer
+        self._reader = PartitionReader(topic, consumer, poll_ms=_FETCH_MS)
         self._first_writer: dict[str, bytes] = {}
 
     async def read(self) -> list[Outcome]:
         """Return every readable outcome from the beginning to the end of the topic."""
         self._first_writer.clear()
-        self._consumer.assign([self._only])
-        await self._consumer.seek_to_beginning(self._only)
+        self._reader.assign()
+        await self._reader.seek(None)
         outcomes: list[Outcome] = []
-        while True:
-            ends = await self._consumer.end_offsets([self._only])
-            found = await self._fetch()
-            outcomes += found
-            # An end offset may be too low (embedded broker), so nothing must be left to fetch too.
-            if not found and await self._consumer.position(self._only) >= ends[self._only]:
-                return outcomes
+        # The owner before may still be writing, so the end is asked for before every fetch.
+        while (records := await self._reader.fetch_before(await self._reader.end())) is not None:
+            outcomes += self._decode_all(records)
+        return outcomes
 
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+    async def append(self, outcome: Outcome, on_outcome: Callable[[Outcome], None]) -> None:
         """Write ``outcome``; ``AlreadyAcceptedError`` for an acceptance that is not the first."""
         token = secrets.token_hex(8).encode()
         headers = cloud_event_headers(
@@ -112,29 +109,27 @@ class KafkaJournal:
             at=outcome.at,
         )
         written = await self._producer.send_and_wait(
-            self._only.topic,
+            self._topic,
             value=msgspec.json.encode(outcome),
             key=outcome.action_id.encode(),
-            partition=self._only.partition,
+            partition=0,
             headers=[*headers, (WRITER_HEADER, token)],
         )
         if outcome.state is not OutcomeState.ACCEPTED:
             return
         async with asyncio.timeout(_CATCH_UP_SECONDS):
-            while await self._consumer.position(self._only) <= written.offset:
-                for told in await self._fetch():
-                    heard(told)
+            while await self._reader.position() <= written.offset:
+                for read in self._decode_all(await self._reader.fetch()):
+                    on_outcome(read)
         if self._first_writer.get(outcome.action_id) != token:
             raise AlreadyAcceptedError(
                 f"action {outcome.action_id!r} was accepted by another owner"
             )
 
-    async def _fetch(self) -> list[Outcome]:
-        batches = await self._consumer.getmany(self._only, timeout_ms=_FETCH_MS)
-        records = [record for batch in batches.values() for record in batch]
-        return [outcome for record in records if (outcome := self._learn(record)) is not None]
+    def _decode_all(self, records: Iterable[ConsumerRecord[bytes, bytes]]) -> list[Outcome]:
+        return [outcome for record in records if (outcome := self._decode(record)) is not None]
 
-    def _learn(self, record: ConsumerRecord[bytes, bytes]) -> Outcome | None:
+    def _decode(self, record: ConsumerRecord[bytes, bytes]) -> Outcome | None:
         try:
             outcome = msgspec.json.decode(record.value or b"", type=Outcome)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -149,18 +144,18 @@ class KafkaJournal:
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Counts assignments, so that the loop sees when the journal must be read again."""
+    """Counts assignments, so that the loop knows when to read the journal again."""
 
     def __init__(self) -> None:
         self.count = 0
         self.owned: set[TopicPartition] = set()
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Hand over."""
+        """Remove ``revoked`` from the owned partitions."""
         self.owned = self.owned - revoked
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Take over."""
+        """Count the assignment and own ``assigned``."""
         self.count += 1
         self.owned = set(assigned)
 
@@ -176,7 +171,7 @@ async def run_actuator(
     on_ready: Callable[[], None] = lambda: None,
     crash_point: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Carry out actions until ``stop`` is set; whatever cannot be written ends it with an error."""
+    """Carry out actions until ``stop`` is set; raises if an outcome cannot be written."""
     assignments = _Assignments()
 
     async def take_over(journal: KafkaJournal) -> ActuationService:
@@ -197,12 +192,12 @@ async def run_actuator(
     with contextlib.suppress(_StoppedError):
         async with _clients(config, stop) as (actions, journal):
             actions.subscribe([config.topics.actions], listener=assignments)
-            taken, service = 0, None
+            served, service = 0, None
             while not stop.is_set():
                 fetching = actions.getmany(timeout_ms=_FETCH_MS, max_records=1)
                 batches = await _unless(stop, fetching)
-                if assignments.count != taken and assignments.owned:
-                    taken = assignments.count
+                if assignments.count != served and assignments.owned:
+                    served = assignments.count
                     service = await _unless(stop, take_over(journal))
                 for partition, records in batches.items():
                     for record in records:
@@ -214,7 +209,7 @@ async def run_actuator(
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result:
-    """Await ``work``; when ``stop`` comes first, cut it off and raise ``_StoppedError``."""
+    """Await ``work``; if ``stop`` is set first, cancel it and raise ``_StoppedError``."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -234,7 +229,7 @@ async def _handle(
     stop: asyncio.Event,
     grace_seconds: float,
 ) -> bool:
-    """Carry out one record; false when it was cut off because the process has to stop."""
+    """Carry out one action; return false if it was cancelled because the process must stop."""
     work = asyncio.create_task(service.handle(record.value or b""))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -259,7 +254,7 @@ async def _commit(consumer: AIOKafkaConsumer, partition: TopicPartition, offset:
     try:
         await consumer.commit({partition: offset})
     except _LOST_ASSIGNMENT as error:
-        # The next owner reads the same action again and finds its outcome in the journal.
+        # The next owner reads the action again and finds its outcome in the journal.
         log.warning("commit_lost", role="actuator", error=type(error).__name__)
 
 
@@ -292,10 +287,6 @@ async def _clients(
 
 
 async def _close(consumer: AIOKafkaConsumer) -> None:
-    # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
-    # with the connection still open; paused fetches end by themselves first.
-    consumer.pause(*consumer.assignment())
-    await asyncio.sleep(_PAUSING_FETCH_SECONDS)
-    # It waits for a join that is under way, which takes as long as the broker waits for others.
+    # Stopping waits for a join under way, which lasts until the broker has waited for all members.
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(consumer.stop(), _CLOSE_SECONDS)
+        await asyncio.wait_for(close_consumer(consumer), _CLOSE_SECONDS)

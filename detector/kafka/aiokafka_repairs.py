@@ -1,15 +1,15 @@
-"""Two answers of a broker that aiokafka 0.14 takes for a success, told for what they are.
+"""Fixes two failures that aiokafka 0.14 takes for a success.
 
-**A cluster that names no broker.** Kafka's list of brokers is empty while its controller holds
-them all to be gone: at its start, and for a moment after the machine stood still for longer than
-``broker.session.timeout.ms`` (9 s). aiokafka then asks nobody for metadata any more, or its group
-ends with "Did we not perform bootstrap?". Of 11 workers started while a broker stood still for
-11 s, 2 hung for good.
+**Metadata without a broker.** Kafka returns an empty list of brokers while its controller considers
+all of them dead: at start, and briefly after the machine was paused for longer than
+``broker.session.timeout.ms`` (9 s). aiokafka then never requests metadata again, or its group fails
+with "Did we not perform bootstrap?". Of 11 workers started while a broker was paused for 11 s,
+2 hung for good.
 
-**A refused OAUTHBEARER token.** The broker says so in a challenge (RFC 7628, 3.2.2) and waits for
-the client to give up. aiokafka goes on, and is told "IllegalSaslState" by whatever it asks next.
+**A refused OAUTHBEARER token.** The broker reports it in a challenge (RFC 7628, 3.2.2) and waits
+for the client to give up. aiokafka goes on, and its next request fails with "IllegalSaslState".
 
-Both are mended in aiokafka's classes, because Faust creates its clients by itself.
+Both are patched in aiokafka's classes, because Faust creates its own clients.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 
-PATIENCE_SECONDS = 30.0
-"""Longest wait for a cluster that answers to name a broker; a restart of Kafka is shorter."""
+MAX_WAIT_SECONDS = 30.0
+"""Longest wait for metadata that names a broker; a restart of Kafka takes less."""
 
 PAUSE_SECONDS = 0.2
 
@@ -28,24 +28,24 @@ _LIBRARY_BOOTSTRAP = AIOKafkaClient.bootstrap
 
 
 def install() -> None:
-    """Mend every aiokafka client of this process; may be called again."""
+    """Patch every aiokafka client of this process; may be called repeatedly."""
     AIOKafkaClient.bootstrap = _bootstrap
     AIOKafkaConnection.authenticator_oauth = _authenticator
 
 
 async def _bootstrap(client: Any) -> None:
-    """Connect as aiokafka does, again and again until the answer names a broker.
+    """Connect as aiokafka does, and retry until the metadata names a broker.
 
     Raises ``KafkaConnectionError`` when no broker answers, or none is named in time.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_SECONDS
+    deadline = loop.time() + MAX_WAIT_SECONDS
     await _LIBRARY_BOOTSTRAP(client)
     while not client.cluster.brokers():
         if loop.time() >= deadline:
             await client.close()
             raise KafkaConnectionError(
-                f"{client.hosts} answered for {PATIENCE_SECONDS:.0f} s without naming a broker: "
+                f"{client.hosts} answered for {MAX_WAIT_SECONDS:.0f} s without naming a broker: "
                 "its controller holds all brokers to be gone"
             )
         await asyncio.sleep(PAUSE_SECONDS)
@@ -54,17 +54,17 @@ async def _bootstrap(client: Any) -> None:
 
 
 async def _leave(client: Any) -> None:
-    """Close the connections of a contact that named no broker."""
+    """Close the connections over which no broker was named."""
     connections = list(client._conns.values())  # noqa: SLF001 - pinned by its test
     client._conns.clear()  # noqa: SLF001 - pinned by its test
     await asyncio.gather(*(connection.close() for connection in connections if connection))
 
 
 class _Authenticator(OAuthAuthenticator):  # type: ignore[misc]
-    """Sends the token, and takes any challenge after it for the refusal that it is."""
+    """Sends the token and treats any challenge after it as a refusal."""
 
     async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
-        """Return what to send next and whether an answer comes; ``None`` when accepted."""
+        """Return the next message and whether an answer follows; ``None`` when accepted."""
         if payload:
             answer = payload.decode(errors="backslashreplace")
             raise SaslAuthenticationFailed(f"the broker refused the token: {answer}")

@@ -1,7 +1,7 @@
-"""Small durable state in Faust tables: written to the changelog and awaited, read as recovered.
+"""Small durable state in Faust tables: writes await the changelog, reads return what was recovered.
 
-Law: nothing is set locally. What this process wrote comes back by recovery, like everybody else's,
-so a partition that left and returned is never read from stale memory.
+Law: nothing is set locally. Recovery alone fills the tables, with this process's own writes too, so
+a partition that was revoked and assigned again is never read from stale memory.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import faust
 
 KEPT_EPOCHS = 8
-"""Records of the same key that stay: the present owner's and those of the seven before it."""
+"""Records kept per key: those of the current owner and the seven before it."""
 
 
 def raw_table(app: faust.App, name: str, topic: str, partitions: int) -> Any:
@@ -26,19 +26,15 @@ def raw_table(app: faust.App, name: str, topic: str, partitions: int) -> Any:
             key_serializer="raw",
             value_serializer="raw",
             partitions=partitions,
-            # No stream reads a changelog, so nothing acknowledges its records; Faust would report
-            # that as an error every second, from five minutes after the start on.
+            # No stream reads a changelog, so nothing acknowledges its records. Faust would report
+            # that as an error every second, starting five minutes after the start.
             acks=False,
         ),
     )
 
 
 class TableStore:
-    """``StateStore`` over a Faust table: written to the changelog and awaited, read as recovered.
-
-    Nothing is set locally: what this process wrote comes back by recovery, like everybody else's,
-    so a partition that left and returned is never read from stale memory.
-    """
+    """``StateStore`` over a Faust table: writes await the changelog, reads are as recovered."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
@@ -50,7 +46,7 @@ class TableStore:
         return value
 
     def names(self) -> list[str]:
-        """Return the keys recovered."""
+        """Return the recovered keys."""
         return [key.decode() for key, value in self._table.data.items() if value]
 
     async def save(self, partition: int, key: str, record: bytes) -> None:
@@ -68,16 +64,14 @@ class TableStore:
 
 
 class EpochStore:
-    """Records of one owner at a time, kept under the owner's epoch.
+    """Records of one owner at a time, stored under the owner's epoch.
 
-    ``load`` is taking over: it returns the record of the highest epoch, and what is saved from then
-    on stands under the next one. So an owner that lost its partition without knowing it writes
-    under its own, older epoch and never overwrites what a newer owner wrote. The records of the
-    last ``KEPT_EPOCHS`` stay; older ones are removed after the first save, so that take-overs do
-    not add up.
+    ``load`` takes over: it returns the record of the highest epoch, and later saves go to the next
+    epoch. So an owner that does not know that it lost its partition writes under its own, older
+    epoch and never overwrites a newer owner's record. The records of the last ``KEPT_EPOCHS``
+    epochs are kept; older ones are removed after the first save.
 
-    Known limit: two owners that load before either saves share an epoch; save at once after
-    loading.
+    Known limit: two owners that load before either saves share an epoch; save right after loading.
     """
 
     def __init__(self, store: TableStore) -> None:
@@ -86,7 +80,7 @@ class EpochStore:
         self._outdated: dict[tuple[int, str], list[str]] = {}
 
     def load(self, partition: int, key: str) -> bytes | None:
-        """Return the record that the newest owner wrote for ``key``, and take over."""
+        """Return the newest owner's record of ``key``, and take over."""
         mine = sorted(name for name in self._store.names() if name.startswith(f"{key}/"))
         newest = int(mine[-1].rpartition("/")[2]) if mine else 0
         self._epochs[partition, key] = newest + 1

@@ -1,16 +1,16 @@
-"""The control topic: followed from its beginning, and the one writer of the kill switch.
+"""Follows the control topic from its beginning, and writes the kill switch.
 
-Law: the switch is known only when the topic was read to its end and that was proven a moment ago;
-whatever else is the case (no record, unreadable record, no broker, reader ended) counts as on.
+Law: the switch is known only while a recent proof says that the topic was read to its end.
+Everything else (no record, unreadable record, no broker, reader stopped) counts as engaged.
 
-Theory of operation: a consumer without a group reads partition 0 (orders have one order, so the
-topic has one partition) to its end, about every second and at once when something came; each
-complete reading is a proof. It begins with the last record that it knows, which must be there as it
-was: an offset alone says nothing about another log, since a topic made again, or a broker that kept
-nothing, may stand at the same offset with another order in it. Where that record is another one or
-is missing, reading begins anew with the first. Compaction never removes the last record of a log.
+Theory of operation: a consumer without a group reads partition 0 to its end, about every second and
+at once when a record arrives; each complete pass is a proof. (The topic has one partition, because
+its records need one order.) A pass starts with the last known record, which must be unchanged: an
+offset alone does not identify a log, because a recreated topic, or a broker that lost its data, may
+hold other records at the same offsets. If that record differs or is missing, reading starts again
+from the beginning. Compaction never removes the last record of a log.
 
-A listener, if there is one, is told every record that is read, and every proof.
+The optional listener gets every record and every proof.
 """
 
 import asyncio
@@ -18,9 +18,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 
-from detector.core.finishing import finish
 from detector.core.steady_time import SteadyTime
 from detector.decisions.kill_switch import (
     KILL_SWITCH_KEY,
@@ -29,31 +28,28 @@ from detector.decisions.kill_switch import (
     decode_kill_switch,
     encode_kill_switch,
 )
+from detector.kafka.partition_reader import PartitionReader, follow
 
 MAX_AGE_SECONDS = 5.0
 _PROOF_MS = 1_000
-# An empty poll must be longer than the fetch before it and its own, or it says nothing.
-_FETCH_WAIT_MS = 100
-_DRAIN_MS = 250
 _REQUEST_MS = 5_000
 _RETRY_SECONDS = 0.5
-_PAUSING_FETCH_SECONDS = 0.2
 _NO_RECORD = "no kill switch record"
 
 
 class ControlListener(Protocol):
-    """Whoever else reads the control topic."""
+    """Another consumer of the control topic's records."""
 
     def began(self) -> None:
-        """Forget what was read: the log is read from its beginning."""
+        """Forget what was read: the log is read from its beginning again."""
         ...
 
     def read(self, key: bytes | None, value: bytes | None, stamp_ms: int) -> None:
-        """Take the next record."""
+        """Apply the next record."""
         ...
 
     def proven(self, at: SteadyTime) -> None:
-        """Take note that all records were read that the log held at ``at``."""
+        """Confirm that all records are read that the log held at ``at``."""
         ...
 
 
@@ -70,7 +66,7 @@ class ControlLog:
         listener: ControlListener | None = None,
     ) -> None:
         self._topic = topic
-        self._client = dict(client)
+        self._client = {"request_timeout_ms": _REQUEST_MS, **client}
         self._clock = clock
         self._max_age = max_age_seconds
         self._listener = listener
@@ -81,32 +77,41 @@ class ControlLog:
         self._trouble = "the control topic was not read yet"
         self._proven: SteadyTime | None = None
         self._task: asyncio.Task[None] | None = None
-        self._told = asyncio.Event()
+        self._proof = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to follow; returns at once, the switch is unknown until the first proof."""
-        self._task = asyncio.create_task(self._follow(), name="control-log")
+        """Start following and return at once; the switch is unknown until the first proof."""
+        # Whatever ends the reading, the law holds: the switch is unknown.
+        following = follow(
+            self._topic,
+            client=self._client,
+            read=self._read,
+            on_error=self._on_error,
+            errors=Exception,
+            retry_seconds=_RETRY_SECONDS,
+        )
+        self._task = asyncio.create_task(following, name="control-log")
 
     async def stop(self) -> None:
-        """Stop following; the switch is unknown from then on."""
+        """Stop following; the switch is unknown afterwards."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        self._lose("the control topic is not followed")
+        self._forget("the control topic is not followed")
 
     async def wait_known(self, timeout_seconds: float) -> bool:
-        """Wait until the switch is known; tell whether it is."""
+        """Wait until the switch is known; return whether it is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 while not self.view(self._clock()).known:
-                    self._told.clear()
-                    await self._told.wait()
+                    self._proof.clear()
+                    await self._proof.wait()
         return self.view(self._clock()).known
 
     def view(self, now: SteadyTime) -> ControlView:
-        """Return what is known at ``now``; its age is taken on the monotonic clock."""
+        """Return what is known at ``now``; age is measured on the monotonic clock."""
         if self._proven is None:
             return ControlView.unknown(self._trouble)
         read_at = self._proven.wall
@@ -119,67 +124,45 @@ class ControlLog:
             known=True, engaged=self._record.engaged, reason=self._record.reason, read_at=read_at
         )
 
-    async def _follow(self) -> None:
-        while True:
-            consumer = AIOKafkaConsumer(
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=_FETCH_WAIT_MS,
-                **{"request_timeout_ms": _REQUEST_MS, **self._client},
-            )
-            try:
-                await consumer.start()
-                await self._read(consumer)
-            except Exception as error:  # noqa: BLE001 - whatever ends the reading, the law holds
-                self._lose(f"control topic cannot be read: {type(error).__name__}")
-            finally:
-                await finish(_close(consumer))
-            await asyncio.sleep(_RETRY_SECONDS)
+    def _on_error(self, error: Exception) -> None:
+        self._forget(f"control topic cannot be read: {type(error).__name__}")
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        only = TopicPartition(self._topic, 0)
-        consumer.assign([only])
+    async def _read(self, reader: PartitionReader) -> None:
         self._begin()
         while True:
-            # The proof holds for the moment of the question, not of the answer.
+            # The proof holds for the time of the request, not of the answer.
             asked = self._clock()
-            while not await self._read_on(consumer, only):
+            while not await self._read_on(reader):
                 self._begin()
             self._record, self._trouble = self._newest, self._newest_trouble
             self._proven = asked
             if self._listener is not None:
                 self._listener.proven(asked)
-            self._told.set()
-            # What comes now is read with the next round, which begins at once.
-            await consumer.getmany(only, timeout_ms=_PROOF_MS)
+            self._proof.set()
+            # A record that arrives now is read in the next pass, which starts at once.
+            await reader.fetch(_PROOF_MS)
 
     def _begin(self) -> None:
         self._last, self._newest, self._newest_trouble = None, None, _NO_RECORD
         if self._listener is not None:
             self._listener.began()
 
-    async def _read_on(self, consumer: AIOKafkaConsumer, only: TopicPartition) -> bool:
-        """Read from the last known record to the end; ``False`` when this is another log."""
-        ends = await consumer.end_offsets([only])
+    async def _read_on(self, reader: PartitionReader) -> bool:
+        """Read from the last known record to the end; ``False`` if this is another log."""
+        end = await reader.end()
         known = self._last
-        if known is None:
-            await consumer.seek_to_beginning(only)
-        else:
-            consumer.seek(only, known.offset)
-        while True:
-            batch = (await consumer.getmany(only, timeout_ms=_DRAIN_MS)).get(only, [])
-            for found in batch:
+        await reader.seek(None if known is None else known.offset)
+        while (records := await reader.fetch_before(end)) is not None:
+            for found in records:
                 if known is None:
-                    self._take(found)
+                    self._apply(found)
                 elif _same(known, found):
                     known = None
                 else:
                     return False
-            # The end may be told too low (embedded broker), so nothing must be left to fetch too.
-            if not batch and await consumer.position(only) >= ends[only]:
-                return known is None
+        return known is None
 
-    def _take(self, found: ConsumerRecord) -> None:
+    def _apply(self, found: ConsumerRecord) -> None:
         self._last = found
         if found.key == KILL_SWITCH_KEY:
             self._newest = decode_kill_switch(found.value)
@@ -187,7 +170,7 @@ class ControlLog:
         elif self._listener is not None:
             self._listener.read(found.key, found.value, found.timestamp)
 
-    def _lose(self, trouble: str) -> None:
+    def _forget(self, trouble: str) -> None:
         self._proven, self._record, self._trouble = None, None, trouble
 
 
@@ -197,18 +180,10 @@ def _same(one: ConsumerRecord, other: ConsumerRecord) -> bool:
     )  # fmt: skip
 
 
-async def _close(consumer: AIOKafkaConsumer) -> None:
-    # Without a broker aiokafka lets the cancellation of its own pausing fetches escape from stop,
-    # with the connection still open; paused fetches end by themselves first.
-    consumer.pause(*consumer.assignment())
-    await asyncio.sleep(_PAUSING_FETCH_SECONDS)
-    await consumer.stop()
-
-
 async def write_kill_switch(
     topic: str, *, client: Mapping[str, Any], engaged: bool, reason: str, by: str, at: float
 ) -> None:
-    """Put the kill switch on or off; returns when the broker has it. ``KafkaError`` otherwise."""
+    """Engage or release the kill switch; return when it is durable. ``KafkaError`` otherwise."""
     value = encode_kill_switch(engaged=engaged, reason=reason, by=by, at=at)
     producer = AIOKafkaProducer(acks="all", **client)
     await producer.start()

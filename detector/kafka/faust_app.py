@@ -1,13 +1,13 @@
-"""The Faust app: three agents, their tables and timers, plugged into the services.
+"""The Faust app: three agents and their timers, connected to the services.
 
-Law: no exception leaves an agent, because Faust would acknowledge the event on the way out and
-lose it. What the services cannot survive (a record that the broker did not take) ends the process
-at once; the log is the state, so a restart is exact.
+Law: no exception leaves an agent, because Faust would acknowledge the event and lose it. An error
+that a service cannot survive (the broker did not take a record) ends the process at once; all
+state is in the log, so a restart is exact.
 
-Faust keeps the group, assignment, commits, rebalance and changelogs. Acks are given late and in
-order by the services: every stream is ``noack``, and an event is acknowledged when its service
-releases it. A rebalance may lose what had been fetched of our own topics, so their records are
-taken in ``ReadingOrder``: after a gap the consumer is sent back.
+Faust owns the group, assignment, commits, rebalance and changelogs. Acks are late and in order:
+every stream is ``noack``, and an event is acknowledged when its service releases it. A rebalance
+may lose fetched records of our own topics, so ``ReadingOrder`` checks their offsets, and after a
+gap the consumer seeks back.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ EXIT_FATAL = 70
 """Exit status when the worker stopped because it could not be exact any longer (EX_SOFTWARE)."""
 
 GATHER_SECONDS = 0.05
-"""How long alarm changes are gathered, so that the worst of one slide is served first."""
+"""How long alarm changes are gathered, so that the worst of one slide is decided first."""
 
-PATIENCE_CHECK_SECONDS = 0.5
+MAX_WAIT_CHECK_SECONDS = 0.5
 RECONSIDER_CHECK_SECONDS = 1.0
 
 
 def fatal(what: str, error: BaseException) -> None:
-    """Say why and end the process without committing.
+    """Log the error and end the process without committing.
 
     A restart replays what was not acknowledged.
     """
@@ -75,8 +75,8 @@ class Agents:
         self._begun: SteadyTime | None = None
         self._decides = False
         self.ready = False
-        """Whether this worker has its partitions and has recovered what belongs to them."""
-        # How often partitions were revoked: what began under an older number must not take over.
+        """Whether this worker has its partitions and has recovered their state."""
+        # Number of revocations: work that started under an older number must not take over.
         self._generation = 0
         self._order = ReadingOrder()
         self._changes: list[tuple[Any, AlarmChange | None]] = []
@@ -98,7 +98,7 @@ class Agents:
         )  # fmt: skip
         app.agent(tallies, name="evaluate")(self._run_evaluate)
         app.agent(alarms, name="decide")(self._run_decide)
-        app.timer(PATIENCE_CHECK_SECONDS)(self._check_patience)
+        app.timer(MAX_WAIT_CHECK_SECONDS)(self._close_overdue)
         app.timer(RECONSIDER_CHECK_SECONDS)(self._reconsider)
         app.task(self._decide_gathered)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)  # type: ignore[arg-type]
@@ -106,18 +106,18 @@ class Agents:
 
     @property
     def decides(self) -> bool:
-        """Say whether this worker is the decider."""
+        """Whether this worker is the decider."""
         return self._decides
 
     async def end_of_log(self, topic: str, partition: int, next_offset: int) -> None:
-        """Let idleness close panes, on proof that the log ended at ``next_offset``."""
+        """Let an idle partition close panes, on proof that its log ended at ``next_offset``."""
         await self._guarded(
             "tally", self._tally.end_of_log(topic, partition, next_offset, self._steady_now())
         )
         self._release_batches(topic, partition)
 
     def _steady_now(self) -> float:
-        # A jump ahead would close panes whose events are still to come, and lose them as late.
+        # A jump ahead would close panes whose events have yet to arrive, and lose them as late.
         reading = self._steady()
         self._begun = self._begun or reading
         return min(reading.wall, self._begun.wall + reading.monotonic - self._begun.monotonic)
@@ -153,14 +153,14 @@ class Agents:
                 await self._guarded("evaluate", self._evaluate(event))
 
     async def _is_next(self, event: Any) -> bool:
-        """Say whether the event is the next of its partition; after a gap, go back for it."""
+        """Return whether the event is the next of its partition; after a gap, seek back."""
         message = event.message
-        place = (message.topic, message.partition)
-        step = self._order.step_for(place, message.offset)
+        source = (message.topic, message.partition)
+        step = self._order.step_for(source, message.offset)
         if step is ReadStep.GO_BACK:
-            wanted = self._order.expected(place)
-            log.warning("gap", place=place, found=message.offset, expected=wanted)
-            await self._app.consumer.seek(TP(*place), wanted)
+            wanted = self._order.expected(source)
+            log.warning("gap", place=source, found=message.offset, expected=wanted)
+            await self._app.consumer.seek(TP(*source), wanted)
         return step is ReadStep.TAKE
 
     async def _evaluate(self, event: Any) -> None:
@@ -179,7 +179,7 @@ class Agents:
             if is_ours and partition not in self._evaluation.partitions:
                 await self._evaluation.assigned(partition)
 
-    async def _check_patience(self) -> None:
+    async def _close_overdue(self) -> None:
         for partition in self._evaluation.partitions:
             await self._guarded("evaluate", self._evaluation.advance(partition, self._now()))
             self._release_tallies(partition)
@@ -228,7 +228,7 @@ class Agents:
             if self._decides or generation != self._generation:
                 return
             await self._decisions.recover()
-            # Recovery takes a while, and the partition may have left in the meantime.
+            # Recovery takes a while, and the partition may be revoked in the meantime.
             self._decides = generation == self._generation
             log.info("decider", epoch=self._decisions.epoch, kept=self._decides)
 
@@ -251,7 +251,7 @@ class Agents:
 
     async def _on_assigned(self, *_: Any, **_kwargs: Any) -> None:
         generation = self._generation
-        await self._begin_at_the_beginning()
+        await self._seek_to_starts()
         assigned = [(tp.topic, tp.partition) for tp in self._app.consumer.assignment()]
         for topic, partition in assigned:
             if topic == self._topics.tallies:
@@ -266,14 +266,14 @@ class Agents:
             partitions=sorted(f"{topic}/{partition}" for topic, partition in assigned),
         )
 
-    async def _begin_at_the_beginning(self) -> None:
-        # Without a commit Faust goes on where it last fetched, and drops what that fetch brought.
+    async def _seek_to_starts(self) -> None:
+        # Without a commit Faust resumes after its last fetch, and drops the records of that fetch.
         consumer: Any = self._app.consumer
         ours = {self._topics.tallies, self._topics.alarms}
         found = await consumer.seek_to_committed()
         committed = {tp: offset for tp, offset in found.items() if tp.topic in ours}
         fresh = [tp for tp, offset in committed.items() if not offset]
-        # One question for all: each waits behind the fetch that is under way, up to 1.5 s.
+        # One request for all: each waits behind the fetch under way, up to 1.5 s.
         earliest = await consumer.earliest_offsets(*fresh) if fresh else {}
         for tp, offset in committed.items():
             begin = offset or earliest.get(tp) or 0

@@ -1,4 +1,4 @@
-"""How Faust is set up: its app without the features that were measured to be wrong or slow."""
+"""Settings of the Faust app, without the features that were measured to be wrong or slow."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,9 +1,9 @@
-"""Security settings of the broker, turned into what each Kafka client wants to be told.
+"""Security settings of the broker, converted to the arguments of each Kafka client.
 
-Law: librdkafka, aiokafka and Faust are told the same; nothing else in the product knows how. A
-password or token never appears in a ``repr`` or a message.
+Law: librdkafka, aiokafka and Faust get equivalent settings, and this is the only module that makes
+them. A password or token never appears in a ``repr`` or a message.
 
-Known limit: an OAUTHBEARER callback is asked for every connection and must reuse its own tokens.
+Known limit: an OAUTHBEARER callback is called for every connection and must reuse its own tokens.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from aiokafka.abc import AbstractTokenProvider
 from detector.core.errors import Fault, SettingsError
 
 TokenCallback = Callable[[], tuple[str, float]]
-"""Returns a token and when it expires, in epoch seconds."""
+"""Returns a token and its expiry in epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """How to talk to the brokers; the words are Kafka's, empty means not used.
+    """How to connect to the brokers, in Kafka's terms; empty means not used.
 
     ``protocol``: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. ``mechanism``: PLAIN, SCRAM-SHA-256,
     SCRAM-SHA-512 or OAUTHBEARER. Files are PEM; without ``ca_file`` the system's authorities are
@@ -43,14 +43,14 @@ class Security:
 
     @property
     def uses_tls(self) -> bool:
-        """Tell whether connections are encrypted."""
+        """Whether connections are encrypted."""
         return self.protocol in {"SSL", "SASL_SSL"}
 
 
 def librdkafka_client(broker: str, security: Security) -> dict[str, Any]:
     """Return the connection properties of confluent-kafka's clients.
 
-    With OAUTHBEARER the client asks for tokens while it is polled.
+    With OAUTHBEARER the client requests tokens while it is polled.
     """
     properties: dict[str, Any] = {
         "bootstrap.servers": broker,
@@ -91,7 +91,7 @@ def aiokafka_client(broker: str, security: Security) -> dict[str, Any]:
 
 
 def faust_credentials(security: Security) -> faust.auth.Credentials | None:
-    """Return Faust's ``broker_credentials``; ``None`` for a broker that asks for nothing."""
+    """Return Faust's ``broker_credentials``; ``None`` for a broker without security."""
     context = tls_context(security) if security.uses_tls else None
     if security.mechanism == "OAUTHBEARER":
         provider = _TokenProvider(security.oauth_callback)
@@ -107,9 +107,9 @@ def faust_credentials(security: Security) -> faust.auth.Credentials | None:
 
 
 def tls_context(security: Security) -> ssl.SSLContext:
-    """Return a context that checks the broker's certificate and name, and shows ours, if any.
+    """Return a context that verifies the broker's certificate and name, with our own if set.
 
-    Raises ``SettingsError`` when a file does not hold what it should.
+    Raises ``SettingsError`` when a file does not hold certificates or the key.
     """
     try:
         context = ssl.create_default_context(cafile=security.ca_file)
@@ -126,7 +126,7 @@ def tls_context(security: Security) -> ssl.SSLContext:
 
 
 def load_callback(name: str) -> TokenCallback:
-    """Import ``module:function``; raises ``SettingsError`` when there is no such function."""
+    """Import ``module:function``; raises ``SettingsError`` when it does not exist."""
     module, _, function = name.partition(":")
     try:
         callback: TokenCallback = getattr(importlib.import_module(module), function)
@@ -137,7 +137,7 @@ def load_callback(name: str) -> TokenCallback:
 
 
 class _TokenProvider(AbstractTokenProvider):  # type: ignore[misc]
-    """Asks the callback on a thread, because it may go over the network."""
+    """Calls the callback on a thread, because it may use the network."""
 
     def __init__(self, name: str) -> None:
         self._callback = load_callback(name)

@@ -1,8 +1,8 @@
-"""Publishing with aiokafka: one record in, and back when every in-sync replica has it.
+"""Publishes with aiokafka: a call returns when every in-sync replica has the record.
 
-aiokafka keeps at most one batch per partition in flight, so records of one partition keep their
-order through its own retries. It is not idempotent on purpose: a repeated record carries the same
-identity and consumers keep the first, and the embedded broker knows no producer ids.
+aiokafka has at most one batch per partition in flight, so retries keep the order of a partition.
+The producer is deliberately not idempotent: a repeated record has the same identity and consumers
+keep the first, and the embedded broker has no producer ids.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from aiokafka.partitioner import murmur2
 from detector.core.errors import PublishError
 
 LINGER_MS = 2
-"""Milliseconds that a record waits for company: chunks and reports come in bursts."""
+"""Milliseconds that a record waits to be batched: chunks and reports come in bursts."""
 
 DELIVERY_SECONDS = 120.0
-"""How long a record may wait for a broker that went away before the worker gives up and stops."""
+"""How long a record waits for an unreachable broker before the worker stops."""
 
 
 def partition_of(key: str, partitions: int) -> int:
@@ -45,7 +45,7 @@ class KafkaPublisher:
             acks="all",
             linger_ms=LINGER_MS,
             max_batch_size=262_144,
-            # The broker's own limit decides; records are split below it before they get here.
+            # The broker's own limit applies; records are split below it before publishing.
             max_request_size=16_777_216,
             request_timeout_ms=int(DELIVERY_SECONDS * 1000),
         )
@@ -68,7 +68,7 @@ class KafkaPublisher:
     ) -> None:
         """Publish durably.
 
-        Raise ``PublishError`` naming the topic when the broker did not take the record.
+        Raises ``PublishError`` naming the topic when the broker did not take the record.
         """
         if self._producer is None:
             raise PublishError(f"cannot publish to {topic!r}: the publisher is not started")

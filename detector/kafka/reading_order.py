@@ -1,14 +1,13 @@
-"""Reading one's own topics without a gap: which record may be taken next, per partition.
+"""Reads our own topics without gaps: decides which record is next, per partition.
 
 Law: after ``begin`` every record from that offset on is taken once and in order. A consumer that
-loses what it had fetched (as happens when a rebalance comes while records wait in a queue) is sent
-back to what is missing.
+lost fetched records (when a rebalance happens while records wait in a queue) seeks back to them.
 
-Theory of operation: an offset behind the expected one is a repetition. One ahead of it is a gap:
-the reader goes back to the expected offset and skips what still waits in the queue, which only
-ascends; with the first offset that is not higher the log is read again. What comes then, up to
-where the queue ended, is all that there is: the rest is missing in the log itself (retention,
-compaction, transaction markers).
+Theory of operation: an offset below the expected one is a repetition. One above it is a gap: the
+reader seeks back to the expected offset and skips what is still queued, whose offsets only ascend;
+the first offset that is not higher marks the start of the second read. Offsets that the second read
+lacks, up to the end of the old queue, are missing in the log itself (retention, compaction,
+transaction markers).
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ TopicPartition = tuple[str, int]
 
 
 class ReadStep(Enum):
-    """What to do with a record: take it, skip it, or skip it and go back."""
+    """What to do with a record: take it, skip it, or skip it and seek back."""
 
     TAKE = "take"
     SKIP = "skip"
@@ -28,7 +27,7 @@ class ReadStep(Enum):
 
 @dataclass(slots=True)
 class _PartitionOrder:
-    """``doubted``: up to where the log is read again; ``reads_again``: none of it is awaited."""
+    """``doubted``: end of the old queue; ``reads_again``: that queue is past."""
 
     expected: int
     doubted: int = -1
@@ -36,30 +35,30 @@ class _PartitionOrder:
 
 
 class ReadingOrder:
-    """Where reading stands in each partition of one's own topics."""
+    """Reading position in each partition of our own topics."""
 
     def __init__(self) -> None:
         self._readings: dict[TopicPartition, _PartitionOrder] = {}
 
     def begin(self, place: TopicPartition, offset: int) -> None:
-        """Expect ``offset`` next; forgets what was expected before."""
+        """Expect ``offset`` next, whatever was expected before."""
         self._readings[place] = _PartitionOrder(offset)
 
     def end(self, place: TopicPartition) -> None:
-        """Take nothing more of a partition."""
+        """Skip all further records of a partition."""
         self._readings.pop(place, None)
 
     def expected(self, place: TopicPartition) -> int:
-        """Return the offset that is to come next; ``KeyError`` where nothing was begun."""
+        """Return the offset expected next; ``KeyError`` for a partition that was not begun."""
         return self._readings[place].expected
 
     def step_for(self, place: TopicPartition, offset: int) -> ReadStep:
-        """Judge the next record that came."""
+        """Return what to do with a record at ``offset``."""
         reading = self._readings.get(place)
         if reading is None or offset < reading.expected:
             return ReadStep.SKIP
         if offset > reading.doubted and not reading.reads_again:
-            # It waited in the queue when we went back, and comes again.
+            # It was queued before the seek, and will be read a second time.
             reading.doubted = offset
             return ReadStep.SKIP
         if offset > max(reading.expected, reading.doubted):

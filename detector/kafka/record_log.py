@@ -1,13 +1,13 @@
-"""A topic of one partition that is written and followed at once; its order is the order of things.
+"""Writes to a topic of one partition and follows it; the log defines the order of changes.
 
-Law: a write returns when its records are durable and were heard back, so that whoever wrote them
-and everybody else has seen the same, in the same order.
+Law: a write returns when its records are durable and have been read back, so the writer and all
+other readers see the same records in the same order.
 
-Theory of operation: a consumer without a group reads partition 0 from its beginning; a producer
-without idempotence writes, because a record that comes twice says the same twice. When the reading
-fails it goes on where it was.
+Theory of operation: a consumer without a group reads partition 0 from its beginning. The producer
+is not idempotent, because repeating a record changes nothing. After an error, reading resumes where
+it stopped.
 
-Known limit: a topic that is made again while the process runs is only seen after a restart.
+Known limit: a topic that is recreated while the process runs is noticed only after a restart.
 """
 
 import asyncio
@@ -16,16 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from detector.core.errors import PublishError
-from detector.core.finishing import finish
+from detector.kafka.partition_reader import PartitionReader, follow
 
-HEARD_SECONDS = 15.0
-"""How long a write waits to be heard back."""
-_WAIT_MS = 100
-_AT_ONCE = 2_000
+READ_BACK_SECONDS = 15.0
+"""How long a write waits to read its records back."""
+_MAX_RECORDS = 2_000
 _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger("detector.record_log")
@@ -34,7 +33,7 @@ RecordListener = Callable[[str, bytes | None], None]
 
 
 class Written(Protocol):
-    """A record to be written; ``None`` as value is a tombstone."""
+    """A record to write; ``None`` as value is a tombstone."""
 
     @property
     def key(self) -> str:
@@ -53,25 +52,34 @@ class KafkaRecordLog:
     """Follows ``topic`` from ``start`` to ``stop``; ``client`` holds aiokafka's settings."""
 
     def __init__(self, topic: str, *, client: Mapping[str, Any], client_id: str) -> None:
-        self._only = TopicPartition(topic, 0)
+        self._topic = topic
         self._client = dict(client)
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._heard: RecordListener = _nothing
+        self._on_record: RecordListener = _ignore
         self._next = 0
-        self._end: int | None = None
+        self._caught_up = False
         self._moved = asyncio.Condition()
 
-    async def start(self, heard: RecordListener) -> None:
-        """Tell every record to the end of the topic, then go on telling in the background."""
-        self._heard = heard
+    async def start(self, on_record: RecordListener) -> None:
+        """Return after ``on_record`` was called up to the end of the topic; then follow it."""
+        self._on_record = on_record
         self._producer = AIOKafkaProducer(
             **self._client, client_id=self._client_id, acks="all", max_request_size=16_777_216
         )
         await self._producer.start()
-        self._task = asyncio.create_task(self._follow(), name=f"follow {self._only.topic}")
-        await self._until(lambda: self._end is not None and self._next >= self._end)
+        following = follow(
+            self._topic,
+            client={**self._client, "client_id": self._client_id},
+            read=self._read,
+            on_error=self._on_error,
+            errors=KafkaError,
+            retry_seconds=_RETRY_SECONDS,
+            max_records=_MAX_RECORDS,
+        )
+        self._task = asyncio.create_task(following, name=f"follow {self._topic}")
+        await self._until(lambda: self._caught_up)
 
     async def stop(self) -> None:
         """Stop following and writing."""
@@ -84,15 +92,15 @@ class KafkaRecordLog:
             self._producer = None
 
     async def write(self, records: Sequence[Written]) -> None:
-        """Return when all records are durable and were heard; ``PublishError`` otherwise."""
+        """Return when all records are durable and read back; ``PublishError`` otherwise."""
         if not records:
             return
         if self._producer is None:
-            raise PublishError(f"{self._only.topic} is not open for writing")
+            raise PublishError(f"{self._topic} is not open for writing")
         try:
             waiting = [
                 await self._producer.send(
-                    self._only.topic,
+                    self._topic,
                     key=record.key.encode(),
                     value=record.value,
                     partition=0,
@@ -100,66 +108,46 @@ class KafkaRecordLog:
                 )
                 for record in records
             ]
-            places = await asyncio.gather(*waiting)
-            last = max(place.offset for place in places)
-            async with asyncio.timeout(HEARD_SECONDS):
+            written = await asyncio.gather(*waiting)
+            last = max(each.offset for each in written)
+            async with asyncio.timeout(READ_BACK_SECONDS):
                 await self._until(lambda: self._next > last)
         except TimeoutError as error:
-            topic = self._only.topic
+            topic = self._topic
             raise PublishError(
-                f"{topic}: written but not heard back in {HEARD_SECONDS:g} s"
+                f"{topic}: written but not read back in {READ_BACK_SECONDS:g} s"
             ) from error
         except KafkaError as error:
-            raise PublishError(f"{self._only.topic}: {error}") from error
+            raise PublishError(f"{self._topic}: {error}") from error
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with self._moved:
             await self._moved.wait_for(condition)
 
-    async def _follow(self) -> None:
-        while True:
-            consumer = AIOKafkaConsumer(
-                **self._client,
-                client_id=self._client_id,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=_WAIT_MS,
-            )
-            try:
-                await consumer.start()
-                await self._read(consumer)
-            except KafkaError as error:
-                log.warning("record_log_unread", topic=self._only.topic, error=str(error))
-            finally:
-                await finish(consumer.stop())
-            await asyncio.sleep(_RETRY_SECONDS)
+    def _on_error(self, error: Exception) -> None:
+        log.warning("record_log_unread", topic=self._topic, error=str(error))
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        consumer.assign([self._only])
-        if self._next:
-            consumer.seek(self._only, self._next)
-        else:
-            await consumer.seek_to_beginning(self._only)
-        ends: Mapping[TopicPartition, int] = await consumer.end_offsets([self._only])
+    async def _read(self, reader: PartitionReader) -> None:
+        await reader.seek(self._next or None)
+        end = await reader.end()
+        while (records := await reader.fetch_before(end)) is not None:
+            await self._apply(reader, records)
+        self._caught_up = True
+        await self._apply(reader, ())
         while True:
-            found = await consumer.getmany(
-                self._only, timeout_ms=2 * _WAIT_MS + _WAIT_MS // 2, max_records=_AT_ONCE
-            )
-            records = found.get(self._only, [])
-            for record in records:
-                self._tell(record.key, record.value)
-            self._next = await consumer.position(self._only)
-            # The end may be told too low (embedded broker), so nothing must be left to fetch too.
-            if self._end is None and not records and self._next >= ends[self._only]:
-                self._end = self._next
-            async with self._moved:
-                self._moved.notify_all()
+            await self._apply(reader, await reader.fetch())
 
-    def _tell(self, key: bytes | None, value: bytes | None) -> None:
+    async def _apply(self, reader: PartitionReader, records: Sequence[ConsumerRecord]) -> None:
+        for record in records:
+            self._deliver(record.key, record.value)
+        self._next = await reader.position()
+        async with self._moved:
+            self._moved.notify_all()
+
+    def _deliver(self, key: bytes | None, value: bytes | None) -> None:
         with contextlib.suppress(UnicodeDecodeError):
-            self._heard((key or b"").decode(), value)
+            self._on_record((key or b"").decode(), value)
 
 
-def _nothing(_key: str, _value: bytes | None) -> None:
-    """Hear nothing, as nobody listens yet."""
+def _ignore(_key: str, _value: bytes | None) -> None:
+    """Stand in for the listener before ``start``."""

@@ -1,9 +1,9 @@
-"""Reads public topics as they grow, without a consumer group, for a person or a script.
+"""Tails public topics without a consumer group, for a person or a script.
 
 Law: reading leaves no trace at the broker: no group, no commit.
 
-Known limit: on the embedded broker "from now on" may begin a few records early, because it reports
-ends that are too low.
+Known limit: on the embedded broker, tailing from the end may begin a few records early, because it
+reports end offsets that are too low.
 """
 
 import base64
@@ -35,12 +35,12 @@ _PASSING = frozenset(
 
 
 class TailError(DetectorError):
-    """The topic cannot be read, and waiting would not help."""
+    """The topic cannot be read, and a retry would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class TailedRecord:
-    """One record as it lies in the topic; ``timestamp_ms`` in milliseconds since the epoch."""
+    """One record of a topic; ``timestamp_ms`` in milliseconds since the epoch."""
 
     topic: str
     partition: int
@@ -51,15 +51,15 @@ class TailedRecord:
     headers: tuple[tuple[str, bytes], ...]
 
     def document(self) -> Any:
-        """Return the value as JSON has it; ``None`` for a tombstone or when it is not JSON."""
+        """Return the decoded JSON value; ``None`` for a tombstone or when it is not JSON."""
         try:
             return msgspec.json.decode(self.value or b"null")
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
     def to_json(self) -> str:
-        """Return the whole record as one line of JSON; bytes that are not text as base64."""
-        told: dict[str, Any] = {
+        """Return the record as one line of JSON; a value that is not JSON is base64."""
+        record: dict[str, Any] = {
             "topic": self.topic,
             "partition": self.partition,
             "offset": self.offset,
@@ -69,10 +69,10 @@ class TailedRecord:
         }
         document = self.document()
         if document is not None or self.value is None:
-            told["value"] = document
+            record["value"] = document
         else:
-            told["value_base64"] = base64.b64encode(self.value).decode()
-        return escape_controls_of_json(msgspec.json.encode(told).decode())
+            record["value_base64"] = base64.b64encode(self.value).decode()
+        return escape_controls_of_json(msgspec.json.encode(record).decode())
 
 
 class Tail:
@@ -115,7 +115,7 @@ class Tail:
         self._consumer.close()
 
     def records(self, *, follow: bool = True) -> Iterator[TailedRecord]:
-        """Yield records as they come; without ``follow`` only until the end was seen."""
+        """Yield records as they arrive; without ``follow``, stop at the end of all partitions."""
         while follow or self._unread:
             message = self._consumer.poll(_POLL_SECONDS)
             if message is None:

@@ -1,10 +1,10 @@
 """Creates, checks and shows topics with librdkafka's admin client.
 
-Law: nothing that exists is ever changed or deleted; ``create`` may be repeated, and says of each
-topic whether it made it.
+Law: existing topics are never changed or deleted. ``create`` may be repeated, and returns for each
+topic whether it is new.
 
-Known limit: the embedded broker tells only the configuration that was given at creation; what it
-does not tell is taken for Kafka's default.
+Known limit: the embedded broker returns only the configuration given at creation; the rest is taken
+for Kafka's defaults.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,12 +30,12 @@ Result = TypeVar("Result")
 
 
 class TopicAdminError(DetectorError):
-    """The broker answered, and did not do it."""
+    """The broker answered and refused the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as the broker has it; ``copies`` is the least replication of its partitions."""
+    """A topic at the broker; ``copies`` is the lowest replication of its partitions."""
 
     name: str
     partitions: int
@@ -45,7 +45,7 @@ class TopicState:
 
 @dataclass(frozen=True, slots=True)
 class TopicFault:
-    """A topic that is not as it should be, and what to do about it."""
+    """A difference between a topic and its specification, and the remedy."""
 
     topic: str
     found: str
@@ -56,25 +56,25 @@ class TopicFault:
 class TopicAdmin:
     """One admin client; ``client`` are librdkafka's connection properties.
 
-    Every call blocks for at most ``timeout_seconds`` and raises
-    ``KafkaException`` when no broker answers in that time.
+    Every call blocks for at most ``timeout_seconds`` and raises ``KafkaException`` when no broker
+    answers in that time.
     """
 
     def __init__(self, client: Mapping[str, Any], *, timeout_seconds: float = 10.0) -> None:
-        # The exception tells the operator; librdkafka's own lines on stderr would only repeat it.
+        # The exception informs the operator; librdkafka's own lines on stderr would only repeat it.
         self._admin = AdminClient({**client, "log_level": 0})
         self._timeout_seconds = timeout_seconds
         self._waits = int(self._timeout_seconds / _POLL_SECONDS) + 1
-        # A token callback is served by polling only, and must have been before the first request.
+        # A token callback runs only while polling, and must have run before the first request.
         self._admin.poll(_POLL_SECONDS if "oauth_cb" in client else 0)
 
     def create(
         self, specs: Sequence[TopicSpec], *, replication_factor: int = -1
     ) -> dict[str, bool]:
-        """Create what does not exist and wait until it can be used; tell of each whether it is new.
+        """Create the missing topics and wait until they can be used; return which are new.
 
         ``replication_factor`` -1 is the broker's default. Raises ``TopicAdminError`` when the
-        broker refuses, after the others were made.
+        broker refuses any of them, after creating the others.
         """
         existing = self._admin.list_topics(timeout=self._timeout_seconds).topics
         missing = [spec for spec in specs if spec.name not in existing]
@@ -97,7 +97,7 @@ class TopicAdmin:
                 created[name] = True
             except KafkaException as error:
                 cause: KafkaError = error.args[0]
-                # Somebody else was faster: that is as good.
+                # Another client created it first, which is just as good.
                 if cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     refusals.append(f"topic {name!r} was not created: {cause.str()}")
         if refusals:
@@ -129,7 +129,7 @@ class TopicAdmin:
     def partitions(self, names: Iterable[str]) -> dict[str, int]:
         """Return the number of partitions of those of ``names`` that exist.
 
-        Needs no right but to describe them, and makes no topic come into being.
+        Needs only the right to describe them, and never creates a topic.
         """
         found = self._admin.list_topics(timeout=self._timeout_seconds).topics
         return {name: len(found[name].partitions) for name in names if name in found}
@@ -137,7 +137,7 @@ class TopicAdmin:
     def check(
         self, specs: Sequence[TopicSpec], inputs: Sequence[str], *, replication_factor: int = -1
     ) -> list[TopicFault]:
-        """Compare what exists with ``specs``; of ``inputs`` only existence is asked."""
+        """Compare the topics with ``specs``; ``inputs`` need only exist."""
         states = {
             state.name: state for state in self.show([*(spec.name for spec in specs), *inputs])
         }
@@ -172,7 +172,7 @@ class TopicAdmin:
         )
 
     def _wait(self, done: Future[Result]) -> Result:
-        # Polling serves token callbacks while the answer is on its way.
+        # Polling runs token callbacks while the answer is pending.
         for _ in range(self._waits):
             if done.done():
                 break

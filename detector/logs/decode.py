@@ -35,11 +35,8 @@ from detector.logs.field_paths import (
     FieldIndex,
     FieldPath,
     Names,
-    as_text,
-    first_present,
     first_usable,
     lookup,
-    shorten_key,
 )
 from detector.logs.fields import DecodeLimits, FieldMapping, LatencyUnit
 from detector.logs.unwrap import Document, Strength, Unwrapped, Unwrapper
@@ -58,6 +55,7 @@ _DIGITS = 10
 """Text of fewer digits than this can be a status."""
 _COUNTED = ("requests", "fault", "latency", "connection_failure")
 _NAMED = ("host", "zone_id", "zone_name", "service", "caller")
+_TEXTS = (*_NAMED, "event_id")
 _SHOWN_MEMBERS = 8
 _SHOWN_CHARACTERS = 40
 
@@ -164,11 +162,11 @@ class Decoder:
 
     def _strength_of(self, document: Mapping[str, Any]) -> Strength:
         names = self._index.names_in(document)
-        if any(first_present(document, names.get(meaning, ())) for meaning in _COUNTED):
+        if self._index.values(document, names, _COUNTED):
             return Strength.MEASURED
         if first_usable(document, names.get("status", ()), as_status) is not None:
             return Strength.MEASURED
-        if any(first_usable(document, names.get(meaning, ()), as_text) for meaning in _NAMED):
+        if any(self._index.texts(document, names, _NAMED, self._limits.key_characters).values()):
             return Strength.NAMED
         if any(lookup(document, path) is not None for path in self._rule_paths):
             return Strength.NAMED
@@ -186,7 +184,8 @@ class Decoder:
                 DeadLetterReason.BAD_TIME,
                 "the event's timestamp is missing or not a time between 2000 and 2100",
             )
-        service = self._text(root, names, "service") or self._mapping.default_service
+        texts = self._index.texts(root, names, _TEXTS, self._limits.key_characters)
+        service = texts["service"] or self._mapping.default_service
         counts = self._counts(root, names, service)
         if isinstance(counts, Unreadable):
             return counts
@@ -196,15 +195,15 @@ class Decoder:
             envelope=envelope,
             log_group=_log_group(root) or topic,
             service=service,
-            host=self._text(root, names, "host"),
-            zone_id=self._text(root, names, "zone_id"),
-            zone_name=self._text(root, names, "zone_name"),
-            caller=self._text(root, names, "caller"),
+            host=texts["host"],
+            zone_id=texts["zone_id"],
+            zone_name=texts["zone_name"],
+            caller=texts["caller"],
             requests=counts.requests,
             faults=counts.faults,
             slow=counts.slow,
             connection_failures=counts.connection_failures,
-            event_id=self._text(root, names, "event_id"),
+            event_id=texts["event_id"],
             document=root,
             latency_us=counts.latency_us,
             latencies=counts.latencies,
@@ -212,10 +211,7 @@ class Decoder:
 
     def _counts(self, root: Mapping[str, Any], names: Names, service: str) -> _Counts | Unreadable:
         seen: dict[str, Observations] = {}
-        for meaning in _COUNTED:
-            found = first_present(root, names.get(meaning, ()))
-            if found is None:
-                continue
+        for meaning, found in self._index.values(root, names, _COUNTED).items():
             read = observe(found.value, numeric_strings=self._mapping.numeric_strings)
             if isinstance(read, ValueFault):
                 return Unreadable(DeadLetterReason.BAD_VALUE, f"field {found.name!r} {read}")
@@ -236,10 +232,6 @@ class Decoder:
             latency_us=latency.total * self._us_by_unit if latency else 0.0,
             latencies=latency.count if latency else 0.0,
         )
-
-    def _text(self, root: Mapping[str, Any], names: Names, meaning: str) -> str:
-        found = first_usable(root, names.get(meaning, ()), as_text)
-        return "" if found is None else shorten_key(found[1], self._limits.key_characters)
 
     def _slow_threshold(self, service: str) -> float:
         mapping = self._mapping

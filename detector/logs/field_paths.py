@@ -190,5 +190,25 @@ class FieldIndex:
                         found[meaning] = name
         return found
 
+    def texts(
+        self, document: Mapping[str, Any], names: Names, meanings: Iterable[str], characters: int
+    ) -> dict[str, str]:
+        """Return the text of each meaning, cut to ``characters``; empty where there is none."""
+        found: dict[str, str] = {}
+        for meaning in meanings:
+            text = first_usable(document, names.get(meaning, ()), as_text)
+            found[meaning] = "" if text is None else shorten_key(text[1], characters)
+        return found
+
+    def values(
+        self, document: Mapping[str, Any], names: Names, meanings: Iterable[str]
+    ) -> dict[str, Found]:
+        """Return the first member of each meaning that is not ``null``; others are left out."""
+        return {
+            meaning: found
+            for meaning in meanings
+            if (found := first_present(document, names.get(meaning, ()))) is not None
+        }
+
     def _in_order(self, meaning: str, names: tuple[FieldName, ...]) -> tuple[FieldName, ...]:
         return tuple(name for name in self._names_by_meaning[meaning] if name in names)

@@ -38,7 +38,7 @@ class WindowsSection(Section):
     """How far, in seconds of event time, an event may lag behind the newest of its partition."""
     idle_seconds: float = Field(default=_TIMES.idle_ms / 1000, ge=0.1, le=3600)
     """Seconds without records after which a partition, if read to its end, closes its panes."""
-    patience_seconds: float = Field(default=_TIMES.patience_ms / 1000, ge=0, le=3600)
+    patience_seconds: float = Field(default=_TIMES.max_wait_ms / 1000, ge=0, le=3600)
     """Maximum wait, in seconds, for a missing source partition; then a window closes incomplete."""
     future_tolerance_seconds: float = Field(
         default=_TIMES.future_tolerance_ms / 1000, ge=0, le=86_400
@@ -53,7 +53,7 @@ class WindowsSection(Section):
             lateness_ms=_milliseconds(self.lateness_seconds),
             future_tolerance_ms=_milliseconds(self.future_tolerance_seconds),
             idle_ms=_milliseconds(self.idle_seconds),
-            patience_ms=_milliseconds(self.patience_seconds),
+            max_wait_ms=_milliseconds(self.patience_seconds),
         )
 
 

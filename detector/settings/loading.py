@@ -21,6 +21,7 @@ from detector.settings.sources import (
     misspelt_variables,
     read_toml,
     variable_of,
+    variables_of,
 )
 
 DEFAULT_FILE = "detector.toml"
@@ -67,7 +68,7 @@ def load(config: Path | None, env: Mapping[str, str]) -> Settings:
         config = Path(DEFAULT_FILE)
     toml = read_toml(config)
     from_env = GivenEnvironment(Settings, env)()
-    faults = list(misspelt_variables(env, frozenset(map(variable_of, every_setting()))))
+    faults = list(misspelt_variables(env, variables_of(list(every_setting()))))
     try:
         settings = Settings(**_merged(toml.values, from_env))
     except ValidationError as error:

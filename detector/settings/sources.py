@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ class GivenEnvironment(EnvSettingsSource):
 def variable_of(setting: Path_) -> str:
     """Return the environment variable that sets ``setting``."""
     return ENV_PREFIX + NESTED.join(setting).upper()
+
+
+def variables_of(settings: Iterable[Path_]) -> frozenset[str]:
+    """Return the environment variables of ``settings``."""
+    return frozenset(map(variable_of, settings))
 
 
 def misspelt_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""The growing table of one rule in one open pane."""
+"""The contributors of one rule while its pane is open."""
 
 import json
 from collections.abc import Callable
@@ -31,9 +31,9 @@ class ContributorTable:
     ``samples``, ``minimum`` and ``maximum`` are kept for rules that sum; a counting rule has one
     sample of 1 per event, which is derived when the pane closes.
 
-    A rule with a measure has ``numerators`` or ``buckets`` beside its ``values``. What those who
-    come when its table is full bring is only added up, in ``unheld``: a part of a ratio or of a
-    percentile would be neither.
+    A rule with a measure has ``numerators`` or ``buckets`` beside its ``values``. What contributors
+    bring that do not fit into its full table is only added up, in ``unheld``, because a part of a
+    ratio or of a percentile is neither.
     """
 
     __slots__ = (
@@ -71,18 +71,18 @@ class ContributorTable:
             self.sketch_weight += weight
 
     def observe(self, samples: float, minimum: float, maximum: float) -> None:
-        """Note observations for the report's sample count, minimum and maximum."""
+        """Add to the sample count, minimum and maximum of the report."""
         self.samples += samples
         self.minimum = min(self.minimum, minimum)
         self.maximum = max(self.maximum, maximum)
 
     def add_measured(self, key: Key, contribution: Contribution, limit: int) -> bool:
-        """Add what belongs to a measure; say whether there was any."""
+        """Add to the rule's measure; return whether the contribution has one."""
         if contribution.numerator is not None:
             self.add_ratio(key, contribution.value, contribution.numerator, limit)
         elif contribution.observations is not None:
-            most = min(limit, contribution.max_sketched)
-            self.add_observations(key, contribution.value, contribution.observations, most)
+            capacity = min(limit, contribution.max_sketched)
+            self.add_observations(key, contribution.value, contribution.observations, capacity)
         else:
             return False
         return True
@@ -125,5 +125,5 @@ class ContributorTable:
 
 
 def sketch_item(key: Key) -> str:
-    """Return the sketch's name for a contributor: its key values as a JSON array."""
+    """Return the name of a contributor in the sketch: its key values as a JSON array."""
     return json.dumps([key] if isinstance(key, str) else list(key), ensure_ascii=False)

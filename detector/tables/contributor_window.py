@@ -1,10 +1,10 @@
-"""Contributors of one rule in a window: what its panes hold, added up, with what sketches add.
+"""Contributors of one rule in a window: the sum of its panes and their sketches.
 
-Law: what a table shows is a function of the panes in its window alone; rows come out by key.
+Law: the window is a function of its panes alone; rows are sorted by key.
 
-Known limits: a rule window lists at most ``exact_contributors`` keys, the largest; what the others
-own is in ``others``. While two versions of a rule have panes in the window, only the newer one is
-shown and it is marked partial. Memory: at most ``exact_contributors`` rows per source partition and
+Known limits: a rule window lists the largest ``exact_contributors`` keys at most; the weight of the
+rest is in ``others``. While two versions of a rule have panes in the window, only the newer one is
+shown, marked partial. Memory: at most ``exact_contributors`` rows per source partition and
 pane of the window.
 """
 
@@ -27,10 +27,10 @@ from detector.tables.pane_records import MeasuredPane, RulePane
 from detector.tables.reports import RuleWindow, WindowMeta
 from detector.tables.sliding_window import FloatArray, IntArray, PaneRing, Part
 
-# Base 2 logarithm of the map that sketches are merged into: large enough to add no error to theirs.
+# Base 2 logarithm of the size of the merged sketch: large enough that merging adds no error.
 MERGED_SKETCH_LG = 13
 
-# Keys in sketches are JSON lists, so this is none of them.
+# Never a key: keys in sketches are JSON arrays.
 NO_KEY = ""
 
 PartOrder = tuple[str, int, int]
@@ -56,7 +56,7 @@ class VersionTable:
     def __init__(self, rule: str, version: str, window_panes: int, exact_contributors: int) -> None:
         self.rule = rule
         self.version = version
-        self._most = exact_contributors
+        self._max_listed = exact_contributors
         self._ring: PaneRing[tuple[str, ...]] = PaneRing(window_panes, 1)
         self._staged: dict[int, list[tuple[PartOrder, RulePane]]] = {}
         self._panes: deque[_RulePane | None] = deque(maxlen=window_panes)
@@ -65,17 +65,17 @@ class VersionTable:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether the window holds nothing."""
+        """Whether the window holds nothing."""
         return not any(self._panes)
 
     @property
     def is_idle(self) -> bool:
-        """Say whether neither the window nor an open pane holds anything."""
+        """Whether neither the window nor an open pane holds anything."""
         return self.is_empty and not self._staged
 
     @property
     def silent_panes(self) -> int:
-        """Count the panes that closed since the last one that held anything."""
+        """Number of panes closed since the last one with contributors."""
         silent = 0
         while silent < len(self._panes) and self._panes[-1 - silent] is None:
             silent += 1
@@ -101,10 +101,10 @@ class VersionTable:
         self._panes.append(_joined([pane for _, pane in staged]) if staged else None)
 
     def window(self, meta: WindowMeta, key_labels: tuple[str, ...]) -> RuleWindow:
-        """Return the window with its keys in order.
+        """Return the window, sorted by key.
 
-        Under a measure the newest pane is not told by itself: neither ratios nor percentiles of
-        panes add up to those of a longer time.
+        A rule with a measure has no newest pane of its own: neither ratios nor percentiles of panes
+        add up to those of a longer time.
         """
         rows = self._ring.present()
         sums = self._ring.sums(rows)
@@ -114,7 +114,12 @@ class VersionTable:
             sketched = [entry for pane in whole for entry in pane.buckets]
             unheld = sum(pane.unheld for pane in whole)
             return measured_window(
-                window, self._measured, sums[1], sketched, unheld=unheld, most=self._most
+                window,
+                self._measured,
+                sums[1],
+                sketched,
+                unheld=unheld,
+                max_listed=self._max_listed,
             )
         last = [pane for pane in list(self._panes)[-1:] if pane is not None]
         values, held = self._ring.newest(rows)
@@ -129,19 +134,19 @@ class VersionTable:
         rows: IntArray,
         values: FloatArray,
     ) -> RuleWindow:
-        heard = [pane for pane in panes if pane.samples > 0.0]
+        sampled = [pane for pane in panes if pane.samples > 0.0]
         keys = tuple(self._ring.keys[row][1] for row in rows.tolist())
         sketch = _merged([pane.sketch for pane in panes if pane.sketch is not None])
         others, error_bound = 0.0, 0.0
         if sketch is not None:
             keys, values, listed = _with_sketch(keys, values, sketch)
             # What a purged sketch lost, and fractions that its whole numbers cannot hold, belong to
-            # nobody.
+            # no contributor.
             others = max(sum(pane.sketch_weight for pane in panes) - listed, 0.0)
             error_bound = float(sketch.get_upper_bound(NO_KEY))
         unique = len(keys)
-        if unique > self._most and self._measured is None:
-            largest = np.sort(np.argsort(-values, kind="stable")[: self._most])
+        if unique > self._max_listed and self._measured is None:
+            largest = np.sort(np.argsort(-values, kind="stable")[: self._max_listed])
             others += float(values.sum() - values[largest].sum())
             keys, values = tuple(keys[index] for index in largest.tolist()), values[largest]
         return RuleWindow(
@@ -155,26 +160,26 @@ class VersionTable:
             error_bound=error_bound,
             unique=unique,
             samples=sum(pane.samples for pane in panes),
-            minimum=min((pane.minimum for pane in heard), default=0.0),
-            maximum=max((pane.maximum for pane in heard), default=0.0),
+            minimum=min((pane.minimum for pane in sampled), default=0.0),
+            maximum=max((pane.maximum for pane in sampled), default=0.0),
         )
 
 
 def shown_version(
     tables: Sequence[VersionTable], meta: WindowMeta
 ) -> tuple[VersionTable, WindowMeta]:
-    """Choose the version of one rule that was heard last; partial if others are in the window."""
+    """Choose the version with the newest pane; partial if the window holds another version."""
     chosen = max(tables, key=lambda table: (-table.silent_panes, table.version))
     mixed = sum(not table.is_empty for table in tables) > 1
     return chosen, replace(meta, partial=True) if mixed else meta
 
 
 def _joined(panes: Sequence[RulePane]) -> _RulePane:
-    heard = [pane for pane in panes if pane.samples > 0.0]
+    sampled = [pane for pane in panes if pane.samples > 0.0]
     return _RulePane(
-        samples=sum(pane.samples for pane in heard),
-        minimum=min((pane.minimum for pane in heard), default=0.0),
-        maximum=max((pane.maximum for pane in heard), default=0.0),
+        samples=sum(pane.samples for pane in sampled),
+        minimum=min((pane.minimum for pane in sampled), default=0.0),
+        maximum=max((pane.maximum for pane in sampled), default=0.0),
         sketch=_merged(
             [frequent_strings_sketch.deserialize(pane.sketch) for pane in panes if pane.sketch]
         ),
@@ -196,7 +201,7 @@ def _merged(sketches: Sequence[frequent_strings_sketch]) -> frequent_strings_ske
 def _with_sketch(
     keys: tuple[tuple[str, ...], ...], values: FloatArray, sketch: frequent_strings_sketch
 ) -> tuple[tuple[tuple[str, ...], ...], FloatArray, float]:
-    """Add lower bounds of the sketch's contributors, so that nobody is overstated."""
+    """Add the lower bounds of the sketch's contributors, so that no value is overstated."""
     totals = dict(zip(keys, values.tolist(), strict=True))
     listed = 0.0
     items = sketch.get_frequent_items(frequent_items_error_type.NO_FALSE_NEGATIVES)

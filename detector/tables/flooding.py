@@ -1,8 +1,8 @@
-"""Which rules flood: more contributors than are counted exactly, in several panes in a row.
+"""Rules that flood: more contributors than are counted exactly, in several panes in a row.
 
 Law: a rule floods from the ``FLOOD_PANES``-th pane in a row of one source partition in which its
-table overflowed into the sketch, until the first pane in which it did not. What a pane without
-events of the rule says is: no flood.
+table overflowed into the sketch, until the first pane in which it did not. A pane without events
+of the rule ends the flood.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ Source = tuple[str, int]
 
 
 class FloodWatch:
-    """Counts the panes in a row, by source partition and rule."""
+    """Counts consecutive overflowed panes by source partition and rule."""
 
     def __init__(self) -> None:
         self._panes: dict[Source, dict[str, int]] = {}
@@ -23,7 +23,7 @@ class FloodWatch:
 
     @property
     def count(self) -> int:
-        """Count the rules that flood in some partition."""
+        """Number of rules that flood in some partition."""
         return len(self._flooding())
 
     def _flooding(self) -> set[str]:
@@ -37,9 +37,9 @@ class FloodWatch:
     def count_panes(
         self, source: Source, flooded: Mapping[str, str]
     ) -> Iterator[tuple[str, str, bool]]:
-        """Take one more pane of ``source``; ``flooded`` maps the rules that overflowed to versions.
+        """Add a pane of ``source``; ``flooded`` maps the rules that overflowed to their versions.
 
-        Yield (rule, version, floods) for every rule that floods now and did not, or the reverse.
+        Yield (rule, version, floods) for every rule whose state changed.
         """
         before = self._flooding()
         panes = self._panes.get(source, {})
@@ -48,7 +48,7 @@ class FloodWatch:
         yield from self._moves(before)
 
     def forget(self, source: Source) -> Iterator[tuple[str, str, bool]]:
-        """Forget a source partition that left; yield what floods no more."""
+        """Forget a source partition that was revoked; yield the rules that no longer flood."""
         before = self._flooding()
         self._panes.pop(source, None)
         yield from self._moves(before)

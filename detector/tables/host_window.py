@@ -1,11 +1,11 @@
-"""Hosts of one service in a window, and what a slide of the window holds.
+"""Hosts of one service in a window, and the slide: all windows that one pane completes.
 
 Contributors of a rule are in ``detector.tables.contributor_window``.
 
-Law: what a table shows is a function of the panes in its window alone; rows come out by key.
+Law: the window is a function of its panes alone; rows are sorted by key.
 
-Known limits: the top caller is worked out for the ``CALLER_HOSTS`` hosts with most faults beyond
-their share of the requests, the others show none.
+Known limits: only the ``CALLER_HOSTS`` hosts with the most faults beyond their share of the
+requests have a top caller.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PartOrder = tuple[str, int, int]
 
 
 class FleetTable:
-    """Hosts of one service."""
+    """Hosts of one service in the open panes and in the window."""
 
     def __init__(self, service: str, window_panes: int) -> None:
         self.service = service
@@ -36,12 +36,12 @@ class FleetTable:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether the window holds nothing."""
+        """Whether the window holds nothing."""
         return not self._ring.holds_rows
 
     @property
     def is_idle(self) -> bool:
-        """Say whether neither the window nor an open pane holds anything."""
+        """Whether neither the window nor an open pane holds anything."""
         return not (self._ring.holds_rows or self._ring.open_panes)
 
     def stage(self, pane_ms: int, order: PartOrder, pane: FleetPane) -> None:
@@ -52,7 +52,7 @@ class FleetTable:
         rows = np.empty(len(pane.hosts), np.int64)
         for (zone, *names), start, stop in zip(pane.zones, starts, starts[1:], strict=False):
             rows[start:stop] = self._ring.rows_of(zone, pane.hosts[start:stop])
-            # Of two spellings the larger wins, whichever came first.
+            # Of two spellings the larger wins, so that the order of arrival does not matter.
             self._zone_names[zone] = max(self._zone_names.get(zone, ("", "")), (names[0], names[1]))
         indexes, callers, faults = zip(*pane.callers, strict=True) if pane.callers else ((), (), ())
         part = Part(
@@ -69,7 +69,7 @@ class FleetTable:
         self._ring.close(pane_ms)
 
     def window(self, meta: WindowMeta) -> FleetWindow:
-        """Return the window as columns, by zone and host."""
+        """Return the window as columns, sorted by zone and host."""
         rows = self._ring.present()
         self._name(rows)
         requests, faults, slow, connection_failures, latency_us, latencies = self._ring.sums(rows)
@@ -93,7 +93,7 @@ class FleetTable:
         )
 
     def _name(self, rows: IntArray) -> None:
-        """Look the names of ``rows`` up, unless they are the rows of the last window."""
+        """Look up the names of ``rows``, unless they are the rows of the last window."""
         generation, shown = self._shown
         if generation == self._ring.generation and np.array_equal(rows, shown):
             return
@@ -133,7 +133,7 @@ class FleetTable:
 class Slide:
     """All windows that one pane completed: fleets by service, rules by name.
 
-    A table that has become empty is in it once.
+    A table that has just become empty is included once.
     """
 
     meta: WindowMeta

@@ -1,9 +1,9 @@
 """Columns of rules with a measure: ratios and percentiles per contributor, packed and read back.
 
-Law: as for other columns, packing is a function of the rows alone, in the order of their keys.
+Law: packing is a function of the rows alone; rows are sorted by key.
 
-A value is given only to contributors with at least the rule's minimum, which is above 0; the
-others are counted, so nothing is divided by zero and nobody is ranked by a handful of events.
+Only contributors at or above the rule's minimum, which is positive, have a value; the others are
+counted. So nothing is divided by zero and no contributor is ranked by a handful of events.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from detector.tables.reports import RuleWindow, WindowMeasure
 
 
 class SketchedRows(NamedTuple):
-    """Buckets of contributors: each owns the next ``counts`` of ``buckets`` and ``weights``."""
+    """Buckets of contributors: ``counts`` says how many entries belong to each, in order."""
 
     keys: Sequence[tuple[str, ...]]
     counts: NDArray[np.uint32]
@@ -30,7 +30,7 @@ class SketchedRows(NamedTuple):
 
 
 def measured_pane(measure: Ratio | Percentiles, table: ContributorTable) -> MeasuredPane:
-    """Pack what a table holds beside its values, by key."""
+    """Pack what a table holds beside its values, sorted by key."""
     keys: list[Key] = sorted(table.values, key=lambda key: (key,) if isinstance(key, str) else key)
     if isinstance(measure, Ratio):
         over = table.numerators
@@ -63,14 +63,14 @@ def sketched_rows(keys: Sequence[tuple[str, ...]], pane: MeasuredPane) -> Sketch
 
 
 def numerators_of(pane: RulePane) -> NDArray[np.float64]:
-    """Read the numerators of a pane, zeros where it has none."""
+    """Read the numerators of a pane; zeros where it has none."""
     if pane.measured is None or pane.measured.kind is not MeasureKind.RATIO:
         return np.zeros(len(pane.keys))
     return np.frombuffer(pane.measured.numerators, "<f8")
 
 
 def measured_rows(pane: MeasuredPane, start: int, stop: int) -> MeasuredPane:
-    """Cut rows ``start`` to ``stop`` out; what belongs to no row stays with the first."""
+    """Return rows ``start`` to ``stop``; the first slice also keeps ``unheld``."""
     counts = np.frombuffer(pane.bucket_counts, "<u4")
     begin, end = int(counts[:start].sum()), int(counts[:stop].sum())
     return MeasuredPane(
@@ -116,11 +116,11 @@ def measured_window(
     sketched: Sequence[SketchedRows],
     *,
     unheld: float,
-    most: int,
+    max_listed: int,
 ) -> RuleWindow:
-    """Return ``window``, whose values are denominators, under its measure.
+    """Return ``window``, whose values are denominators, with the values of its measure.
 
-    At most ``most`` keys are listed, the largest; the values of the others are in ``others``.
+    The largest ``max_listed`` keys are listed; the values of the rest are in ``others``.
     """
     is_ratio = measured.kind is MeasureKind.RATIO
     at = tuple(measured.at)
@@ -133,8 +133,8 @@ def measured_window(
         values, error = percentiles[enough, 0], RELATIVE_ERROR
     others = 0.0
     ranked = enough.size
-    if ranked > most:
-        largest = np.sort(np.argsort(-values, kind="stable")[:most])
+    if ranked > max_listed:
+        largest = np.sort(np.argsort(-values, kind="stable")[:max_listed])
         others = float(values.sum() - values[largest].sum())
         enough, values = enough[largest], values[largest]
     bounds = (values.min(), values.max()) if is_ratio and values.size else None
@@ -166,10 +166,10 @@ def measured_window(
 def _percentiles(
     keys: Sequence[tuple[str, ...]], sketched: Sequence[SketchedRows], at: tuple[float, ...]
 ) -> Floats:
-    """Return one row of percentiles for each key."""
-    place = {key: row for row, key in enumerate(keys)}
+    """Return a row of percentiles for each key."""
+    row_by_key = {key: row for row, key in enumerate(keys)}
     owners = [
-        np.repeat(np.array([place[key] for key in part.keys], np.int64), part.counts)
+        np.repeat(np.array([row_by_key[key] for key in part.keys], np.int64), part.counts)
         for part in sketched
         if part.keys
     ]

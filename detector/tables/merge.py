@@ -1,22 +1,22 @@
-"""Merge: the panes of all source partitions become one per subject, and the last panes windows.
+"""Merge: adds up the panes of all source partitions and slides the windows.
 
 Law: the slides are a function of the pane records alone. Order of arrival between sources,
-repetition and chunking change nothing; only running out of patience depends on a clock, and then
-the window says which partitions it lacks.
+repetition and chunking change nothing. Only the maximum wait depends on a clock, and then the
+window names the partitions it lacks.
 
-Theory of operation: of every source partition the first record of a pane wins, since a restarted
-worker may tell a pane again, and less of it. Records wait in their tables until ``SourceProgress``
-lets their pane close; then every table slides by one pane. Panes in which nothing is left to show
-are skipped, so that a long silence costs nothing.
+Theory of operation: the first record of a pane from a source partition wins, because a restarted
+worker may publish a pane again with fewer events in it. Records wait in their tables until
+``SourceProgress`` lets their pane close; then every table slides by one pane. Panes that have
+nothing to show are skipped, so a long silence costs nothing.
 
-Known limits: a record that comes after its window closed is late as a whole, and is counted by the
-requests of its fleets. A window that closed incomplete may be complete when it is replayed after a
-restart.
+Known limits: a record that arrives after its window closed is late as a whole and counts as late
+the requests of its fleets. A window that closed incomplete may be complete when it is replayed
+after a restart.
 
-Cost of one slide of 20,000 hosts in 3 zones from 4 source partitions, each of which heard nine
-hosts in ten, with 4,000 contributors of one rule (one core, best of 36): decoding 3.3 ms, applying
-6.6 ms, closing and showing 3.5 ms; evaluating it takes 3.5 ms. With faults on every host, ten times
-the entries of callers and contributors, applying takes about 80 ms.
+Cost of one slide of 20,000 hosts in 3 zones from 4 source partitions, each with nine hosts in ten,
+and 4,000 contributors of one rule (one core, best of 36): decoding 3.3 ms, applying 6.6 ms, closing
+and building the windows 3.5 ms; evaluating it takes 3.5 ms. With faults on every host, which means
+ten times the entries of callers and contributors, applying takes about 80 ms.
 """
 
 from collections import deque
@@ -39,15 +39,15 @@ DUPLICATE: Final = "duplicate"
 LATE: Final = "late"
 INCOMPLETE_CHUNK: Final = "incomplete_chunk"
 
-# Before every pane.
+# A pane start before all panes.
 NEVER: Final = -(2**62)
 
 
 class Merge:
     """All subjects of one partition of the tallies topic.
 
-    ``exact_contributors``: most keys that a rule window lists. ``rules_at``: the rules in force in
-    the pane that starts at a given time.
+    A rule window lists at most ``exact_contributors`` keys. ``rules_at`` returns the rules in force
+    in the pane that starts at a given time.
     """
 
     def __init__(
@@ -58,41 +58,42 @@ class Merge:
     ) -> None:
         self._times = times
         self._exact_contributors = exact_contributors
-        self._shown_rules = WindowVersions(rules_at, times, exact_contributors)
-        self._progress = SourceProgress(times.patience_ms)
+        self._versions = WindowVersions(rules_at, times, exact_contributors)
+        self._progress = SourceProgress(times.max_wait_ms)
         self._chunks = ChunkBuffer()
         self._fleets: dict[str, FleetTable] = {}
         self._rules: dict[tuple[str, str], VersionTable] = {}
         self._open_panes: set[int] = set()
         self._closed = NEVER
         self._evaluated = -1
-        self._oldest_taken = 0
+        self._oldest_accepted = 0
         self._late: dict[int, int] = {}
         self._partial: list[tuple[int, int]] = []
         self._faults: deque[tuple[int, bool, tuple[str, ...]]] = deque()
 
     def skip_through(self, pane_ms: int) -> None:
-        """Show no window up to the one that ends with ``pane_ms``: a former life evaluated them."""
+        """Return no slide up to ``pane_ms``, because they were evaluated before the restart."""
         self._evaluated = pane_ms
-        self._oldest_taken = self._first_pane_with(pane_ms)
+        self._oldest_accepted = self._first_pane_with(pane_ms)
 
     @property
     def closed_through(self) -> int | None:
-        """Return the newest pane that has closed, shown or not; ``None`` before the first."""
+        """Newest closed pane, with or without a slide; ``None`` before the first."""
         return None if self._closed == NEVER else self._closed
 
     def oldest_needed_pane(self) -> int | None:
-        """Return the oldest pane that a successor needs; ``None`` while no pane has closed.
+        """Return the oldest pane that the next owner needs; ``None`` while no pane has closed.
 
-        Records of older panes need not be replayed. The newest closed window is whole in
-        the replay, so that a successor knows which tables become empty with the next one.
+        Records of older panes need no replay. The replay holds the whole newest closed window, so
+        that the next owner knows which tables become empty with the next pane.
         """
         return None if self._closed == NEVER else self._first_pane_with(self._closed)
 
     def apply(self, record: PaneRecord, arrived: float) -> str:
-        """Take one record in; ``arrived`` in seconds. Return what became of it.
+        """Apply a record that arrived at ``arrived`` (seconds); return its result.
 
-        ``ValueError`` when the tables in it are malformed; nothing has changed then.
+        The result is ``APPLIED``, ``DUPLICATE``, ``LATE`` or ``INCOMPLETE_CHUNK``. ``ValueError``
+        for malformed tables, without any change.
         """
         check_record(record)
         source = (record.topic, record.partition)
@@ -103,14 +104,14 @@ class Merge:
         if whole is None:
             return INCOMPLETE_CHUNK
         if whole.partial:
-            # Also where the source told of no events: it may not have seen them.
+            # Panes without events too: the source may not have read them.
             self._partial.append((self._progress.through(source), whole.through_ms))
         self._progress.note(source, whole.through_ms, whole.sources, arrived)
         if whole.late and identity > self._evaluated:
             self._late[identity] = self._late.get(identity, 0) + whole.late
         if whole.pane_ms < 0:
             return APPLIED
-        if whole.pane_ms < self._oldest_taken:
+        if whole.pane_ms < self._oldest_accepted:
             return DUPLICATE
         if whole.pane_ms <= self._closed:
             self._late[self._closed] = self._late.get(self._closed, 0) + _requests_in(whole)
@@ -119,7 +120,7 @@ class Merge:
         return APPLIED
 
     def advance(self, now: float) -> list[Slide]:
-        """Close every pane that may close at ``now`` (seconds); return the completed windows."""
+        """Close every pane that may close at ``now`` (seconds); return the slides."""
         frontier = self._times.pane_of(self._progress.frontier(now))
         slides = []
         while (pane := self._next_pane(frontier)) is not None:
@@ -138,14 +139,14 @@ class Merge:
         pane = record.pane_ms
         self._open_panes.add(pane)
         panes = self._times.window_panes
-        for place, fleet in enumerate(record.fleets):
-            order = (record.topic, record.partition, place)
+        for position, fleet in enumerate(record.fleets):
+            order = (record.topic, record.partition, position)
             fleet_table = self._fleets.get(fleet.service)
             if fleet_table is None:
                 fleet_table = self._fleets[fleet.service] = FleetTable(fleet.service, panes)
             fleet_table.stage(pane, order, fleet)
-        for place, rule in enumerate(record.rules):
-            order = (record.topic, record.partition, place)
+        for position, rule in enumerate(record.rules):
+            order = (record.topic, record.partition, position)
             name = (rule.rule, rule.version)
             rule_table = self._rules.get(name)
             if rule_table is None:
@@ -155,7 +156,7 @@ class Merge:
             rule_table.stage(pane, order, rule)
 
     def _next_pane(self, frontier: int) -> int | None:
-        """Return the following pane while there is something to show, else the next with data."""
+        """Return the following pane while a window holds anything, else the next pane with data."""
         if not all(table.is_empty for table in self._tables()):
             pane = self._closed + self._times.pane_ms
         else:
@@ -169,7 +170,7 @@ class Merge:
         was_empty = {id(table) for table in self._tables() if table.is_empty}
         for table in self._tables():
             table.close(pane)
-        # A table that has become empty is shown once more, so that its alarms can be cleared.
+        # A table that has become empty is shown once more, so that its alarms can clear.
         shown = [
             table for table in self._tables() if not (table.is_empty and id(table) in was_empty)
         ]
@@ -183,19 +184,19 @@ class Merge:
         rules = [table for table in tables if isinstance(table, VersionTable)]
         windows = [
             chosen.window(its_meta, labels)
-            for chosen, its_meta, labels in self._shown_rules.choose(rules, meta)
+            for chosen, its_meta, labels in self._versions.choose(rules, meta)
         ]
         return Slide(meta, [table.window(meta) for table in fleets], windows)
 
     def _skip_to(self, frontier: int) -> None:
-        """Close everything up to ``frontier``, where nothing is left to show."""
+        """Close all panes up to ``frontier``, none of which has anything to show."""
         self._note_faults_until(frontier)
-        late = self._take_late(frontier)
+        late = self._pop_late(frontier)
         if late:
             self._late[frontier] = late
 
     def _note_faults_until(self, pane: int) -> None:
-        """Move on to ``pane``; remember which panes of its window are incomplete or partial."""
+        """Advance to ``pane``; remember which panes of its window are incomplete or partial."""
         pane_ms = self._times.pane_ms
         start = pane - (self._times.window_panes - 1) * pane_ms
         for passed in range(max(start, self._closed + pane_ms), pane + 1, pane_ms):
@@ -215,13 +216,13 @@ class Merge:
             complete=not missing,
             partial=any(partial for _, partial, _ in self._faults),
             missing_partitions=tuple(sorted(missing)),
-            late=self._take_late(self._closed),
+            late=self._pop_late(self._closed),
             newest=NewestPane(
                 self._closed, all(passed != self._closed for passed, _, _ in self._faults)
             ),
         )
 
-    def _take_late(self, pane: int) -> int:
+    def _pop_late(self, pane: int) -> int:
         return sum(self._late.pop(known) for known in list(self._late) if known <= pane)
 
     def _tables(self) -> Iterator[FleetTable | VersionTable]:

@@ -1,6 +1,6 @@
-"""The tables of a pane that is still open, as the tally and the generated loop fill them in place.
+"""The tables of an open pane, which the tally and the generated loop update in place.
 
-A fleet row is a plain list, because it is updated at several hundred thousand events a second.
+A fleet row is a plain list, because it takes several hundred thousand updates a second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ from detector.tables.pane_records import FleetPane, RulePane
     REQUESTS, FAULTS, SLOW, CONNECTION_FAILURES, LAST_SEEN_MS, LATENCY_US, UNTIMED, CALLERS,
     SERVICE, ZONE,
 ) = range(10)  # fmt: skip
-"""Places in a fleet row; behind them stand the cells of ``RowRules``.
+"""Indexes of a fleet row; the cells of ``RowRules`` follow.
 
-``UNTIMED`` counts the requests that told no latency, because most tell it and counting costs time.
+``UNTIMED`` counts the requests without a latency: they are few, and counting costs time.
 """
 
 MAX_ROW_RULES = 8
-"""Cells of a row: one for each producer layout that has a compiled loop."""
+"""Cells of a row: one for each record schema that has a compiled loop."""
 
 CALLERS_PER_HOST = 256
-"""Callers with faults that one row remembers; later ones are left out of the blame."""
+"""Callers with faults that one row remembers; faults of later callers are not attributed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """Rules of one layout that count every event by keys that its row has already.
+    """Rules of one record schema that count every event by keys that its row already has.
 
-    Counting them once per row instead of once per event costs nothing per rule. ``cell`` is the
-    place in the row where the events are counted, ``None`` until the first of them; ``rules`` are
-    (position in the rule book, places of its keys): ``SERVICE``, ``ZONE`` or ``HOST``.
+    The row counts its events once, whatever the number of rules. ``cell`` is the index in the row
+    of that count, which is ``None`` until the first event; ``rules`` are (position in the rule set,
+    indexes of its keys): ``SERVICE``, ``ZONE`` or ``HOST``.
     """
 
     cell: int
@@ -44,40 +44,40 @@ class RowRules:
 
     @staticmethod
     def key(places: Sequence[int], row: Sequence[Any], host: str) -> Key:
-        """Return the contributor that ``row`` stands for under a rule."""
+        """Return the contributor of ``row`` under a rule."""
         names = tuple(host if place == HOST else row[place] for place in places)
         return names[0] if len(names) == 1 else names
 
 
 HOST = -1
-"""Stands for the host among the places of a key; the host is the row's key, not in the row."""
+"""Index that stands for the host in a key; the host is the row's key and not in the row."""
 
 
 class OpenPane:
-    """Tables of one pane that is still open.
+    """Tables of one open pane.
 
-    ``rows`` is keyed by host alone, because one string is hashed several times faster than a tuple
-    of three; a host that appears under a second service or zone has those rows in ``other_rows``,
-    keyed by all three. ``row_rules`` holds what the cells of the rows stand for, by cell. ``book``
-    is in force in the pane from its opening to its end; ``tables`` belong to its rules, in order.
+    ``rows`` is keyed by host alone, because hashing one string is several times faster than hashing
+    a tuple of three. Rows of a host under a second service or zone are in ``other_rows``, keyed by
+    all three. ``row_rules`` maps a cell of the rows to the rules that it counts for. ``rule_set``
+    is in force in the pane until it closes; ``tables`` belong to its rules, in order.
     """
 
     __slots__ = (
-        "book", "ids", "other_rows", "row_rules", "rows", "start_ms", "tables", "zones",
+        "ids", "other_rows", "row_rules", "rows", "rule_set", "start_ms", "tables", "zones",
     )  # fmt: skip
 
-    def __init__(self, start_ms: int, book: RuleSet) -> None:
+    def __init__(self, start_ms: int, rule_set: RuleSet) -> None:
         self.start_ms = start_ms
-        self.book = book
+        self.rule_set = rule_set
         self.rows: dict[str, list[Any]] = {}
         self.other_rows: dict[tuple[str, str, str], list[Any]] = {}
         self.zones: dict[str, tuple[str, str]] = {}
-        self.tables = [ContributorTable() for _ in book]
+        self.tables = [ContributorTable() for _ in rule_set]
         self.row_rules: dict[int, RowRules] = {}
         self.ids: set[str] = set()
 
     def row(self, service: str, zone: str, host: str) -> list[Any]:
-        """Return the row of a host, made on first sight."""
+        """Return the row of a host, creating it if needed."""
         row = self.rows.get(host)
         if row is None:
             row = self.rows[host] = _new_row(service, zone)
@@ -91,7 +91,7 @@ class OpenPane:
         return other
 
     def add_event(self, event: LogEvent) -> None:
-        """Count an event that names host and zone in its row."""
+        """Count in its row an event that has a host and a zone."""
         zone = event.zone
         row = self.row(event.service, zone, event.host)
         if zone not in self.zones:
@@ -108,7 +108,7 @@ class OpenPane:
                 blame_caller(row, event.caller, event.faults)
 
     def name_zone(self, zone: str, zone_id: str, zone_name: str) -> None:
-        """Remember both identities of a zone as the pane's first event of it had them."""
+        """Remember both identities of a zone, from the pane's first event of it."""
         self.zones.setdefault(zone, (zone_id, zone_name))
 
     def all_rows(self) -> dict[tuple[str, str, str], list[Any]]:
@@ -123,7 +123,7 @@ def _new_row(service: str, zone: str) -> list[Any]:
 
 
 def blame_caller(row: list[Any], caller: str, faults: float) -> None:
-    """Add ``faults`` to what ``caller`` met at the host of ``row``."""
+    """Attribute ``faults`` at the host of ``row`` to ``caller``."""
     callers = row[CALLERS]
     if callers is None:
         callers = row[CALLERS] = {}
@@ -134,7 +134,7 @@ def blame_caller(row: list[Any], caller: str, faults: float) -> None:
 
 
 def packed_tables(pane: OpenPane) -> tuple[list[FleetPane], list[RulePane]]:
-    """Return the travelling form of a closed pane: a fleet per service, a table per rule."""
+    """Return a closed pane as its record holds it: a fleet per service, a table per rule."""
     rows = pane.all_rows()
     _count_rows(pane, rows)
     fleets = fleet_panes(
@@ -143,7 +143,7 @@ def packed_tables(pane: OpenPane) -> tuple[list[FleetPane], list[RulePane]]:
     )
     packed = [
         _rule_pane(rule, table)
-        for rule, table in zip(pane.book, pane.tables, strict=True)
+        for rule, table in zip(pane.rule_set, pane.tables, strict=True)
         if table.values or table.unheld
     ]
     return fleets, packed
@@ -154,7 +154,7 @@ def _fleet_row(row: list[Any], names: tuple[str, str]) -> list[float | str]:
 
 
 def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) -> None:
-    """Add to the rules what the rows counted for them."""
+    """Add the events that the rows counted to the tables of their rules."""
     for row_rules in pane.row_rules.values():
         for (_, _, host), row in rows.items():
             events = row[row_rules.cell]
@@ -164,7 +164,7 @@ def _count_rows(pane: OpenPane, rows: Mapping[tuple[str, str, str], list[Any]]) 
 
 
 def _rule_pane(rule: ContributorRule, table: ContributorTable) -> RulePane:
-    """Pack a rule's table; a counting rule has one observation of 1 for every event."""
+    """Pack a rule's table; a counting rule has one observation of 1 per event."""
     counts = rule.aggregate_on is Aggregate.COUNT and not isinstance(rule.measure, Percentiles)
     samples = sum(table.values.values()) + table.sketch_weight + table.unheld
     return rule_pane(

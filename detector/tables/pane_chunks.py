@@ -1,7 +1,7 @@
-"""Splitting pane records that are too large for the broker, and putting the chunks together.
+"""Splits pane records that are too large for the broker, and joins the chunks again.
 
-Law: every chunk holds other rows, chunk 0 alone the loss counts; a record is applied whole or not
-at all. Packing is deterministic, so chunks that two writers made of the same pane can be mixed.
+Law: chunks share no row, and chunk 0 alone holds the loss counts; a record is applied whole or not
+at all. Packing is deterministic, so chunks of the same pane from two writers can be mixed.
 """
 
 import msgspec
@@ -10,16 +10,15 @@ from detector.tables.measured_columns import measured_rows
 from detector.tables.pane_records import FleetPane, PaneRecord, RulePane, encode_pane_record
 
 HALF_RECEIVED_RECORDS = 256
-# Chunk numbers are packed in up to five bytes each, and are not known yet while a record is being
-# split.
+# A chunk number takes up to five bytes, and is unknown while the record is being split.
 CHUNK_NUMBER_BYTES = 16
 
 
 def split_record(record: PaneRecord, max_bytes: int) -> list[PaneRecord]:
-    """Split ``record`` by rows into chunks that each encode to at most ``max_bytes``.
+    """Split ``record`` by rows into chunks of at most ``max_bytes`` each.
 
-    Loss counts stay in chunk 0; samples and sketch of a rule travel with its first row.
-    ``ValueError`` when a single row is larger than that.
+    Loss counts stay in chunk 0; samples and sketch of a rule stay with its first row.
+    ``ValueError`` when a single row is larger.
     """
     pieces = _halve(record, max_bytes - CHUNK_NUMBER_BYTES)
     return [
@@ -49,7 +48,7 @@ def _weight_of_rule(rule: RulePane) -> int:
 
 
 def _cut(record: PaneRecord, at: int) -> tuple[PaneRecord, PaneRecord]:
-    """Cut before row ``at`` of all fleets, then rules; a table without rows counts as one."""
+    """Cut before row ``at``, fleets before rules; a table without rows counts as one row."""
     fleets: tuple[list[FleetPane], list[FleetPane]] = ([], [])
     rules: tuple[list[RulePane], list[RulePane]] = ([], [])
     for fleet in record.fleets:
@@ -108,10 +107,10 @@ def _rule_rows(rule: RulePane, start: int, stop: int) -> RulePane:
 
 
 class ChunkBuffer:
-    """Holds chunks until their record is whole, at most ``limit`` half-received records.
+    """Holds the chunks of at most ``limit`` incomplete records, dropping the oldest first.
 
-    The oldest are dropped first. A writer that died between two chunks leaves half a record behind;
-    its successor begins again with chunk 0.
+    A writer that dies between two chunks leaves an incomplete record; the next one starts again
+    with chunk 0.
     """
 
     def __init__(self, limit: int = HALF_RECEIVED_RECORDS) -> None:
@@ -122,10 +121,10 @@ class ChunkBuffer:
         return len(self._parts)
 
     def add(self, record: PaneRecord) -> PaneRecord | None:
-        """Return the whole record once its last missing chunk is here, ``None`` before that."""
+        """Return the whole record when this is its last missing chunk, else ``None``."""
         if record.chunks == 1:
             return record
-        # Records that a successor closed elsewhere are others, even under the same pane.
+        # Another owner may close the same pane elsewhere: that is a different record.
         key = (record.topic, record.partition, record.pane_ms, record.through_ms, record.chunks)
         parts = self._parts.setdefault(key, {})
         if record.chunk == 0 and 0 in parts:

@@ -1,7 +1,7 @@
-"""Packing of pane tables into columns, reading them back, and splitting records that are too large.
+"""Packs pane tables into columns, reads them back, and checks the records of other writers.
 
-Law: packing is a function of the rows alone. Rows are sorted by key, so that two workers that
-counted the same events write the same bytes.
+Law: packing is a function of the rows alone. Rows are sorted by key, so two workers that counted
+the same events write the same bytes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +19,13 @@ CALLERS_PER_HOST = 8
 RowKey = tuple[str, str, str]
 """Service, zone, host."""
 FleetRow = Sequence[float | str]
-"""requests, faults, slow, connection failures, last seen (epoch ms), zone ID, zone name.
+"""Requests, faults, slow, connection failures, last seen (epoch ms), zone ID, zone name.
 
-Before the zone may stand how long the requests took in all (microseconds) and how many told.
+Latency may precede the zone: its sum in microseconds, and the number of requests that logged it.
 """
 ZONE_ID, ZONE_NAME = -2, -1
-MOST_LATENCY_US = 1e15
-"""No pane of a host took longer than thirty years in all; sums of more are no whole numbers."""
+MAX_LATENCY_US = 1e15
+"""Bound of a host's latency in a pane: thirty years; larger sums are not exact in float64."""
 
 
 def float_column(raw: bytes) -> NDArray[np.float64]:
@@ -39,10 +39,10 @@ def index_column(raw: bytes) -> NDArray[np.uint32]:
 
 
 def summed_columns(pane: FleetPane) -> tuple[NDArray[np.float64], ...]:
-    """Read the columns that windows sum up: requests, faults, slow, connection failures, latency.
+    """Read the columns that windows add up.
 
-    The last two are latency in microseconds and how many observations it is of, 0 where no latency
-    travelled.
+    They are requests, faults, slow, connection failures, the sum of latencies in microseconds and
+    their number; the last two are 0 where the record has no latency.
     """
     counts = (pane.requests, pane.faults, pane.slow, pane.connection_failures)
     nothing = np.zeros(0 if pane.latencies else len(pane.hosts))
@@ -58,9 +58,9 @@ def pack_floats(values: Iterable[float], count: int) -> bytes:
 def fleet_panes(
     rows: Mapping[RowKey, FleetRow], callers: Mapping[RowKey, Mapping[str, float]]
 ) -> list[FleetPane]:
-    """Pack the rows of one pane, one table per service, by service, zone and host.
+    """Pack the rows of one pane into a table per service, sorted by service, zone and host.
 
-    ``callers`` gives the faults of each caller of a host; the eight most faulty are kept.
+    ``callers`` maps a row to the faults of each caller; the eight with the most faults are kept.
     Cost: about 1 microsecond a row, most of it for sorting.
     """
     cells: dict[str, dict[str, dict[str, FleetRow]]] = {}
@@ -86,14 +86,14 @@ def _fleet_pane(
     hosts: list[str] = []
     rows: list[FleetRow] = []
     zone_index: list[NDArray[np.uint32]] = []
-    # Sorting bare strings, zone by zone, takes a third of the time that sorting whole keys does.
+    # Sorting strings zone by zone takes a third of the time of sorting whole keys.
     for number, zone in enumerate(sorted(cells)):
         cell_by_host = cells[zone]
         names = sorted(cell_by_host)
         rows += map(cell_by_host.__getitem__, names)
         hosts += names
         zone_index.append(np.full(len(names), number, "<u4"))
-        # Of two spellings the larger wins, whichever was logged first.
+        # Of two spellings the larger wins, so that the order of the log does not matter.
         both = max({(cell[ZONE_ID], cell[ZONE_NAME]) for cell in cell_by_host.values()})
         zones.append((zone, str(both[0]), str(both[1])))
     columns = zip(*rows, strict=True)
@@ -117,11 +117,11 @@ def _fleet_pane(
 
 
 def _latency_columns(columns: Sequence[Sequence[float | str]]) -> tuple[bytes, bytes]:
-    """Pack the columns of latency in whole microseconds, whose sums are exact in any order."""
+    """Pack the latency columns in whole microseconds, whose sums are exact in any order."""
     if not columns or not any(columns[1]):
         return b"", b""
     latency_us, latencies = (np.array(column, "<f8") for column in columns)
-    whole = np.rint(np.minimum(latency_us, MOST_LATENCY_US))
+    whole = np.rint(np.minimum(latency_us, MAX_LATENCY_US))
     return whole.tobytes(), latencies.tobytes()
 
 
@@ -160,7 +160,7 @@ def rule_pane(
     sketch_weight: float = 0.0,
     measured: MeasuredPane | None = None,
 ) -> RulePane:
-    """Pack the contributors of one rule, by key; ``measured`` is in that order already."""
+    """Pack the contributors of one rule, sorted by key; ``measured`` already has that order."""
     keys = sorted(values)
     packed = pack_floats((values[key] for key in keys), len(keys))
     return RulePane(
@@ -169,7 +169,7 @@ def rule_pane(
 
 
 def check_record(record: PaneRecord) -> None:
-    """Raise ``ValueError`` when columns of a table differ in length or point outside it."""
+    """Raise ``ValueError`` when columns of a table differ in length or refer to missing rows."""
     for fleet in record.fleets:
         floats = (
             fleet.requests, fleet.faults, fleet.slow, fleet.connection_failures, fleet.last_seen_ms,
@@ -185,7 +185,7 @@ def check_record(record: PaneRecord) -> None:
             raise ValueError(
                 f"columns of fleet {fleet.service!r} differ in length, expected {hosts} rows"
             )
-        # Grouped by zone, a zone's hosts are one slice, which is what makes reading cheap.
+        # Rows are grouped by zone, so a zone's hosts are one slice and cheap to read.
         if hosts and (int(zones[-1]) >= len(fleet.zones) or bool(np.any(zones[1:] < zones[:-1]))):
             raise ValueError(
                 f"zones of fleet {fleet.service!r} are not in order, expected rows by zone"

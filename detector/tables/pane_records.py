@@ -1,10 +1,10 @@
-"""What a source partition says about its closed panes, as it travels on the tallies topic.
+"""The records of the tallies topic: closed panes of a source partition.
 
-Law: one record says everything that one source partition has to tell one partition of the tallies
-topic about one pane, and how far the source partition has come. Its identity is (source topic,
-source partition, pane, chunk); of two records with one identity the first wins. Tables travel as
-columns: names as lists, numbers as packed little-endian float64 or uint32, so that a pane of
-20,000 hosts is read without a Python object per number.
+Law: one record holds the rows of one pane of one source partition for one partition of the tallies
+topic, and the progress of the source partition. Its identity is (source topic, source partition,
+pane, chunk); of two records with one identity the first wins. Tables are stored as columns: names
+as lists, numbers as packed little-endian float64 or uint32, so that a pane of 20,000 hosts is read
+without a Python object per number.
 """
 
 from enum import StrEnum
@@ -22,9 +22,9 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
     ``zones`` lists (zone, zone ID, zone name); ``zone_index`` (uint32) points into it, one entry
     per host of ``hosts``. ``requests``, ``faults``, ``slow``, ``connection_failures`` and
     ``last_seen_ms`` are float64 columns, and so are ``latency_us`` (whole microseconds, summed) and
-    ``latencies`` (how many observations that is), which are empty where no latency was logged and
-    in records of older releases. ``callers`` holds, for hosts with faults, up to eight
-    (row, caller, faults), the most faulty callers first.
+    ``latencies`` (their number), which are empty where no latency was logged and in records of
+    older releases. ``callers`` holds, for hosts with faults, up to eight
+    (row, caller, faults), the callers with the most faults first.
     """
 
     service: str
@@ -42,20 +42,20 @@ class FleetPane(msgspec.Struct, array_like=True, frozen=True):
 
 
 class MeasureKind(StrEnum):
-    """What gives a contributor its value instead of what the rule counts."""
+    """How a rule with a measure computes the value of a contributor."""
 
     RATIO = "ratio"
     PERCENTILES = "percentiles"
 
 
 class MeasuredPane(msgspec.Struct, array_like=True, frozen=True):
-    """What a rule with a measure has beside its values, which are denominators or observations.
+    """Further columns of a rule with a measure; its values are denominators or observations.
 
-    ``minimum`` and ``at`` are the rule's own, so that whoever merges needs no rule. A ratio has
-    ``numerators`` (float64), one for each contributor. Percentiles have ``bucket_counts`` (uint32),
-    one for each contributor, and so many ``buckets`` (int16) with their ``weights`` (float64).
-    ``unheld`` is what belongs to contributors for whom there was no room, or, for percentiles, to
-    nobody because only its extremes were known.
+    ``minimum`` and ``at`` are the rule's own, so that merging needs no rule. A ratio has
+    ``numerators`` (float64), one per contributor. Percentiles have ``bucket_counts`` (uint32), one
+    per contributor, and as many ``buckets`` (int16) with their ``weights`` (float64). ``unheld`` is
+    the weight of contributors that did not fit into the table, and, for percentiles, of events of
+    which only the extremes are known.
     """
 
     kind: MeasureKind
@@ -71,12 +71,11 @@ class MeasuredPane(msgspec.Struct, array_like=True, frozen=True):
 class RulePane(msgspec.Struct, array_like=True, frozen=True):
     """Contributors of one rule in one pane of one source partition.
 
-    ``keys`` holds one list of key values per contributor and ``values`` (float64) what each
-    amounts to, exactly. Beyond ``exact_contributors`` the rest is in ``sketch`` (a serialised
-    DataSketches frequent-items sketch over JSON-encoded keys, empty when unused), which stands for
-    ``sketch_weight`` in all. ``samples`` counts observations; ``minimum`` and ``maximum`` are the
-    smallest and largest single observation. ``measured`` is there for rules that have a measure;
-    records that were written before there were any lack it.
+    ``keys`` holds one list of key values per contributor and ``values`` (float64) its exact value.
+    Contributors beyond ``exact_contributors`` are in ``sketch`` (a serialised DataSketches
+    frequent-items sketch over JSON-encoded keys, empty when unused), ``sketch_weight`` in total.
+    ``samples`` counts observations; ``minimum`` and ``maximum`` are the smallest and largest single
+    observation. ``measured`` is set for rules with a measure; records older than measures lack it.
     """
 
     rule: str
@@ -94,14 +93,13 @@ class RulePane(msgspec.Struct, array_like=True, frozen=True):
 class PaneRecord(msgspec.Struct, array_like=True, frozen=True):
     """One pane, or progress alone, of one source partition, for one partition of the tallies.
 
-    ``sources`` maps every input topic to its number of partitions: who must have progressed before
-    a pane closes. ``pane_ms`` is the start of the pane, -1 when there is only progress to tell.
+    ``sources`` maps every input topic to its number of partitions: all of them must progress past
+    a pane before it closes. ``pane_ms`` is the start of the pane, -1 in a record of progress alone.
     All panes that start at or before ``through_ms`` are closed for this source partition.
-    ``partial``: the partition's reading began without a commit, so
-    there may be more events since the last pane it told of than it says here. ``late``,
-    ``future`` and ``duplicates`` count events lost since the previous record. A record too large
-    for the broker is split: ``chunk`` of ``chunks``, applied only when whole; each chunk holds
-    other rows, the loss counts stand in chunk 0 alone.
+    ``partial``: reading began without a commit, so events since the previous record may be missing
+    here. ``late``, ``future`` and ``duplicates`` count events lost since the previous record. A
+    record too large for the broker is split: ``chunk`` of ``chunks``, applied only when whole;
+    chunks share no row, and the loss counts are in chunk 0 alone.
     """
 
     schema: int
@@ -131,10 +129,7 @@ def encode_pane_record(record: PaneRecord) -> bytes:
 
 
 def decode_pane_record(raw: bytes) -> PaneRecord:
-    """Read a record.
-
-    Raise ``msgspec.DecodeError`` (or its subclass) or ``ValueError`` for another schema.
-    """
+    """Read a record; ``msgspec.DecodeError`` if malformed, ``ValueError`` for another schema."""
     record = _decoder.decode(raw)
     if record.schema != TALLY_SCHEMA:
         raise ValueError(f"tally record of schema {record.schema!r}, expected {TALLY_SCHEMA}")

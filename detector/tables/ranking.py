@@ -1,12 +1,12 @@
 """Ranked reports of closed windows, in CloudWatch Contributor Insights' terms.
 
-Law: contributors are ranked by value and then by key, so that the same window always gives the same
-report; the shares of those listed and of ``others`` add up to 1 (all are 0 where the sum is not
-positive).
+Law: contributors are ranked by value and then by key, so the same window always gives the same
+report. The shares of the listed contributors and of ``others`` add up to 1 (all are 0 where the sum
+is not positive).
 
 ``average`` is the sum over the number of contributors; ``minimum`` and ``maximum`` are single
-observations of a rule, and faults per host of a fleet. Contributors of a fleet are its hosts with
-faults; ``totals`` has the hosts heard and their other columns.
+observations for a rule, and faults per host for a fleet. Contributors of a fleet are its hosts with
+faults; ``totals`` has the number of hosts with events and the sums of the other columns.
 """
 
 from collections.abc import Callable
@@ -30,18 +30,18 @@ from detector.tables.reports import (
     WindowMeta,
 )
 
-MOST_LISTED: Final = 500
+MAX_LISTED: Final = 500
 Key = tuple[str, ...]
 
 
 def report_rule(window: RuleWindow, top_n: int, slide_reports: int = 0) -> Report:
-    """Rank the contributors of a rule, those of its newest pane too; ``top_n`` from 1 to 500."""
+    """Rank a rule's contributors in the window and its newest pane; ``top_n`` from 1 to 500."""
     newest = _rank_rule(window.newest, top_n) if window.newest is not None else None
     return _with_pane(_rank_rule(window, top_n), newest, window.meta, slide_reports)
 
 
 def report_fleet(window: FleetWindow, top_n: int, slide_reports: int = 0) -> Report:
-    """Rank the hosts of a fleet by faults, in the newest pane too; ``top_n`` from 1 to 500."""
+    """Rank a fleet's hosts by faults in the window and its newest pane; ``top_n`` from 1 to 500."""
     newest = None
     if window.newest is not None:
         requests, faults, slow, connection_failures = window.newest
@@ -104,7 +104,7 @@ def _rank_rule(window: RuleWindow, top_n: int) -> Report:
 
 
 def _with_measure(report: Report, window: RuleWindow, measure: WindowMeasure) -> Report:
-    """Say what the listed values were made of, and who could not be ranked."""
+    """Add the parts of the listed values, and what could not be ranked."""
     row_by_key = {key: row for row, key in enumerate(window.keys)}
 
     def explained(listed: ReportContributor) -> ReportContributor:
@@ -180,8 +180,8 @@ def _report(
     totals: dict[str, float],
 ) -> Report:
     total = float(values.sum()) + unlisted
-    ranked = _top(values, key_of, min(max(top_n, 1), MOST_LISTED))
-    # Subtracting the listed from the total could leave a rest of rounding where nobody is left.
+    ranked = _top(values, key_of, min(max(top_n, 1), MAX_LISTED))
+    # Subtracting the listed from the total could leave a rounding error where nothing is left.
     listed = sum(value for _, value in ranked)
     others = total - listed if len(ranked) < values.size else unlisted
 
@@ -221,7 +221,7 @@ def _report(
 def _top(
     values: NDArray[np.float64], key_of: Callable[[int], Key], count: int
 ) -> list[tuple[Key, float]]:
-    """Return the ``count`` largest values with their keys, equal values by key."""
+    """Return the ``count`` largest values with their keys; equal values are sorted by key."""
     if values.size > count:
         least = np.partition(values, values.size - count)[values.size - count]
         above = np.flatnonzero(values > least)

@@ -1,4 +1,4 @@
-"""The closed window of one subject: as columns for the detectors, and as the public report."""
+"""A closed window of one subject: as columns for the detectors, and as the public report."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ REPORT_SCHEMA = "detector.report.v1"
 
 @dataclass(frozen=True, slots=True)
 class ZoneRef:
-    """A zone under both its identities; ``zone`` is the ID where known, else the name."""
+    """A zone with both its identities; ``zone`` is the ID where known, else the name."""
 
     zone: str
     zone_id: str
@@ -24,7 +24,7 @@ class ZoneRef:
 
 @dataclass(frozen=True, slots=True)
 class NewestPane:
-    """When the newest pane of a window begins, and whether nothing in it is known to be missing."""
+    """Start of a window's newest pane, and whether nothing in it is known to be missing."""
 
     start_ms: int
     trustworthy: bool
@@ -34,10 +34,10 @@ class NewestPane:
 class WindowMeta:
     """What is known about a window besides its counts.
 
-    ``complete`` is false when a source partition had not progressed past the window within the
-    patience; ``missing_partitions`` names those as ``topic/partition``. ``partial``: some pane
-    lacks its beginning. ``late`` counts events that came too late for any pane since the previous
-    window. ``newest`` describes the newest pane alone, ``None`` where that is not known.
+    ``complete`` is false when a source partition did not progress past the window within the
+    maximum wait; ``missing_partitions`` names those as ``topic/partition``. ``partial``: some pane
+    lacks its beginning. ``late`` counts events since the previous window that were too late for any
+    pane. ``newest`` describes the newest pane alone, ``None`` if unknown.
     """
 
     window: Window
@@ -49,7 +49,7 @@ class WindowMeta:
 
     @property
     def trustworthy(self) -> bool:
-        """Say whether an alarm from this window may lead to an action."""
+        """Whether an alarm from this window may lead to an action."""
         return self.complete and not self.partial
 
 
@@ -60,10 +60,10 @@ class FleetWindow:
     One row per host, all arrays of the same length, counts as float64.
 
     ``zone_index`` (int64) points into ``zones``. ``caller_*`` describe the caller with the most
-    faults of each host: its name (empty when there is none) and its faults, a lower bound.
+    faults of each host: its name (empty if there is none) and its faults, a lower bound.
     ``newest``: requests, faults, slow and connection failures of the newest pane alone, a row each
-    (4 x hosts); ``None`` where that is not known. ``latency_us`` sums up what ``latencies`` of the
-    requests took, in microseconds; both are empty where nothing is known of latency.
+    (4 x hosts); ``None`` if unknown. ``latency_us`` is the sum of ``latencies`` observations, in
+    microseconds; both are empty if no latency is known.
     """
 
     service: str
@@ -84,19 +84,19 @@ class FleetWindow:
 
     @property
     def subject(self) -> str:
-        """Name of the fleet's table."""
+        """Subject of the fleet's records."""
         return f"fleet:{self.service}"
 
 
 @dataclass(frozen=True, slots=True)
 class WindowMeasure:
-    """What the values of a rule with a measure were made of, one row per key of its window.
+    """The parts of the values of a rule with a measure, one row per key of its window.
 
-    ``denominators`` are what the rule counts; the values are ``numerators`` over them, or the first
-    column of ``percentiles`` (one column for each of ``at``), each of which is within
-    ``relative_error`` of an observation. Contributors with less than ``minimum`` are not among the
-    keys and are counted in ``below_minimum``; ``unheld`` is what no contributor could be given.
-    The totals are of all contributors, ranked or not.
+    ``denominators`` are what the rule counts; the values are ``numerators`` divided by them, or the
+    first column of ``percentiles`` (one column for each of ``at``, within ``relative_error`` of an
+    observation). Contributors below ``minimum`` are not among the keys and are counted in
+    ``below_minimum``; ``unheld`` is weight that belongs to no listed contributor. The totals cover
+    all contributors, ranked or not.
     """
 
     kind: MeasureKind
@@ -116,11 +116,11 @@ class WindowMeasure:
 class RuleWindow:
     """One contributor rule in one window. ``values`` belong to ``keys``, in any order.
 
-    ``others`` is weight that no listed contributor owns (it sits in sketches below their
-    threshold); ``error_bound`` is by how much any value may be off (0 when exact); ``unique`` is
-    exact while ``error_bound`` is 0 and a lower bound otherwise. ``samples`` counts observations.
-    ``measure`` is there when the values are not what the rule counts.
-    ``newest`` is the newest pane alone, in the same form; ``None`` where that is not known.
+    ``others`` is weight of no listed contributor (below the threshold of the sketches);
+    ``error_bound`` is the largest error of any value (0 if exact); ``unique`` is exact while
+    ``error_bound`` is 0 and a lower bound otherwise. ``samples`` counts observations. ``measure``
+    is set when the values are not what the rule counts. ``newest`` is the newest pane alone, in the
+    same form; ``None`` if unknown.
     """
 
     rule: str
@@ -140,15 +140,15 @@ class RuleWindow:
 
     @property
     def subject(self) -> str:
-        """Name of the rule's table."""
+        """Subject of the rule's records."""
         return f"rule:{self.rule}"
 
 
 class ReportContributor(msgspec.Struct, frozen=True, omit_defaults=True):
     """One ranked contributor.
 
-    ``share`` is of the report's ``sum``, 0 to 1; ``rank`` begins at 1. Under a rule with a measure
-    it also has what its value was made of: ``denominator`` with ``numerator`` or ``percentiles``.
+    ``share`` is of the report's ``sum``, 0 to 1; ``rank`` begins at 1. A rule with a measure adds
+    the parts of the value: ``denominator`` with ``numerator`` or ``percentiles``.
     """
 
     keys: tuple[str, ...]
@@ -161,13 +161,13 @@ class ReportContributor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReportMeasure(msgspec.Struct, frozen=True):
-    """What the values of a report are, where they are not what the rule counts.
+    """How the values of a report were computed, for a rule with a measure.
 
     ``numerator`` (0 for percentiles) and ``denominator`` are totals over all contributors;
-    ``below_minimum`` counts those who are not ranked because their denominator is below
-    ``minimum``, and ``unheld`` is what no contributor could be given, for want of room or because
-    only the extremes of its observations were known. ``percentiles`` (0 to 100) name those of
-    each contributor, the first of which is its value; they are within ``relative_error``.
+    ``below_minimum`` counts the contributors that are not ranked because their denominator is below
+    ``minimum``. ``unheld`` is weight that belongs to no contributor, because the table was full or
+    only the extremes of the observations are known. ``percentiles`` (0 to 100) lists the
+    percentiles of each contributor, the first of which is its value, within ``relative_error``.
     """
 
     kind: MeasureKind
@@ -181,13 +181,13 @@ class ReportMeasure(msgspec.Struct, frozen=True):
 
 
 class PaneReport(msgspec.Struct, frozen=True):
-    """What the newest pane of a window holds by itself.
+    """The newest pane of a window alone.
 
-    Windows overlap and panes do not, so that sums over any range are made of these. ``start`` in
-    epoch milliseconds; the pane ends with its window. ``contributors`` are the ranked (keys, value)
-    of the pane; the other members are as in ``Report``, but ``totals`` has the hosts heard in the
-    whole window, because a pane is too short to hear every host in. ``complete`` is false when the
-    pane lacks a source partition or its beginning.
+    Windows overlap and panes do not, so sums over any range add up panes. ``start`` in epoch
+    milliseconds; the pane ends with its window. ``contributors`` are the ranked (keys, value) of
+    the pane. The other members are as in ``Report``, except that ``totals`` has the number of hosts
+    in the whole window, because a pane is too short for events of every host. ``complete`` is false
+    when the pane lacks a source partition or its beginning.
     """
 
     start: int
@@ -204,17 +204,16 @@ class PaneReport(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the reports topic carries, one JSON record per subject and window.
+    """A record of the reports topic: one subject in one window, as JSON.
 
     Times in epoch milliseconds.
 
-    For a fleet the value is faults, the keys are zone and host, and ``totals`` adds the other
-    columns. ``others`` is what the unlisted contributors own, so that the shares of all and
-    ``others`` add up to 1. ``measure`` says what the values are where they are no counts or sums;
-    ``sum`` and ``average`` are then over those values. ``pane`` tells of the newest pane alone.
-    ``slide_reports`` says how many reports the same slide put on this partition, 0 where that is
-    not known. ``verdict``: whose fault it is, ``None`` while no detector of the fleet finds
-    anything.
+    For a fleet the value is faults, the keys are zone and host, and ``totals`` has the other
+    columns. ``others`` is the weight of unlisted contributors, so that all shares add up to 1.
+    ``measure`` is set when the values are not counts or sums; ``sum`` and ``average`` are then over
+    those values. ``pane`` is the newest pane alone. ``slide_reports`` is the number of reports of
+    the same slide on this partition, 0 if unknown. ``verdict``: whose fault it is, ``None`` while
+    no detector of the fleet has findings.
     """
 
     schema: str

@@ -17,7 +17,7 @@ from detector.rules.match import match
 from detector.rules.rules import ContributorRule, RuleSet
 from detector.tables.contributor_window import VersionTable
 from detector.tables.open_pane import OpenPane, packed_tables
-from detector.tables.ranking import MOST_LISTED, report_rule
+from detector.tables.ranking import MAX_LISTED, report_rule
 from detector.tables.reports import Report, WindowMeta
 from detector.tables.tally import PartitionTally, TallyLimits
 from detector.tables.windows import Window, WindowTimes
@@ -141,11 +141,11 @@ def _count(
             added = match(event, rule, key_characters=limits.key_characters)
             if added is not None:
                 tally.add_contributions(pane, [(0, added)])
-    table = VersionTable(rule.name, rule.version, 1, MOST_LISTED)
+    table = VersionTable(rule.name, rule.version, 1, MAX_LISTED)
     for packed in packed_tables(pane)[1]:
         table.stage(0, (example.topic, 0, 0), packed)
     table.close(0)
-    return refused, report_rule(table.window(_META, rule.key_labels), MOST_LISTED)
+    return refused, report_rule(table.window(_META, rule.key_labels), MAX_LISTED)
 
 
 def _listed(reasons: list[str]) -> str:

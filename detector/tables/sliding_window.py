@@ -1,14 +1,14 @@
-"""The last panes of one table as numpy matrices, and their exact sum: the window.
+"""The newest panes of one table as numpy matrices, and their exact sum: the window.
 
-Law: the window is the sum of its panes, whatever the order in which their parts arrived. Parts of
-one pane are added in the order of their sources and rows leave in the order of their keys, so that
-two rings that saw the same parts answer alike to the last bit.
+Law: the window is the sum of its panes, in whatever order their parts arrived. Parts of a pane are
+added in the order of their sources and rows are returned in the order of their keys, so two rings
+with the same parts have the same sums to the last bit.
 
-Theory of operation: a key (group, name) is interned to a row number once; after that a pane is a
-matrix of columns by rows. When the ring slides, the new pane is added to the running sum and the
-one that leaves is subtracted. That is exact while all counts are whole numbers (float64 holds them
-up to 2**53); otherwise the sum is made anew from the ring. Rows that no pane holds any more are
-compacted away once they outnumber the others.
+Theory of operation: a key (group, name) is interned to a row number once; a pane is a matrix of
+columns by rows. When the ring slides, the new pane is added to the running sum and the oldest is
+subtracted. That is exact while all counts are whole numbers (float64 holds them up to 2**53);
+otherwise the sum is recomputed from the ring. Rows that no pane holds any more are removed once
+they outnumber the others.
 """
 
 from collections import deque
@@ -24,13 +24,13 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Name = TypeVar("Name", bound=Hashable)
 
-# Fewer dead rows than this are never worth a compaction.
+# A compaction needs more dead rows than this.
 SPARE_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """Named values that belong to rows, parallel: the callers of hosts."""
+    """Named values of rows as parallel columns: the callers of hosts."""
 
     rows: IntArray
     names: Sequence[str]
@@ -42,10 +42,9 @@ NO_ENTRIES = Entries(np.zeros(0, np.int64), (), ())
 
 @dataclass(slots=True)
 class Part:
-    """What one source has to say about one pane; ``order`` is its place among the parts.
+    """The rows of one source in one pane; parts are added in the order of ``order``.
 
-    Every array of ``columns`` is as long as ``rows``; so is ``latest`` (event times), if there is
-    one.
+    Every array of ``columns`` is as long as ``rows``, and so is ``latest`` (event times), if given.
     """
 
     order: tuple[str, int, int]
@@ -65,7 +64,7 @@ class _Pane:
 
 
 class PaneRing(Generic[Name]):
-    """The newest ``window_panes`` closed panes of ``columns`` sums, and panes still open."""
+    """The newest ``window_panes`` closed panes of ``columns`` sums, and the open panes."""
 
     def __init__(self, window_panes: int, columns: int) -> None:
         self._window_panes = window_panes
@@ -83,17 +82,17 @@ class PaneRing(Generic[Name]):
 
     @property
     def open_panes(self) -> bool:
-        """Say whether parts of panes that are not closed yet are held."""
+        """Whether any pane is open."""
         return bool(self._staged)
 
     @property
     def holds_rows(self) -> bool:
-        """Say whether any row is present in the window."""
+        """Whether any row is present in the window."""
         return any(pane is not None for pane in self._panes)
 
     @property
     def latest(self) -> FloatArray:
-        """Newest event time by row, of rows that are in the window."""
+        """Newest event time by row, for rows in the window."""
         return self._latest
 
     def sums(self, rows: IntArray) -> FloatArray:
@@ -111,7 +110,7 @@ class PaneRing(Generic[Name]):
         return chosen
 
     def rows_of(self, group: str, names: Sequence[Name]) -> IntArray:
-        """Return the row numbers of ``names``, giving new ones to names not met before."""
+        """Return the row numbers of ``names``; new names get new rows."""
         table = self._rows.setdefault(group, {})
         rows = np.fromiter(map(table.get, names, repeat(-1)), np.int64, len(names))
         for position in np.flatnonzero(rows < 0).tolist():
@@ -129,7 +128,7 @@ class PaneRing(Generic[Name]):
         self._staged.setdefault(pane_ms, []).append(part)
 
     def close(self, pane_ms: int) -> None:
-        """Slide by one pane: what was staged for ``pane_ms`` comes in, the oldest pane leaves."""
+        """Slide by one pane: the staged pane ``pane_ms`` enters, the oldest pane leaves."""
         parts = sorted(self._staged.pop(pane_ms, ()), key=lambda part: part.order)
         entering = self._add_up(parts) if any(part.rows.size for part in parts) else None
         self._fit()
@@ -143,7 +142,7 @@ class PaneRing(Generic[Name]):
         self._compact()
 
     def present(self) -> IntArray:
-        """Return the rows that are in the window, by key."""
+        """Return the rows that are in the window, sorted by key."""
         self._fit()
         rows = self._sorted_rows()
         chosen: IntArray = rows[self._sums[-1, rows] > 0.0]
@@ -190,21 +189,21 @@ class PaneRing(Generic[Name]):
         self._sums_are_whole = whole
 
     def _fit(self) -> None:
-        """Widen the sums to all rows known by now."""
+        """Widen the sums to all known rows."""
         missing = len(self.keys) - self._latest.size
         if missing > 0:
             self._sums = np.pad(self._sums, ((0, 0), (0, missing)))
             self._latest = np.pad(self._latest, (0, missing))
 
     def _compact(self) -> None:
-        """Number the rows anew, by key, without those in neither the window nor an open pane."""
+        """Renumber the rows by key, dropping those in neither the window nor an open pane."""
         alive = self._sums[-1] > 0.0
         if len(self.keys) <= 2 * np.count_nonzero(alive) + SPARE_ROWS:
             return
         staged = [part for parts in self._staged.values() for part in parts]
         for part in staged:
             alive[part.rows] = True
-        # In key order, which makes the new row numbers their own order.
+        # In key order, so that row numbers sort like their keys.
         kept = self._sorted_rows()[alive[self._sorted_rows()]]
         number = np.full(len(self.keys), -1, np.int64)
         number[kept] = np.arange(kept.size)
@@ -232,9 +231,9 @@ class PaneRing(Generic[Name]):
         pane.entries = [_renumbered(entries, number) for entries in pane.entries]
 
     def _sorted_rows(self) -> IntArray:
-        """Return all rows by key."""
+        """Return all rows, sorted by key."""
         if self._ordered.size < len(self._order):
-            # New keys follow a sorted run, which the sort takes in its stride.
+            # New keys follow a sorted run, for which Timsort is fast.
             keys: list[Any] = self.keys
             self._order.sort(key=keys.__getitem__)
             self._ordered = np.array(self._order, np.int64)

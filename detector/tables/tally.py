@@ -1,13 +1,13 @@
-"""Tally: the open panes of one source partition, and the records that tell of its closed ones.
+"""Tally: the open panes of one source partition, and the records of its closed panes.
 
-Law: everything here is a function of the source partition's log from the committed offset on.
-Panes close at an exact record, never at the end of a fetch, so two owners of one partition build
-the same panes. The watermark is the highest event time so far minus the allowed lateness; an event
-for a closed pane is late; an event further ahead of its own record's timestamp than the tolerance
-is from the future and must not move the watermark. Both are counted.
+Law: the tally is a function of the source partition's log from the committed offset on. Panes close
+at an exact record, never at the end of a fetch, so two owners of a partition build the same panes.
+The watermark is the highest event time minus the allowed lateness. An event for a closed pane is
+late. An event further ahead of its record's timestamp than the tolerance is from the future and
+does not move the watermark. Both are counted.
 
-The generated loop of ``fast_path`` writes into the same tables; ``PartitionTally.add`` is the
-plain reference.
+The generated loop of ``fast_path`` updates the same tables; ``PartitionTally.add`` is the plain
+reference.
 
 Known limits: duplicates are recognised within one source partition and one pane, and only by a
 configured id field.
@@ -29,15 +29,15 @@ from detector.tables.pane_records import TALLY_SCHEMA, PaneRecord
 from detector.tables.windows import WindowTimes
 
 NEVER = -1
-"""A pane start before all panes: nothing is closed yet, or a record tells progress only."""
+"""A pane start before all panes: no pane is closed, or a record holds progress only."""
 
 BEFORE_ALL = NEVER - 1
-"""Older than any pane, and than no pane: while it is the oldest, nothing may be acknowledged."""
+"""Older than any pane and than ``NEVER``: while it is the oldest, acknowledge nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TallyLimits:
-    """Bounds of one pane: exact contributors per rule, sketch size beyond, remembered ids."""
+    """Bounds of one pane: exact contributors per rule, size of the sketch, remembered ids."""
 
     exact_contributors: int = 50_000
     sketch_lg_size: int = 12
@@ -47,9 +47,9 @@ class TallyLimits:
 class PartitionTally:
     """Open panes, watermark and loss counts of one source partition.
 
-    The owner feeds records in offset order, then takes ``drain()``: closed panes in order.
-    ``top_ms`` is the highest event time that moved the watermark; ``touched_ms`` the newest pane
-    touched since the owner last reset it. ``rules_at`` gives the rules in force in the pane that
+    The owner adds events in offset order and then calls ``drain`` for the closed panes, in order.
+    ``top_ms`` is the highest event time that moved the watermark, ``touched_ms`` the newest pane
+    touched since the owner last reset it. ``rules_at`` returns the rules in force in the pane that
     starts at a given time.
     """
 
@@ -74,13 +74,13 @@ class PartitionTally:
         self.close_at_ms = 0
         self.touched_ms = NEVER
         self.late = self.future = self.duplicates = 0
-        self._told = self.losses
+        self._reported = self.losses
         self._begins_ms = NEVER
         self._partial_through_ms: int | None = None if begins_inside else NEVER
         self._closed: list[tuple[int, OpenPane | None, int, ClosedBy, tuple[int, int, int]]] = []
 
     def pane_for(self, time_ms: int) -> OpenPane | None:
-        """Return the open pane for an event time, or ``None`` when that pane is closed already."""
+        """Return the open pane of an event time, ``None`` when that pane is already closed."""
         start = self.times.pane_of(time_ms)
         if start <= self.closed_through_ms:
             return None
@@ -91,39 +91,39 @@ class PartitionTally:
             pane = self.panes[start] = OpenPane(start, self._rules_at(start))
         return pane
 
-    def book_of(self, time_ms: int) -> RuleSet:
-        """Return the rules that are in force for an event of this time.
+    def rule_set_of(self, time_ms: int) -> RuleSet:
+        """Return the rules in force for an event of this time.
 
-        An open pane keeps the book with which it was opened.
+        An open pane keeps the rule set with which it was opened.
         """
         start = self.times.pane_of(time_ms)
         pane = self.panes.get(start)
-        return self._rules_at(start) if pane is None else pane.book
+        return self._rules_at(start) if pane is None else pane.rule_set
 
-    def books(self) -> list[RuleSet]:
-        """Return the different books of the open panes and of the pane behind them, oldest first.
+    def rule_sets(self) -> list[RuleSet]:
+        """Return the distinct rule sets of the open panes and the following pane, oldest first.
 
-        These are what the next events will meet, as far as can be told.
+        The next events most likely fall under one of them.
         """
         starts = sorted(self.panes)
         following = (starts[-1] + self.times.pane_ms) if starts else self.times.pane_of(self.top_ms)
-        books = [self.panes[start].book for start in starts] + [self._rules_at(following)]
-        return list({id(book): book for book in books}.values())
+        rule_sets = [self.panes[start].rule_set for start in starts] + [self._rules_at(following)]
+        return list({id(each): each for each in rule_sets}.values())
 
     def _find_beginning(self, time_ms: int) -> None:
-        """Note up to where panes may be partial; ``time_ms`` is where the log was first seen."""
+        """Fix, once, the newest pane that may be partial; reading began at ``time_ms``."""
         if self._partial_through_ms is None:
-            # The log before the first record is unknown; so is every pane that it may have fed.
+            # The log before the first record is unknown, and so are its events in these panes.
             newest = max(time_ms, self._begins_ms)
             self._partial_through_ms = self.times.pane_of(newest + self.times.lateness_ms)
 
     def begin_at(self, record_ms: int) -> None:
-        """Note the timestamp of the first record that is read, once; its event may come late."""
+        """Set, once, the timestamp of the first record that is read; its event may be late."""
         if self._begins_ms == NEVER:
             self._begins_ms = record_ms
 
     def is_future(self, time_ms: int, record_ms: int) -> bool:
-        """Say whether an event is too far ahead of its record; no timestamp, no doubt."""
+        """Return whether an event is too far ahead of its record; false without a timestamp."""
         return 0 < record_ms < time_ms - self.times.future_tolerance_ms
 
     def add(
@@ -131,7 +131,7 @@ class PartitionTally:
     ) -> None:
         """Count one event in its pane (reference path).
 
-        ``contributions`` are (position in ``book_of`` the event, contribution).
+        ``contributions`` are (position in ``rule_set_of`` the event time, contribution).
         """
         time_ms = event.time_ms
         if self.is_future(time_ms, record_ms):
@@ -151,9 +151,9 @@ class PartitionTally:
             self.advance(time_ms)
 
     def first_sight(self, pane: OpenPane, event_id: str) -> bool:
-        """Say whether the pane has not seen this event id.
+        """Return whether this event id is new to the pane.
 
-        Beyond ``ids_per_pane`` ids nothing is remembered.
+        Ids beyond ``ids_per_pane`` are not remembered.
         """
         if event_id in pane.ids:
             return False
@@ -164,7 +164,7 @@ class PartitionTally:
     def add_contributions(
         self, pane: OpenPane, contributions: Sequence[tuple[int, Contribution]]
     ) -> None:
-        """Add what one event contributes to the rules of its pane, by position."""
+        """Add an event's contributions to the rules of its pane, by position."""
         for position, contribution in contributions:
             keys = contribution.keys
             self.add_contribution(
@@ -174,7 +174,7 @@ class PartitionTally:
     def add_contribution(
         self, table: ContributorTable, key: str | tuple[str, ...], contribution: Contribution
     ) -> None:
-        """Add one contribution to a rule's table, to its measure where the rule has one."""
+        """Add a contribution to a rule's table, or to its measure if it has one."""
         if not table.add_measured(key, contribution, self.limits.exact_contributors):
             self.insert(table, key, contribution.value)
         table.observe(contribution.samples, contribution.minimum, contribution.maximum)
@@ -182,22 +182,22 @@ class PartitionTally:
     def count_row(self, pane: OpenPane, row: list[Any], host: str, rules: RowRules) -> None:
         """Count an event of ``row`` for ``rules``, whose keys are names of the row.
 
-        While all of its keys are exact, the row counts for them from now on, in its own cell.
-        Beyond the limit the sketch wants every event by itself, in order.
+        While all of its keys are exact, the row counts later events in its own cell. Beyond the
+        limit the sketch needs every event by itself, in order.
         """
         limit = self.limits.exact_contributors
         keys = [(pane.tables[at], rules.key(places, row, host)) for at, places in rules.rules]
-        room = all(key in table.values or len(table.values) < limit for table, key in keys)
+        fits = all(key in table.values or len(table.values) < limit for table, key in keys)
         for table, key in keys:
-            if room:
+            if fits:
                 table.values.setdefault(key, 0.0)
             else:
                 self.insert(table, key, 1.0)
-        if room:
+        if fits:
             row[rules.cell] = 1
 
     def insert(self, table: ContributorTable, key: str | tuple[str, ...], value: float) -> None:
-        """Add ``value`` to ``key``: exactly while there is room, beyond that in the sketch."""
+        """Add ``value`` to ``key``: exactly up to the limit, in the sketch beyond it."""
         table.insert(
             key,
             value,
@@ -206,14 +206,14 @@ class PartitionTally:
         )
 
     def advance(self, time_ms: int) -> None:
-        """Move the watermark to what ``time_ms`` allows and close every pane that it passed."""
+        """Move the watermark to ``time_ms`` minus the lateness; close the panes that it passed."""
         self.top_ms = time_ms
         watermark = time_ms - self.times.lateness_ms
         self._close_through(self.times.last_closed_pane(watermark), ClosedBy.WATERMARK)
         self.close_at_ms = self.closed_through_ms + 2 * self.times.pane_ms + self.times.lateness_ms
 
     def close_idle(self, now_ms: int) -> None:
-        """Close what an idle partition would have closed by now.
+        """Close the panes that an idle partition has passed at ``now_ms``.
 
         Call only on proof that the log has ended.
         """
@@ -242,17 +242,17 @@ class PartitionTally:
     def _close(
         self, start: int, pane: OpenPane | None, through_ms: int, closed_by: ClosedBy
     ) -> None:
-        late, future, duplicates = self._told
-        self._told = self.losses
+        late, future, duplicates = self._reported
+        self._reported = self.losses
         since = (self.late - late, self.future - future, self.duplicates - duplicates)
         self._closed.append((start, pane, through_ms, closed_by, since))
 
     @property
     def oldest_open_ms(self) -> int | None:
-        """Start of the oldest pane that is open or may be partial, ``None`` when there is none.
+        """Start of the oldest pane that is open or may be partial; ``None`` if there is none.
 
-        While panes may be partial it is before all panes: a commit would let a successor, which
-        begins at a commit, take them for whole.
+        While panes may be partial it is before all panes: after a commit, the next owner would
+        start there and take them for whole.
         """
         if self._partial_through_ms is None or self.closed_through_ms < self._partial_through_ms:
             return BEFORE_ALL
@@ -260,7 +260,7 @@ class PartitionTally:
 
     @property
     def has_closed(self) -> bool:
-        """Say whether there is something to drain."""
+        """Whether ``drain`` would return anything."""
         return bool(self._closed)
 
     def drain(
@@ -268,15 +268,15 @@ class PartitionTally:
     ) -> list[list[PaneRecord]]:
         """Return the closed panes in order, each as one record per partition of the tallies topic.
 
-        ``part_of`` maps a subject to its partition of ``parts``; every partition hears of every
-        pane, with or without subjects, because progress is told everywhere.
+        ``part_of`` maps a subject to its partition of ``parts``. Every partition gets a record of
+        every pane, with or without subjects, because each needs the progress.
         """
         closed, self._closed = self._closed, []
         partial_through_ms = NEVER if self._partial_through_ms is None else self._partial_through_ms
-        told = []
+        records = []
         for start, pane, through_ms, closed_by, losses in closed:
             fleets, rules = packed_tables(pane) if pane is not None else ([], [])
-            told.append(
+            records.append(
                 [
                     PaneRecord(
                         schema=TALLY_SCHEMA,
@@ -296,4 +296,4 @@ class PartitionTally:
                     for part in range(parts)
                 ]
             )
-        return told
+        return records

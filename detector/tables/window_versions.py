@@ -1,12 +1,12 @@
-"""Which version of each contributor rule a window shows, and under which labels.
+"""Chooses the version of each contributor rule that a window shows, and its key labels.
 
-Law: a window shows the version that is in force in its newest pane. It is partial where that
-version was not in force in all of its panes, or where another version has contributors in it; so
-nothing is concluded from a rule until it has counted for a whole window. A rule that is not in
-force in the newest pane is not shown, and its alarms find nothing any more.
+Law: a window shows the version in force in its newest pane. It is partial if that version was not
+in force in all of its panes or if another version has contributors in it, so a rule leads to no
+conclusion until it has counted for a whole window. A rule that is not in force in the newest pane
+is not shown, and its alarms clear.
 
-Workers with other rule files count what this book does not know; as long as such a version is heard
-it is shown, as partial.
+Workers with other rule files may count versions that are in no rule set here. Such a version is
+shown, as partial, while it has contributors in the newest pane.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from detector.tables.contributor_window import VersionTable, shown_version
 from detector.tables.reports import WindowMeta
 from detector.tables.windows import WindowTimes
 
-_REMEMBERED_BOOKS = 8
+_REMEMBERED_RULE_SETS = 8
 
 WindowVersion = tuple[VersionTable, WindowMeta, tuple[str, ...]]
-"""A table, what is known of its window, and the labels of its keys."""
+"""A table, the description of its window, and the labels of its keys."""
 
 
 class WindowVersions:
-    """Chooses by the book of each pane; ``rules_at`` gives that of the pane that starts then."""
+    """Chooses by the rule set of each pane, which ``rules_at`` returns for the pane's start."""
 
     def __init__(
         self, rules_at: Callable[[int], RuleSet], times: WindowTimes, exact_contributors: int
@@ -35,17 +35,18 @@ class WindowVersions:
         self._named: dict[int, tuple[RuleSet, dict[str, ContributorRule]]] = {}
 
     def choose(self, tables: Sequence[VersionTable], meta: WindowMeta) -> list[WindowVersion]:
-        """Return what is shown of ``tables`` in a window, by name of the rule."""
+        """Return the tables that a window shows, sorted by the name of the rule."""
         by_name: dict[str, list[VersionTable]] = {}
         for table in tables:
             by_name.setdefault(table.rule, []).append(table)
         window, pane_ms = meta.window, self._times.pane_ms
         newest = self._by_name(self._rules_at(window.end_ms - pane_ms))
-        # A table that has just become empty holds what came in the pane before the window.
+        # A table that has just become empty had contributors in the pane before the window.
         before = self._by_name(self._rules_at(window.start_ms - pane_ms))
-        books = [self._rules_at(pane) for pane in range(window.start_ms, window.end_ms, pane_ms)]
-        # By identity, since while nothing changes all panes have the same book.
-        within = [self._by_name(book) for book in {id(book): book for book in books}.values()]
+        panes = range(window.start_ms, window.end_ms, pane_ms)
+        # By identity: while nothing changes, all panes have the same rule set.
+        distinct = {id(each): each for each in map(self._rules_at, panes)}
+        within = [self._by_name(each) for each in distinct.values()]
         found = (
             self._shown(
                 by_name[name],
@@ -58,12 +59,12 @@ class WindowVersions:
         )
         return [shown for shown in found if shown is not None]
 
-    def _by_name(self, book: RuleSet) -> dict[str, ContributorRule]:
-        known = self._named.get(id(book))
+    def _by_name(self, rule_set: RuleSet) -> dict[str, ContributorRule]:
+        known = self._named.get(id(rule_set))
         if known is None:
-            if len(self._named) >= _REMEMBERED_BOOKS:
+            if len(self._named) >= _REMEMBERED_RULE_SETS:
                 self._named.clear()
-            known = self._named[id(book)] = (book, {rule.name: rule for rule in book})
+            known = self._named[id(rule_set)] = (rule_set, {rule.name: rule for rule in rule_set})
         return known[1]
 
     def _shown(
@@ -74,9 +75,9 @@ class WindowVersions:
         before: ContributorRule | None,
         meta: WindowMeta,
     ) -> WindowVersion | None:
-        is_heard = any(table.silent_panes == 0 for table in tables)
+        is_current = any(table.silent_panes == 0 for table in tables)
         known = [each for each in (before, *within) if each is not None]
-        if rule is None and known and not is_heard:
+        if rule is None and known and not is_current:
             return None
         if rule is not None and not any(
             table.version != rule.version and table.silent_panes == 0 for table in tables

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WindowTimes:
-    """Lengths of panes and windows and the patience of every stage.
-
-    Seconds become milliseconds here, once.
+    """Lengths of panes and windows, and the longest waits, in milliseconds.
 
     Bounds: ``pane_ms`` > 0, ``window_panes`` >= 1, the others >= 0; ``ValueError`` otherwise.
     """
@@ -22,17 +20,17 @@ class WindowTimes:
     lateness_ms: int = 5_000
     future_tolerance_ms: int = 60_000
     idle_ms: int = 5_000
-    patience_ms: int = 30_000
+    max_wait_ms: int = 30_000
 
     def __post_init__(self) -> None:
-        """Refuse lengths that no clock could have."""
+        """Check the bounds."""
         if self.pane_ms <= 0 or self.window_panes < 1:
             raise ValueError(
                 f"pane_ms {self.pane_ms!r} and window_panes {self.window_panes!r} must be positive"
             )
-        if min(self.lateness_ms, self.future_tolerance_ms, self.idle_ms, self.patience_ms) < 0:
+        if min(self.lateness_ms, self.future_tolerance_ms, self.idle_ms, self.max_wait_ms) < 0:
             raise ValueError(
-                "lateness, future tolerance, idle time and patience must not be negative"
+                "lateness, future tolerance, idle time and maximum wait must not be negative"
             )
 
     @property

@@ -27,7 +27,8 @@ from detector.decisions.actions import (
     Outcome,
 )
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
-from detector.detection.evidence import Evidence, flat_evidence
+from detector.detection.evidence import Evidence
+from detector.detection.evidence_v1 import flat_evidence
 from tests.cli.conftest import Invoke
 
 TARGET = Target("shop", "use1-az1", "use1-az1", "us-east-1a", "host-3")

@@ -44,13 +44,13 @@ def assert_lawful(world: World) -> None:
         "checkout/az1/h2",
         "cart/az2",
     }
-    # The same identity always carries the same content: whoever keeps the first loses nothing.
+    # The same id always carries the same content, so keeping the first of each loses nothing.
     assert all(action == by_identity[action.id] for action in actions)
-    for index, (topic, _, value, _) in enumerate(world.topics.records):
-        if topic == TOPICS.actions:
-            wanted = msgspec.json.decode(value)["id"]
-            before = [v for t, _, v, _ in world.topics.records[:index] if t == TOPICS.decisions]
-            granted = [msgspec.json.decode(v) for v in before]
+    for index, record in enumerate(world.topics.records):
+        if record.topic == TOPICS.actions:
+            wanted = msgspec.json.decode(record.value or b"")["id"]
+            before = [r for r in world.topics.records[:index] if r.topic == TOPICS.decisions]
+            granted = [msgspec.json.decode(r.value or b"") for r in before]
             assert any(d["action_id"] == wanted and d["verdict"] == "granted" for d in granted)
     granted_ids = {d.action_id for d in decisions if d.verdict is Decision.GRANTED}
     assert granted_ids == set(by_identity)

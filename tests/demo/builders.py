@@ -24,7 +24,8 @@ from detector.decisions.actions import (
     Outcome,
 )
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
-from detector.detection.evidence import Evidence, FlatEvidence, lift_evidence
+from detector.detection.evidence import Evidence
+from detector.detection.evidence_v1 import FlatEvidence, lift_evidence
 from detector.gameday.fleet import Fleet
 from detector.gameday.script import Script
 from detector.tables.reports import REPORT_SCHEMA, Report, ReportContributor

@@ -4,7 +4,7 @@ import pytest
 
 from detector.core.vocabulary import AlarmMode
 from detector.detection.config import EvaluateConfig
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 CONFIG = EvaluateConfig(modes={"classic": AlarmMode.CLASSIC, "off": AlarmMode.OFF})
 

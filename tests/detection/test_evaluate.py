@@ -278,7 +278,7 @@ def test_standings_are_bounded_and_what_is_not_followed_is_counted() -> None:
         fleet_of([Host("gray", 300.0), *peers(9)], meta_of(0), service=f"s{n}") for n in range(5)
     ]
     evaluation = evaluator.evaluate(slide_of(fleets=windows))
-    assert (2, 3) == (len(evaluation.changes), evaluation.unfollowed)
+    assert (2, 3) == (len(evaluation.changes), evaluation.untracked)
     assert 2 == len(evaluator.snapshot()["followed"])
 
 
@@ -289,7 +289,7 @@ def test_quiet_standings_are_forgotten() -> None:
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="standings of schema 7, expected 1"):
+    with pytest.raises(ValueError, match="alarm states of schema 7, expected 1"):
         Evaluator(basic()).restore({"schema": 7})
 
 

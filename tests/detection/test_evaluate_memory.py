@@ -12,7 +12,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evaluate import EvaluateConfig, Evaluator
 from detector.detection.evidence import CallerFaults
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.host_window import Slide
 from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, meta_of, peers, slide_of

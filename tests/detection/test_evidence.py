@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, change_from, decode_change
 from detector.detection.evidence import (
-    _HOST_MEASURES,
-    _ZONE_SIGNALS,
     ContributorShare,
     Evidence,
     Measure,
     NoMeasure,
     ZoneShare,
     ZoneSilence,
+    with_shorter_texts,
+)
+from detector.detection.evidence_v1 import (
+    _HOST_MEASURES,
+    _ZONE_SIGNALS,
     flat_evidence,
     lift_evidence,
-    with_shorter_texts,
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "alarms"

@@ -8,8 +8,8 @@ from detector.core.vocabulary import ActionKind, Switch
 from detector.detection.config import EvaluateConfig
 from detector.detection.evidence import NoMeasure
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
+from detector.detection.persistence import Persistence
 from detector.detection.rollout import DetectorSlot, slots_of
-from detector.detection.state_machine import Persistence
 from tests.support.windows import meta_of
 
 ALWAYS = Persistence(1, 1)

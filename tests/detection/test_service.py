@@ -28,6 +28,7 @@ from detector.tables.windows import WindowTimes
 from tests.support.detectors import basic
 from tests.support.durable import Crash
 from tests.support.panes import Event, progress_of, record_of
+from tests.support.publishing import MemoryPublisher
 
 TOPICS = Topics()
 PARTITION = 3
@@ -39,7 +40,9 @@ class Broker:
 
     def __init__(self) -> None:
         self.journal: list[tuple[str, str]] = []
-        self.topics: dict[str, list[tuple[bytes, bytes, dict[str, bytes], int | None]]] = {}
+        self.publisher = MemoryPublisher(
+            lambda record: self.write(record.topic, (record.key or b"").decode())
+        )
         self.tables: dict[tuple[str, int, str], bytes] = {}
         self.writes = 0
         self.fail_at = -1
@@ -53,24 +56,10 @@ class Broker:
         self.writes += 1
         self.journal.append((kind, name))
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        partition: int | None = None,
-    ) -> None:
-        await self.write(topic, (key or b"").decode())
-        self.topics.setdefault(topic, []).append(
-            (key or b"", value or b"", dict(headers), partition)
-        )
-
     def changes(self) -> list[AlarmChange]:
         """Alarm changes, the first of every identity."""
         found: dict[str, AlarmChange] = {}
-        for _, value, _, _ in self.topics.get(TOPICS.alarms, []):
+        for value in self.publisher.values(TOPICS.alarms):
             change = msgspec.json.decode(value, type=AlarmChange)
             found.setdefault(change.id, change)
         return list(found.values())
@@ -78,7 +67,7 @@ class Broker:
     def reports(self) -> dict[tuple[str, int], Report]:
         """Reports by subject and end of window; all of one identity must be the same."""
         found: dict[tuple[str, int], Report] = {}
-        for _, value, _, _ in self.topics.get(TOPICS.reports, []):
+        for value in self.publisher.values(TOPICS.reports):
             report = msgspec.json.decode(value, type=Report)
             assert report == found.setdefault((report.subject, report.window_end), report)
         return found
@@ -112,7 +101,7 @@ class World:
     async def start(self) -> EvaluationService[int]:
         service: EvaluationService[int] = EvaluationService(
             EvaluationSettings(WindowTimes(), self._evaluate, TOPICS),
-            self.broker,
+            self.broker.publisher,
             Table(self.broker, "alarms"),
             Table(self.broker, "contributors"),
             self.notices.append,
@@ -132,7 +121,7 @@ class World:
     def standings(self) -> Any:
         raw = self.broker.tables["alarms", PARTITION, str(PARTITION)]
         state = evaluating._decoded(raw)
-        return state.through_ms, state.standings
+        return state.through_ms, state.alarm_states
 
 
 def pane(number: int, *, gray: float) -> bytes:
@@ -160,7 +149,7 @@ async def test_a_host_that_turns_gray_is_told_with_reports_tables_and_events() -
     assert AlarmState.ALARM in states
     assert AlarmState.OK in states
     assert {"h00"} == {change.contributor[-1] for change in changes}
-    key, _, headers, partition = world.broker.topics[TOPICS.alarms][0]
+    _, key, _, headers, partition = world.broker.publisher.of(TOPICS.alarms)[0]
     assert (changes[0].alarm_id.encode(), changes[0].id.encode(), 0) == (
         key,
         headers["ce_id"],

@@ -1,6 +1,5 @@
 """Agent 1: batches in; dead letters, panes and progress out, and acks only for what is durable."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,38 +24,19 @@ from detector.rules.rules import RuleSet
 from detector.tables.pane_records import PaneRecord, decode_pane_record
 from detector.tables.tally import TallyLimits
 from tests.builders import SHORT, START, Message, emf, event, rule
+from tests.support.publishing import MemoryPublisher
 
 TOPICS = Topics(tally_partitions=3)
 
 
-class Topic:
-    """Remembers what was published; ``left`` publications succeed, then the broker refuses."""
-
-    def __init__(self, left: int = 1_000_000) -> None:
-        self.left = left
-        self.headers: list[dict[str, bytes]] = []
-        self.records: list[tuple[str, bytes | None, bytes | None, int | None]] = []
-
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        partition: int | None = None,
-    ) -> None:
-        if self.left == 0:
-            raise PublishError("the broker is gone")
-        self.left -= 1
-        self.headers.append(dict(headers))
-        self.records.append((topic, key, value, partition))
+class Topic(MemoryPublisher):
+    """The broker's topics, with the panes of the tallies topic decoded."""
 
     def panes(self, part: int) -> list[PaneRecord]:
         return [
-            decode_pane_record(value or b"")
-            for topic, _, value, partition in self.records
-            if topic == TOPICS.tallies and partition == part
+            decode_pane_record(record.value or b"")
+            for record in self.of(TOPICS.tallies)
+            if record.partition == part
         ]
 
 
@@ -64,7 +44,7 @@ class OnePartition:
     """One service with partition 0 of ``logs``."""
 
     def __init__(self, *, left: int = 1_000_000, max_record_bytes: int = 900_000) -> None:
-        self.topic = Topic(left)
+        self.topic = Topic(fail_after=left)
         self.notices: list[Notice] = []
         settings = TallySettings(
             rules=RuleSet((rule(),)),
@@ -113,7 +93,7 @@ async def test_every_part_gets_every_pane_under_the_key_of_the_source() -> None:
     fleet, contributors = partition_of("fleet:checkout", 3), partition_of("rule:faults-by-host", 3)
     assert [["h1"]] == [fleet_pane.hosts for fleet_pane in tallying.topic.panes(fleet)[1].fleets]
     assert [[("h1",)]] == [table.keys for table in tallying.topic.panes(contributors)[1].rules]
-    assert {b"logs/0"} == {key for _, key, _, _ in tallying.topic.records}
+    assert {b"logs/0"} == {record.key for record in tallying.topic.records}
     assert [PanesTallied("watermark", 1)] == tallying.notices_of(PanesTallied)
 
 
@@ -132,12 +112,10 @@ async def test_large_panes_are_published_in_chunks() -> None:
 async def test_what_cannot_be_read_is_dead_lettered_before_anything_is_released() -> None:
     tallying = OnePartition()
     assert ["to 2"] == await tallying.apply(Message(b"no json", at=0), Message(b"42", at=1))
-    letters = [
-        value for topic, _, value, _ in tallying.topic.records if topic == TOPICS.dead_letters
-    ]
+    letters = tallying.topic.values(TOPICS.dead_letters)
     assert [b"no json", b"42"] == letters
     assert [b"bad_json", b"not_an_object"] == [
-        headers["detector.reason"] for headers in tallying.topic.headers if headers
+        record.headers["detector.reason"] for record in tallying.topic.records if record.headers
     ]
     assert [
         RecordDeadLettered(DeadLetterReason.BAD_JSON, "logs", 0, 0),

@@ -1,8 +1,7 @@
 """Agent 1 while rules change: a replayed pane uses the version in force; floods are reported."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from detector.core.notices import Notice, RuleFlooded
 from detector.core.topics import Topics
@@ -15,6 +14,7 @@ from detector.rules.rules import RuleSet
 from detector.tables.pane_records import PaneRecord, decode_pane_record
 from detector.tables.tally import TallyLimits
 from tests.builders import SHORT, START, Message, event, rule
+from tests.support.publishing import MemoryPublisher, PublishedRecord
 from tests.support.rule_world import BEGUN, LEAD, RuleWorld, definition
 
 TOPICS = Topics(tally_partitions=1)
@@ -22,24 +22,16 @@ TEST = Author("test")
 PANE = SHORT.pane_ms
 
 
-@dataclass
-class Topic:
-    """The tallies topic, as its readers take it: of two records of a pane the first wins."""
+class Topic(MemoryPublisher):
+    """The tallies topic as its readers see it: of two records of a pane the first wins."""
 
-    panes: dict[int, PaneRecord] = field(default_factory=dict)
-    repeated: list[PaneRecord] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(self._read)
+        self.panes: dict[int, PaneRecord] = {}
+        self.repeated: list[PaneRecord] = []
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        partition: int | None = None,
-    ) -> None:
-        del topic, key, headers, partition
-        record = decode_pane_record(value or b"")
+    async def _read(self, published: PublishedRecord) -> None:
+        record = decode_pane_record(published.value or b"")
         if record.pane_ms in self.panes:
             self.repeated.append(record)
         elif record.pane_ms >= 0:

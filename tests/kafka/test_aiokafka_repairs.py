@@ -13,7 +13,7 @@ from tests.support import kafka as real_kafka
 from tests.support.kafka import RealKafka
 
 FLAPPING = {"broker.session.timeout.ms": 2_000, "broker.heartbeat.interval.ms": 6_000}
-"""The broker tells the controller that it lives too rarely: it is fenced most of the time."""
+"""The broker sends too few heartbeats to the controller: it is fenced most of the time."""
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,6 @@ async def test_it_lasts_until_a_broker_is_named(nameless: RealKafka) -> None:
 async def test_a_cluster_that_names_nobody_in_time_is_an_error_that_says_so(
     nameless: RealKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aiokafka_repairs, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(aiokafka_repairs, "MAX_WAIT_SECONDS", 0.0)
     with pytest.raises(KafkaConnectionError, match="without naming a broker"):
         await first_contact(nameless)

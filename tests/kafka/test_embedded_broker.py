@@ -16,7 +16,7 @@ pytestmark = pytest.mark.embedded
 
 
 def accepts(host: str, port: int) -> bool:
-    """Tell whether something accepts connections there."""
+    """Return whether something accepts connections there."""
     try:
         with socket.create_connection((host, port), timeout=1.0):
             return True

@@ -1,4 +1,4 @@
-"""Idleness is judged on a clock that a jump cannot push ahead."""
+"""Idleness is measured on a clock that a jump cannot push ahead."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,11 +14,11 @@ class Tally:
     """Notes when the log was said to have ended."""
 
     def __init__(self) -> None:
-        self.told: list[float] = []
+        self.times: list[float] = []
 
     async def end_of_log(self, topic: str, partition: int, next_offset: int, now: float) -> None:
         assert ("logs", 3, 7) == (topic, partition, next_offset)
-        self.told.append(now)
+        self.times.append(now)
 
     def release(self, _topic: str, _partition: int) -> list[Any]:
         return []
@@ -51,4 +51,4 @@ async def test_a_jump_of_the_wall_clock_closes_nothing_ahead_of_time(
     )
     for _ in readings:
         await agents.end_of_log("logs", 3, 7)
-    assert expected == tally.told
+    assert expected == tally.times

@@ -1,4 +1,4 @@
-"""Every client gets in by every mechanism, over TLS too, and nobody shows the password."""
+"""Every client gets in by every mechanism, over TLS too, and none shows the password."""
 
 import base64
 import json
@@ -51,7 +51,7 @@ def unsecured_token() -> tuple[str, float]:
 CALLBACK = f"{__name__}:unsecured_token"
 
 
-def test_without_security_only_addresses_are_told() -> None:
+def test_without_security_only_addresses_are_reported() -> None:
     none = Security()
     assert {"bootstrap.servers": "a:1,b:2", "security.protocol": "PLAINTEXT"} == librdkafka_client(
         "a:1,b:2", none
@@ -73,15 +73,15 @@ def test_each_client_is_told_in_its_own_words() -> None:
         "sasl.username": USER,
         "sasl.password": PASSWORD,
     } == librdkafka_client("a:1", scram)
-    told = aiokafka_client("a:1", scram)
-    assert told.pop("ssl_context").check_hostname
+    arguments = aiokafka_client("a:1", scram)
+    assert arguments.pop("ssl_context").check_hostname
     assert {
         "bootstrap_servers": ["a:1"],
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": USER,
         "sasl_plain_password": PASSWORD,
-    } == told
+    } == arguments
 
 
 def test_the_settings_fit() -> None:
@@ -118,12 +118,12 @@ def test_a_password_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere:f", "json:nothing", "json"])
-def test_a_callback_that_is_not_there_is_told(name: str) -> None:
+def test_a_callback_that_is_not_there_is_reported(name: str) -> None:
     with pytest.raises(SettingsError, match=f"security.oauth_callback: found '{name}', expected"):
         load_callback(name)
 
 
-def test_files_that_hold_something_else_are_told() -> None:
+def test_files_that_hold_something_else_are_reported() -> None:
     wrong = Security(protocol="SSL", ca_file=Path(__file__))
     with pytest.raises(SettingsError, match=r"security\.ca_file: found .*, expected certificates"):
         aiokafka_client("a:1", wrong)

@@ -23,11 +23,11 @@ def begun(offset: int = 5) -> ReadingOrder:
         ([4, 5, 5, 6], [SKIP, TAKE, SKIP, TAKE]),
         # Lost on the way: back to the first that is missing, and past what is still in the queue.
         ([5, 8, 9, 6, 7, 8], [TAKE, GO_BACK, SKIP, TAKE, TAKE, TAKE]),
-        # Missing in the log: the same record comes again and is believed.
+        # Missing in the log: the same record is read again and taken.
         ([5, 8, 9, 8, 9], [TAKE, GO_BACK, SKIP, TAKE, TAKE]),
         # Both at once: 5 and 7 are lost, 6 is missing in the log.
         ([8, 9, 5, 7, 8, 9], [GO_BACK, SKIP, TAKE, TAKE, TAKE, TAKE]),
-        # Each gap is doubted anew.
+        # Each gap is read a second time.
         ([7, 7, 9, 8], [GO_BACK, TAKE, GO_BACK, TAKE]),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_reader_that_loses_what_it_fetched_still_takes_every_record_once(seed:
     """A log with holes, a queue that is emptied at random: what is taken is the log.
 
     What is read again is not lost again before it comes: that would take a second rebalance, which
-    begins anew.
+    begins again.
     """
     chance = random.Random(seed)
     for _ in range(200):

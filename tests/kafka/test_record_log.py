@@ -34,24 +34,24 @@ def new_log(broker: EmbeddedBroker, topic: str, **client: int) -> KafkaRecordLog
     )
 
 
-Told = list[tuple[str, bytes | None]]
+Read = list[tuple[str, bytes | None]]
 
 
-async def test_what_is_written_was_heard_when_the_write_returns(
+async def test_what_is_written_was_read_back_when_the_write_returns(
     broker_tansu: EmbeddedBroker, unique_prefix: str
 ) -> None:
-    log, told = new_log(broker_tansu, make_topic(broker_tansu, f"{unique_prefix}log")), Told()
-    await log.start(lambda key, value: told.append((key, value)))
+    log, read = new_log(broker_tansu, make_topic(broker_tansu, f"{unique_prefix}log")), Read()
+    await log.start(lambda key, value: read.append((key, value)))
     await log.write([Record("a", b"1"), Record("b", b"2", (("ce_id", b"x"),))])
-    assert [("a", b"1"), ("b", b"2")] == told
+    assert [("a", b"1"), ("b", b"2")] == read
     await log.write([Record("a", None)])
     await log.write([])
-    assert [("a", b"1"), ("b", b"2"), ("a", None)] == told
+    assert [("a", b"1"), ("b", b"2"), ("a", None)] == read
     await log.stop()
     await log.stop()
 
 
-async def test_whoever_starts_later_has_heard_everything_when_it_has_started(
+async def test_a_later_start_has_read_everything_when_it_has_started(
     broker_tansu: EmbeddedBroker, unique_prefix: str
 ) -> None:
     topic = make_topic(broker_tansu, f"{unique_prefix}log")
@@ -59,9 +59,9 @@ async def test_whoever_starts_later_has_heard_everything_when_it_has_started(
     await first.start(lambda _key, _value: None)
     written = [Record(str(number), b"x") for number in range(200)]
     await first.write(written)
-    told = Told()
-    await second.start(lambda key, value: told.append((key, value)))
-    assert [(record.key, record.value) for record in written] == told
+    read = Read()
+    await second.start(lambda key, value: read.append((key, value)))
+    assert [(record.key, record.value) for record in written] == read
     await first.stop()
     await second.stop()
 
@@ -69,17 +69,17 @@ async def test_whoever_starts_later_has_heard_everything_when_it_has_started(
 async def test_two_writers_hear_one_order(broker_tansu: EmbeddedBroker, unique_prefix: str) -> None:
     topic = make_topic(broker_tansu, f"{unique_prefix}log")
     logs = [new_log(broker_tansu, topic), new_log(broker_tansu, topic)]
-    told = [Told(), Told()]
-    for log, heard in zip(logs, told, strict=True):
-        await log.start(lambda key, value, heard=heard: heard.append((key, value)))  # type: ignore[misc]
+    read = [Read(), Read()]
+    for log, one in zip(logs, read, strict=True):
+        await log.start(lambda key, value, one=one: one.append((key, value)))  # type: ignore[misc]
     writes = [log.write([Record(f"{at}", b"x")]) for at in range(20) for log in logs]
     await asyncio.gather(*writes)
-    # The last word is each one's own, and was heard by both.
+    # The last word is each one's own, and both have read it.
     for log in logs:
         await log.write([Record("end", b"")])
     await logs[0].write([Record("end", b"")])
-    length = min(map(len, told))
-    assert told[0][:length] == told[1][:length]
+    length = min(map(len, read))
+    assert read[0][:length] == read[1][:length]
     assert length >= 42
     for log in logs:
         await log.stop()
@@ -92,7 +92,7 @@ async def test_a_log_that_is_not_open_takes_nothing(
         await new_log(broker_tansu, f"{unique_prefix}log").write([Record("a", b"1")])
 
 
-async def test_a_broker_that_went_away_is_told(unique_prefix: str) -> None:
+async def test_a_broker_that_went_away_is_reported(unique_prefix: str) -> None:
     with EmbeddedBroker() as broker:
         topic = make_topic(broker, f"{unique_prefix}log")
         log = new_log(broker, topic, request_timeout_ms=2_000)

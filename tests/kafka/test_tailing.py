@@ -76,7 +76,7 @@ def test_reading_leaves_no_group(bootstrap: str, topic: str) -> None:
     assert "detector-tail" not in {group.group_id for group in groups.valid}
 
 
-def test_a_topic_that_is_not_there_is_told(bootstrap: str, unique_prefix: str) -> None:
+def test_a_topic_that_is_not_there_is_reported(bootstrap: str, unique_prefix: str) -> None:
     with pytest.raises(TailError, match=r"no such topic '.*nothing': run `detector topics create`"):
         Tail({"bootstrap.servers": bootstrap}, f"{unique_prefix}nothing")
 

@@ -1,4 +1,4 @@
-"""Topics are created once, never changed, and every difference is told, on both brokers."""
+"""Topics are created once, never changed, and every difference is reported, on both brokers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,7 +95,7 @@ def test_nothing_is_shown_of_what_is_not_there(admin: TopicAdmin, unique_prefix:
 
 
 @pytest.mark.kafka
-def test_a_refusal_of_the_broker_is_told(kafka: object, unique_prefix: str) -> None:
+def test_a_refusal_of_the_broker_is_reported(kafka: object, unique_prefix: str) -> None:
     admin = TopicAdmin({"bootstrap.servers": kafka.bootstrap})  # type: ignore[attr-defined]
     spec = TopicSpec(f"{unique_prefix}x", 1, {})
     with pytest.raises(TopicAdminError, match=r"x' was not created: .*[Rr]eplication factor"):

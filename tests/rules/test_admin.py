@@ -1,7 +1,7 @@
 """Changes are checked before they are written, read back after it, and never lost to another."""
 
 import asyncio
-from typing import Any
+import itertools
 
 import pytest
 
@@ -12,6 +12,7 @@ from detector.rules.admin import TIDY_SECONDS, Author, RuleAdmin
 from detector.rules.change_log import RULE_SCHEMA, RuleChange, encode_rule_change, rule_key
 from detector.rules.errors import RuleBounds, RuleChangeError, RuleTrouble
 from detector.rules.managed import TEMPLATES
+from tests.support.publishing import MemoryPublisher, PublishedRecord
 from tests.support.rule_world import BEGUN, LEAD, PANE, RuleWorld, definition
 
 TEST = Author("ada", "because")
@@ -84,19 +85,18 @@ async def test_a_writer_who_always_comes_second_gives_up_and_says_so() -> None:
     admin = world.admin()
     await admin.put("r", definition("Host"), TEST)
 
-    class Rival:
-        turn = 0
+    turns = itertools.count(1)
 
-        async def publish(self, topic: str, **record: Any) -> None:
-            self.turn += 1
-            change = RuleChange(
-                schema=RULE_SCHEMA, name="r", change=RuleChangeKind.PUT, by="rival", at=BEGUN,
-                definition=definition("Host"), tags={"turn": str(self.turn)},
-            )  # fmt: skip
-            world.append(rule_key("r", f"rival{self.turn}"), encode_rule_change(change))
-            world.append(record["key"], record["value"])
+    async def rival_first(record: PublishedRecord) -> None:
+        turn = next(turns)
+        change = RuleChange(
+            schema=RULE_SCHEMA, name="r", change=RuleChangeKind.PUT, by="rival", at=BEGUN,
+            definition=definition("Host"), tags={"turn": str(turn)},
+        )  # fmt: skip
+        world.append(rule_key("r", f"rival{turn}"), encode_rule_change(change))
+        world.append(record.key, record.value)
 
-    admin._publisher = Rival()
+    admin._publisher = MemoryPublisher(rival_first)
     with pytest.raises(RuleChangeError, match="changed by others again and again") as caught:
         await admin.tag("r", {"mine": "x"}, TEST)
     assert RuleTrouble.CONFLICT is caught.value.trouble

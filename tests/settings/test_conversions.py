@@ -53,7 +53,7 @@ def test_seconds_become_milliseconds_without_losing_any() -> None:
         lateness_ms=1,
         future_tolerance_ms=0,
         idle_ms=1500,
-        patience_ms=2000,
+        max_wait_ms=2000,
     )
     assert expected == load(None, env).windows.times()
 

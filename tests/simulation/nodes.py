@@ -52,7 +52,7 @@ TIMES = WindowTimes(
     lateness_ms=LATENESS_MS,
     future_tolerance_ms=TOLERANCE_MS,
     idle_ms=1_000,
-    patience_ms=2_500,
+    max_wait_ms=2_500,
 )
 RULES = RuleSet(
     (

@@ -10,7 +10,8 @@ from detector.core.vocabulary import ActionKind, AlarmState, Mode, OutcomeState
 from detector.decisions.actions import ACTION_SCHEMA, Action, BudgetView, Outcome
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
-from detector.detection.evidence import Evidence, lift_evidence
+from detector.detection.evidence import Evidence
+from detector.detection.evidence_v1 import lift_evidence
 
 START = 1_800_000_000.0
 OFF = ControlView(known=True, engaged=False, reason="topics created", read_at=START)

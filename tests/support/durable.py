@@ -3,13 +3,14 @@
 ``fail_at`` names a crash point and how often it is passed before it raises ``Crash``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
 from detector.actuation.service import AlreadyAcceptedError
 from detector.core.vocabulary import OutcomeState
 from detector.decisions.actions import Action, DecisionRecord, Outcome
+from tests.support.publishing import MemoryPublisher, PublishedRecord
 
 
 class Crash(RuntimeError):  # noqa: N818 - it is what happens, not an error of ours
@@ -47,29 +48,17 @@ class MemoryStore:
         self.records[partition, key] = record
 
 
-class MemoryTopics:
-    """Published records in order, by topic. ``fails`` makes the next publications fail."""
+class MemoryTopics(MemoryPublisher):
+    """The topics of decisions and actions. ``fails`` makes the next publications fail."""
 
     def __init__(self) -> None:
-        self.records: list[tuple[str, bytes, bytes, dict[str, bytes]]] = []
+        super().__init__(self._accept)
         self.fails = False
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        partition: int | None = None,
-    ) -> None:
-        assert partition is None, "the broker chooses by the key"
+    async def _accept(self, record: PublishedRecord) -> None:
+        assert record.partition is None, "the broker chooses by the key"
         if self.fails:
             raise Crash("publisher")
-        self.records.append((topic, key or b"", value or b"", dict(headers)))
-
-    def values(self, topic: str) -> list[bytes]:
-        return [value for name, _, value, _ in self.records if name == topic]
 
     def actions(self, topic: str) -> list[Action]:
         return [msgspec.json.decode(value, type=Action) for value in self.values(topic)]
@@ -84,12 +73,12 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
 
-    async def append(self, outcome: Outcome, heard: Callable[[Outcome], None]) -> None:
+    async def append(self, outcome: Outcome, apply: Callable[[Outcome], None]) -> None:
         first = outcome.action_id not in self.accepted()
         self.outcomes.append(outcome)
         if outcome.state is OutcomeState.ACCEPTED:
-            for told in self.outcomes:
-                heard(told)
+            for known in self.outcomes:
+                apply(known)
             if not first:
                 raise AlreadyAcceptedError(outcome.action_id)
 

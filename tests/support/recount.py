@@ -82,7 +82,7 @@ def recount(
     """Count the input topic by its own records; hosts, zones and faults under the bench names.
 
     ``id_field`` names the member that identifies an event within its pane, the first one counting;
-    ``is_poison`` tells the records that were written to be unreadable.
+    ``is_poison`` recognises records that were written to be unreadable.
     """
     truth = Truth()
     newest: dict[tuple[str, int], int] = {}
@@ -126,7 +126,7 @@ def recount(
 
 
 @dataclass
-class Told:
+class Tallied:
     """What the tallies topic says, the first record of an identity winning."""
 
     requests: dict[Pane, Counter[Row]] = field(default_factory=lambda: defaultdict(Counter))
@@ -137,9 +137,9 @@ class Told:
     repeated: int = 0
 
 
-def read_tallies(bootstrap: str, topic: str) -> Told:
+def read_tallies(bootstrap: str, topic: str) -> Tallied:
     """Read all tally records; within one partition of the tallies the first of a pane wins."""
-    told = Told()
+    tallied = Tallied()
     through: dict[tuple[int, str, int], int] = {}
     half: dict[tuple[int, str, int, int], dict[int, list[Any]]] = defaultdict(dict)
     for message in read_topic(bootstrap, topic):
@@ -147,7 +147,7 @@ def read_tallies(bootstrap: str, topic: str) -> Told:
         (_, source, partition, _, pane_ms, through_ms, _, _, late, future, duplicates) = record[:11]
         owner = (message.partition() or 0, source, partition)
         if through_ms <= through.get(owner, -1):
-            told.repeated += 1
+            tallied.repeated += 1
             continue
         chunk, chunks = record[13], record[14]
         key = (*owner, through_ms)
@@ -156,16 +156,16 @@ def read_tallies(bootstrap: str, topic: str) -> Told:
             continue
         through[owner] = through_ms
         if message.partition() == 0:
-            told.late += late
-            told.future += future
-            told.duplicates += duplicates
+            tallied.late += late
+            tallied.future += future
+            tallied.duplicates += duplicates
         for part in half.pop(key).values():
             for fleet in part[11]:
-                _add_fleet(told, (source, partition, pane_ms), fleet)
-    return told
+                _add_fleet(tallied, (source, partition, pane_ms), fleet)
+    return tallied
 
 
-def _add_fleet(told: Told, pane: Pane, fleet: list[Any]) -> None:
+def _add_fleet(tallied: Tallied, pane: Pane, fleet: list[Any]) -> None:
     service, zones, zone_index, hosts, requests, faults = fleet[:6]
     count = len(hosts)
     indexes = struct.unpack(f"<{count}I", zone_index)
@@ -173,20 +173,22 @@ def _add_fleet(told: Told, pane: Pane, fleet: list[Any]) -> None:
     all_faults = struct.unpack(f"<{count}d", faults)
     for at, host in enumerate(hosts):
         row = (service, zones[indexes[at]][0], host)
-        told.requests[pane][row] += int(all_requests[at])
+        tallied.requests[pane][row] += int(all_requests[at])
         if all_faults[at]:
-            told.faults[pane][row] += int(all_faults[at])
+            tallied.faults[pane][row] += int(all_faults[at])
 
 
-def compare(truth: Truth, told: Told, *, all_panes: bool) -> list[str]:
+def compare(truth: Truth, tallied: Tallied, *, all_panes: bool) -> list[str]:
     """Return every difference in words; ``all_panes`` also demands panes that idleness closed."""
     expected = set(truth.requests) if all_panes else truth.closed()
     wrong = [
         f"pane {pane}: counted {sum(truth.requests[pane].values())}, "
-        f"told {sum(told.requests[pane].values()) if pane in told.requests else None}"
+        f"tallied {sum(tallied.requests[pane].values()) if pane in tallied.requests else None}"
         for pane in sorted(expected)
-        if truth.requests[pane] != told.requests.get(pane)
-        or truth.faults.get(pane, Counter()) != told.faults.get(pane, Counter())
+        if truth.requests[pane] != tallied.requests.get(pane)
+        or truth.faults.get(pane, Counter()) != tallied.faults.get(pane, Counter())
     ]
-    wrong += [f"pane {pane}: never counted" for pane in told.requests if pane not in truth.requests]
+    wrong += [
+        f"pane {pane}: never counted" for pane in tallied.requests if pane not in truth.requests
+    ]
     return wrong

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from detector.core.notices import Notice
@@ -15,6 +14,7 @@ from detector.rules.live_rules import LiveRules
 from detector.rules.log_reducer import TimelineTerms
 from detector.rules.parser import LENIENT, parse_rule
 from detector.rules.timeline import RuleTimeline
+from tests.support.publishing import MemoryPublisher, PublishedRecord
 
 TOPIC = "detector.control"
 PANE = 1_000
@@ -79,7 +79,7 @@ class RuleWorld:
         """Return a writer with a follower of its own."""
         return RuleAdmin(
             TOPIC,
-            publisher=self,
+            publisher=MemoryPublisher(self._deliver),
             rules=self.follow(),
             now=lambda: BEGUN + self.seconds,
             bounds=bounds or RuleBounds(),
@@ -88,20 +88,12 @@ class RuleWorld:
             lenient=lenient,
         )
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        partition: int | None = None,
-    ) -> None:
+    async def _deliver(self, record: PublishedRecord) -> None:
         """Append a record; every follower reads it and the end of the log."""
-        assert (TOPIC, (), 0) == (topic, tuple(headers), partition)
+        assert (TOPIC, {}, 0) == (record.topic, record.headers, record.partition)
         for _ in range(self.delay):
             await asyncio.sleep(0)
-        self.append(key, value)
+        self.append(record.key, record.value)
 
     def append(self, key: bytes | None, value: bytes | None) -> None:
         """Write a record as another writer would."""

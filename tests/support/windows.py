@@ -1,4 +1,4 @@
-"""Builders of windows and slides for tests of ranking, detectors and standings."""
+"""Builders of windows and slides for tests of ranking, detectors and alarm states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

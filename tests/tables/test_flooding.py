@@ -19,8 +19,8 @@ def test_three_panes_in_a_row_are_a_flood_and_one_that_fits_ends_it() -> None:
 
 def test_a_pane_that_fits_begins_the_count_anew() -> None:
     watch = FloodWatch()
-    told = [see(watch, ONE, *rules) for rules in (("r",), ("r",), (), ("r",), ("r",))]
-    assert [[]] * 5 == told
+    changes = [see(watch, ONE, *rules) for rules in (("r",), ("r",), (), ("r",), ("r",))]
+    assert [[]] * 5 == changes
 
 
 def test_partitions_count_apart_and_a_rule_floods_while_one_of_them_does() -> None:

@@ -1,4 +1,4 @@
-"""Latency on its way from rows to windows: whole microseconds and how many told, or nothing."""
+"""Latency on its way from rows to windows: whole microseconds and their number, or nothing."""
 
 import msgspec
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from detector.tables.host_window import FleetTable
 from detector.tables.pane_chunks import ChunkBuffer, split_record
 from detector.tables.pane_encoding import (
-    MOST_LATENCY_US,
+    MAX_LATENCY_US,
     FleetRow,
     check_record,
     fleet_panes,
@@ -35,7 +35,7 @@ def latency_of(pane: FleetPane) -> tuple[list[float], list[float]]:
 
 def test_latency_is_packed_in_whole_microseconds() -> None:
     pane = pane_of(h1=row(12_500.4, 3.0), h2=row(0.0, 0.0), h3=row(float("inf"), 1.0))
-    assert ([12_500.0, 0.0, MOST_LATENCY_US], [3.0, 0.0, 1.0]) == latency_of(pane)
+    assert ([12_500.0, 0.0, MAX_LATENCY_US], [3.0, 0.0, 1.0]) == latency_of(pane)
     assert [("az1", "az1", "east-a")] == pane.zones
 
 

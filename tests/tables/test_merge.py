@@ -71,8 +71,8 @@ events_of_a_run = st.lists(
 )
 
 
-def told_by(events: Sequence[Event], source: int, chance: random.Random) -> list[PaneRecord]:
-    """Everything that one of three sources tells about its panes, to the end of the log."""
+def published_by(events: Sequence[Event], source: int, chance: random.Random) -> list[PaneRecord]:
+    """All records of one of three sources, to the end of the log."""
     sources = {"logs": 3}
     records: list[PaneRecord] = []
     for pane in range(40):
@@ -146,7 +146,7 @@ def test_any_order_repetition_and_chunking_gives_the_windows_of_a_recount(
     events: list[Event], order: int
 ) -> None:
     chance = random.Random(order)
-    queues = [list(again(told_by(events, source, chance), chance)) for source in range(3)]
+    queues = [list(again(published_by(events, source, chance), chance)) for source in range(3)]
     slides = feed(new_merge(), shuffled_together(queues, chance))
     found = [
         (end, plain_slide(slide)[1:]) for end, slide in zip(ends_of(slides), slides, strict=True)
@@ -172,11 +172,11 @@ def test_any_order_repetition_and_chunking_gives_the_windows_of_a_recount(
 def test_fractions_are_summed_alike_to_the_last_bit_in_any_order(
     events: list[Event], orders: tuple[int, int]
 ) -> None:
-    told = [told_by(events, source, random.Random(1)) for source in range(3)]
+    published = [published_by(events, source, random.Random(1)) for source in range(3)]
     first, second = (
         [
             plain_slide(slide)
-            for slide in feed(new_merge(), shuffled_together(told, random.Random(o)))
+            for slide in feed(new_merge(), shuffled_together(published, random.Random(o)))
         ]
         for o in orders
     )
@@ -191,7 +191,9 @@ def test_a_restart_in_the_middle_gives_the_windows_of_an_uninterrupted_run(
 ) -> None:
     """The second life reads again from the first record that the first life still needed."""
     chance = random.Random(order)
-    records = shuffled_together([told_by(events, source, chance) for source in range(3)], chance)
+    records = shuffled_together(
+        [published_by(events, source, chance) for source in range(3)], chance
+    )
     whole = [plain_slide(slide) for slide in feed(new_merge(), records)]
     stop = min(stop, len(records))
     first = new_merge()
@@ -244,12 +246,12 @@ def test_a_silence_of_years_costs_nothing() -> None:
 def test_a_pane_waits_for_every_source_partition_of_every_topic() -> None:
     sources = {"logs": 2, "more": 1}
     merge = new_merge()
-    told = [
+    published = [
         record_of([Event(pane=0)], pane=0, source=0, sources=sources),
         progress_of(through=0, source=1, sources=sources),
         progress_of(through=0, source=0, sources=sources, topic="more"),
     ]
-    assert [0, 0, 1] == [len(feed(merge, [record])) for record in told]
+    assert [0, 0, 1] == [len(feed(merge, [record])) for record in published]
 
 
 def test_after_the_patience_a_pane_closes_incomplete_and_names_who_is_missing() -> None:

@@ -9,7 +9,7 @@ TIMES = WindowTimes()
 
 
 def progress(through_ms: int) -> PaneRecord:
-    """Tell that the only source partition has closed everything through a pane."""
+    """Report that the only source partition has closed everything through a pane."""
     return PaneRecord(
         TALLY_SCHEMA, "logs", 0, {"logs": 1}, -1, through_ms, ClosedBy.WATERMARK, False,
         0, 0, 0, [], [],

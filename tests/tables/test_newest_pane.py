@@ -1,4 +1,4 @@
-"""Reports tell of their newest pane alone, so that whatever is added up over time counts once."""
+"""Reports hold their newest pane alone, so that sums over time count everything once."""
 
 import random
 from collections import Counter
@@ -89,8 +89,8 @@ def test_the_newest_panes_of_a_rule_add_up_to_its_events(events: list[Event]) ->
         (pane.start, keys[0]): value for pane in panes for keys, value in pane.contributors
     }
     assert len(faulty) == sum(pane.sample_count for pane in panes)
-    heard = [pane for pane in panes if pane.sample_count]
-    for pane in heard:
+    filled = [pane for pane in panes if pane.sample_count]
+    for pane in filled:
         mine = [each.faults for each in faulty if pane_start(each.pane) == pane.start]
         assert (min(mine), max(mine)) == (pane.minimum, pane.maximum)
         assert pane.sum == sum(value for _, value in pane.contributors)

@@ -89,7 +89,7 @@ def test_chunks_join_in_any_order_and_across_the_wire(seed: int) -> None:
 
 
 def test_a_successor_that_begins_again_replaces_what_a_dead_writer_left() -> None:
-    """Writer a dies after chunk 1; writer b tells all chunks, with other rows in them."""
+    """Writer a dies after chunk 1; writer b writes all chunks, with other rows in them."""
     old = split_record(large_record(), 900)
     new = [msgspec.structs.replace(chunk, future=9) for chunk in old]
     buffer = ChunkBuffer()

@@ -28,8 +28,8 @@ def add(tally: PartitionTally, after_ms: int, **changed: Any) -> None:
     tally.add(log_event(after_ms, **changed), contributions, record_ms=record_ms)
 
 
-def told(records: list[PaneRecord]) -> list[tuple[int | None, int, float]]:
-    """Pane (``None``: progress only) and how far it tells, in ms past START, and its requests."""
+def summary(records: list[PaneRecord]) -> list[tuple[int | None, int, float]]:
+    """Pane (``None``: progress only) and progress in ms past START, and the requests."""
     return [
         (
             record.pane_ms - START if record.pane_ms != NEVER else None,
@@ -47,12 +47,12 @@ def test_a_pane_closes_when_the_watermark_reaches_its_end() -> None:
     #                 x(1500): w=1000: the pane is closed
     tally = new_tally()
     add(tally, 0)
-    assert [(None, -2_000, 0.0)] == told(drained(tally))
+    assert [(None, -2_000, 0.0)] == summary(drained(tally))
     add(tally, 999)
     add(tally, 1_499)
-    assert [(None, -1_000, 0.0)] == told(drained(tally))
+    assert [(None, -1_000, 0.0)] == summary(drained(tally))
     add(tally, 1_500)
-    assert [(0, 0, 2.0)] == told(drained(tally))
+    assert [(0, 0, 2.0)] == summary(drained(tally))
     assert START + 1_000 == tally.oldest_open_ms
 
 
@@ -66,9 +66,9 @@ def test_a_late_event_never_reopens_a_closed_pane() -> None:
     add(tally, 999)
     add(tally, 1_000)
     assert (1, 0, 0) == tally.losses
-    assert [(None, -2_000, 0.0), (0, 0, 1.0)] == told(drained(tally))
+    assert [(None, -2_000, 0.0), (0, 0, 1.0)] == summary(drained(tally))
     (last, *_) = finished(tally)
-    assert [(1_000, 1_000, 2.0)] == told([last])
+    assert [(1_000, 1_000, 2.0)] == summary([last])
     assert 1 == last.late
 
 
@@ -80,7 +80,7 @@ def test_a_jump_of_event_time_closes_all_panes_in_order_and_tells_the_silence_af
     add(tally, 1_200)
     add(tally, 700)
     add(tally, 5_600)
-    assert [(None, -1_000, 0.0), (0, 0, 1.0), (1_000, 1_000, 1.0), (None, 4_000, 0.0)] == told(
+    assert [(None, -1_000, 0.0), (0, 0, 1.0), (1_000, 1_000, 1.0), (None, 4_000, 0.0)] == summary(
         drained(tally)
     )
 
@@ -167,7 +167,7 @@ def test_idleness_closes_by_the_clock_less_lateness_and_idle_time() -> None:
     add(tally, 100)
     drained(tally)
     tally.close_idle(START + 1_999)
-    assert [(None, -1_000, 0.0)] == told(drained(tally))
+    assert [(None, -1_000, 0.0)] == summary(drained(tally))
     tally.close_idle(START + 2_000)
     (record,) = drained(tally)
     assert (ClosedBy.IDLE, START) == (record.closed_by, record.pane_ms)
@@ -180,7 +180,7 @@ def test_progress_is_told_in_silence_and_never_twice() -> None:
     tally = new_tally()
     tally.close_idle(START + 3_000)
     tally.close_idle(START + 3_000)
-    assert [(None, 1_000, 0.0)] == told(drained(tally))
+    assert [(None, 1_000, 0.0)] == summary(drained(tally))
 
 
 def test_after_idleness_the_log_closes_again() -> None:
@@ -189,7 +189,7 @@ def test_after_idleness_the_log_closes_again() -> None:
     tally.close_idle(START + 2_000)
     add(tally, 1_100)
     add(tally, 2_500)
-    assert [(None, -2_000, 0.0), (0, 0, 1.0), (1_000, 1_000, 1.0)] == told(drained(tally))
+    assert [(None, -2_000, 0.0), (0, 0, 1.0), (1_000, 1_000, 1.0)] == summary(drained(tally))
 
 
 def test_a_clock_behind_the_log_closes_nothing() -> None:
@@ -206,7 +206,7 @@ def test_an_event_id_counts_once_per_pane_within_the_bound() -> None:
         add(tally, 0, event_id=event_id)
     add(tally, 1_000, event_id="a")
     assert (0, 0, 1) == tally.losses
-    seen = told(drained(tally) + finished(tally))
+    seen = summary(drained(tally) + finished(tally))
     assert [(0, 0, 5.0), (1_000, 1_000, 1.0)] == [pane for pane in seen if pane[0] is not None]
 
 
@@ -256,7 +256,7 @@ def test_every_event_is_in_the_pane_of_its_time_or_lost_and_the_order_of_panes_i
     assert (late, future, 0) == tally.losses
     assert (late, future) == (sum(r.late for r in records), sum(r.future for r in records))
     assert sorted(panes.items()) == [
-        (START + pane, requests) for pane, _, requests in told(records) if pane is not None
+        (START + pane, requests) for pane, _, requests in summary(records) if pane is not None
     ]
     through = [record.through_ms for record in records]
     assert sorted(set(through)) == through

@@ -2,7 +2,7 @@
 
 A life begins at the committed offset, tallies batches, publishes the records that each of them
 closed, one after the other, and commits what the ack queue releases. It may end between any two
-records. The losses that a record tells are left out: they are those that the publishing life found.
+records. Losses are left out: they depend on the run that published the record.
 """
 
 from collections.abc import Sequence
@@ -59,10 +59,10 @@ class World:
             self.published += finished(tally)
 
     def winners(self) -> dict[int, bytes]:
-        """Return the first record of each pane, without the losses it tells.
+        """Return the first record of each pane, without its losses.
 
-        As for every reader: once a pane was told as passed, with or without events, nothing that
-        comes later can add it.
+        As for every reader: once a pane was reported as closed, with or without events, what
+        comes later cannot add it.
         """
         first: dict[int, bytes] = {}
         passed = -1

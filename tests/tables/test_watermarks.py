@@ -1,4 +1,4 @@
-"""A pane closes when everybody is past it, or when waiting has lasted long enough."""
+"""A pane closes when every source is past it, or after the maximum wait."""
 
 from detector.tables.watermarks import SourceProgress
 
@@ -31,7 +31,7 @@ def test_progress_never_goes_back() -> None:
 
 
 def test_patience_runs_from_when_a_pane_was_first_passed() -> None:
-    """Panes 20 and 50 are passed at seconds 100 and 110; the patience is 30 seconds."""
+    """Panes 20 and 50 are passed at seconds 100 and 110; the maximum wait is 30 seconds."""
     progress = SourceProgress(30_000)
     progress.note(("logs", 0), 20, TWO, 100.0)
     progress.note(("logs", 0), 50, TWO, 110.0)

@@ -24,8 +24,8 @@ def version(number: str) -> ContributorRule:
     return replace(rule("r", keys=[(f"key{number}",)]), version=number)
 
 
-def books(line: str) -> dict[int, RuleSet]:
-    """Return the book of each pane: a digit is the version in force, ``-`` is none."""
+def rule_sets(line: str) -> dict[int, RuleSet]:
+    """Return the rule set of each pane: a digit is the version in force, ``-`` is none."""
     made = {name: RuleSet((version(name),)) for name in set(line) - {"-"}}
     return {at * 1_000: made.get(name, RuleSet()) for at, name in enumerate(line)}
 
@@ -42,13 +42,13 @@ def tables(line: str) -> list[VersionTable]:
     return list(found.values())
 
 
-def shown(in_force: str, heard: str) -> str:
+def shown(in_force: str, counted: str) -> str:
     """Say which version the window at the end shows, how many events, ``p`` for partial."""
-    book_by_pane = books(in_force)
-    chooser = WindowVersions(lambda pane: book_by_pane.get(pane, book_by_pane[0]), TIMES, 10)
-    last = (len(heard) - 1) * 1_000
+    by_pane = rule_sets(in_force)
+    chooser = WindowVersions(lambda pane: by_pane.get(pane, by_pane[0]), TIMES, 10)
+    last = (len(counted) - 1) * 1_000
     meta = WindowMeta(Window.ending_with(last, TIMES), True, False, (), 0)
-    found = chooser.choose(tables(heard), meta)
+    found = chooser.choose(tables(counted), meta)
     if not found:
         return ""
     ((table, its_meta, labels),) = found
@@ -58,13 +58,13 @@ def shown(in_force: str, heard: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("in_force", "heard", "expected"),
+    ("in_force", "counted", "expected"),
     [
         ("1111", "1111", "1:3"),  # Nothing changes.
         ("1111", "1...", "1:0"),  # Empty, and shown once more.
         ("1122", "1122", "2:2p"),  # The newer version, not yet for a whole window.
         ("1222", "1222", "2:3"),  # The older one has left the window.
-        ("1112", "111.", "2:0p"),  # The older one ended, the newer one has heard nothing.
+        ("1112", "111.", "2:0p"),  # The older one ended, the newer one has counted nothing.
         ("-112", "-112".replace("-", "."), "2:1p"),
         ("--11", "..11", "1:2p"),  # A new rule.
         ("-111", ".111", "1:3"),
@@ -73,14 +73,14 @@ def shown(in_force: str, heard: str) -> str:
         ("1-11", "1.11", "1:2p"),  # Disabled and enabled again.
         ("1111", "1122", "2:2p"),  # A worker with other files counts another version,
         ("----", "3333", "3:3"),  # or a rule that this worker does not know;
-        ("11--", "1133", "3:2p"),  # then what is heard is shown.
+        ("11--", "1133", "3:2p"),  # then what is counted is shown.
         ("1111", "2211", "1:2p"),
     ],
 )
 def test_a_window_shows_the_version_that_is_in_force_at_its_end(
-    in_force: str, heard: str, expected: str
+    in_force: str, counted: str, expected: str
 ) -> None:
-    assert expected == shown(in_force, heard)
+    assert expected == shown(in_force, counted)
 
 
 def test_books_are_looked_up_by_name_once_and_not_remembered_for_ever() -> None:

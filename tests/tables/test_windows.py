@@ -48,7 +48,7 @@ def test_panes_and_windows_have_a_length(lengths: dict[str, int]) -> None:
         WindowTimes(**lengths)
 
 
-@pytest.mark.parametrize("name", ["lateness_ms", "future_tolerance_ms", "idle_ms", "patience_ms"])
+@pytest.mark.parametrize("name", ["lateness_ms", "future_tolerance_ms", "idle_ms", "max_wait_ms"])
 def test_patience_is_not_negative(name: str) -> None:
     with pytest.raises(ValueError, match="must not be negative"):
         WindowTimes(**{name: -1})

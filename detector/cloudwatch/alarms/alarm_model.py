@@ -13,7 +13,7 @@ from detector.cloudwatch.alarms.evaluation_times import EvaluationTimes
 from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData, StateValue
 from detector.cloudwatch.metrics.program import Program
 from detector.cloudwatch.metrics.series import Metric
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 
 class AlarmKind(StrEnum):

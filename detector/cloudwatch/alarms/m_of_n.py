@@ -36,7 +36,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 EXTRA_PERIODS: Final = 2
 """Periods before the newest N that are looked at as well."""

@@ -38,7 +38,7 @@ from detector.cloudwatch.alarms.evaluation_times import (
 from detector.cloudwatch.alarms.m_of_n import EXTRA_PERIODS, ComparisonOperator, MissingData
 from detector.cloudwatch.alarms.metric_members import read_entries, read_metric
 from detector.cloudwatch.alarms.validation import AlarmRefusedError, ValidationErrors, shown
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 LONGEST_SECONDS: Final = 86_400
 ARN_CHARACTERS: Final = 1_600

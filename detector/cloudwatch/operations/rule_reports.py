@@ -28,7 +28,7 @@ from detector.cloudwatch.metrics.ranges import (
 from detector.cloudwatch.metrics.series import RuleMetric
 from detector.cloudwatch.operations.contract import ApiError, Members
 from detector.rules.rules import Aggregate
-from detector.tables.ranking import MOST_LISTED
+from detector.tables.ranking import MAX_LISTED
 
 INVALID: Final = "InvalidParameterValue"
 MISSING: Final = "MissingParameter"
@@ -115,10 +115,10 @@ class RuleReports:
             )
         most = members.get("MaxContributorCount")
         most = DEFAULT_CONTRIBUTORS if most is None else int(most)
-        if not 1 <= most <= MOST_LISTED:
+        if not 1 <= most <= MAX_LISTED:
             raise ApiError(
                 INVALID,
-                f"The parameter MaxContributorCount is {most!r}, expected 1 to {MOST_LISTED}.",
+                f"The parameter MaxContributorCount is {most!r}, expected 1 to {MAX_LISTED}.",
             )
         return RangeRequest(
             f"rule:{members['RuleName']}", start, end, period_ms, most, _order(members)

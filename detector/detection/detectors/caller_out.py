@@ -15,7 +15,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evidence import CallerFaults
 from detector.detection.explanations import caller_words, plain_name
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 
 class CallerOut:

@@ -15,7 +15,7 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.evidence import ContributorShare
 from detector.detection.explanations import contributor_words, plain_name
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.detection.statistics import r66
 from detector.tables.reports import RuleWindow
 

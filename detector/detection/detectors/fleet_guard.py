@@ -25,7 +25,7 @@ from detector.detection.detectors.usual_level import UsualLevel
 from detector.detection.evidence import FleetRate
 from detector.detection.explanations import guard_words, plain_name
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.detection.statistics import BoolArray
 from detector.detection.zone_test import ZoneGate
 

@@ -19,7 +19,7 @@ from detector.detection.detectors.host_findings import (
 from detector.detection.evidence import HostShare
 from detector.detection.explanations import host_words, plain_name
 from detector.detection.findings import Contributor, DetectorRole, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.ranking import fleet_key
 
 

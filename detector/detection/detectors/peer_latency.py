@@ -29,8 +29,8 @@ from detector.detection.explanations import latency_words, plain_name
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
 from detector.detection.fleet_noise import Key
 from detector.detection.peer_ratios import log_ratios
+from detector.detection.persistence import Persistence
 from detector.detection.slow_evidence import SlowEvidence
-from detector.detection.state_machine import Persistence
 from detector.detection.statistics import FloatArray
 from detector.tables.reports import FleetWindow
 

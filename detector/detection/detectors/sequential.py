@@ -27,7 +27,7 @@ from detector.detection.detectors.host_evidence import HostEvidence
 from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
 from detector.detection.evidence import HostLikelihood
 from detector.detection.findings import Contributor, DetectorRole, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.detection.statistics import (
     FloatArray,
     IntArray,

@@ -17,7 +17,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_findings import host_counts, host_name, rate_finding
 from detector.detection.evidence import HostGroup
 from detector.detection.findings import Contributor, DetectorRole, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.ranking import fleet_key
 
 

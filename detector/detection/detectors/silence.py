@@ -27,7 +27,7 @@ from detector.detection.detectors.silent_hosts import Silent, SilentHosts, ZoneC
 from detector.detection.evidence import HostSilence, ZoneSilence
 from detector.detection.explanations import plain_name, silence_words, silent_zone_words
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.reports import ZoneRef
 
 AT_ONCE: Final = Persistence(1, 1)

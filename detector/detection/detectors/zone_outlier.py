@@ -19,7 +19,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.evidence import ZoneShare
 from detector.detection.explanations import plain_name, zone_words
 from detector.detection.findings import Contributor, DetectorRole, Finding, evidence_of
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.detection.statistics import FloatArray
 from detector.detection.zone_test import ZoneGate, ZoneTestResult, zone_test
 from detector.tables.reports import FleetWindow

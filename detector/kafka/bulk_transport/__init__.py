@@ -1,10 +1,10 @@
-"""Bulk transport: Faust keeps the group, librdkafka reads the bytes, agents get whole fetches.
+"""Bulk transport: Faust owns the group, librdkafka reads the bytes, agents get whole fetches.
 
-Faust and aiokafka keep membership, assignment, commits, rebalance, tables and small topics. The
-bytes of the bulk topics are read by librdkafka without the GIL, at the committed offsets after
-each rebalance, and reach the agent as one Faust event per partition and fetch (``FetchedBatch``). A
-generation number drops what was under way when a rebalance came. Way of the bytes: ``reader``
-(thread) > ``hand_off`` > ``consumer`` > agent.
+Faust and aiokafka own membership, assignment, commits, rebalance, tables and small topics.
+librdkafka reads the bulk topics without the GIL, from the committed offsets after each rebalance,
+and the agent gets one Faust event per partition and fetch (``FetchedBatch``). A generation number
+drops batches in flight at a rebalance. Data flow: ``reader`` (thread) > ``hand_off`` > ``consumer``
+> agent.
 """
 
 from detector.kafka.bulk_transport.batch import FetchedBatch

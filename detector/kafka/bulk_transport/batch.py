@@ -1,7 +1,7 @@
-"""Batches: what a fetch brought of one partition, cut without a Python step per record.
+"""Batches: the records of one partition in a fetch, split without a Python step per record.
 
-Law: the records of a partition keep the order of the log, and none is left out or looked at twice.
-The cut costs about 0.1 microseconds per record (``map`` and ``groupby`` over C methods); a Python
+Law: the records of a partition keep the order of the log, and none is skipped or visited twice.
+Splitting costs about 0.1 microseconds per record (``map`` and ``groupby`` over C methods); a Python
 loop over the same list costs 0.5.
 """
 
@@ -18,11 +18,11 @@ Partition = tuple[str, int]
 class FetchedBatch:
     """Records of one partition in offset order: the value of one Faust event.
 
-    ``first_offset`` and ``last_offset`` are both of a record inside; offsets between them may be
-    missing (compaction, transaction markers). Whoever has tallied a batch sets ``messages = []``,
-    for its event waits for its ack and must be small. ``at_end`` says that the newest fetch knew of
-    nothing behind ``last_offset``: a hint, the proof is ``on_end_of_log``. ``generation``
-    counts the assignments of this process and belongs to the transport.
+    ``first_offset`` and ``last_offset`` are inclusive; offsets between them may be missing
+    (compaction, transaction markers). After tallying, the agent sets ``messages = []``, because the
+    event stays in memory until its ack. ``at_end``: the newest fetch knew of no record after
+    ``last_offset``; that is a hint, the proof is ``on_end_of_log``. ``generation`` counts the
+    assignments of this process and belongs to the transport.
     """
 
     __slots__ = (
@@ -59,10 +59,10 @@ def offset_of(message: Message) -> int:
 
 
 class Cutter:
-    """Parts what ``consume`` returns by partition, over several calls, until ``take`` empties it.
+    """Groups what ``consume`` returns by partition, over several calls, until ``drain`` empties it.
 
-    ``only_topic`` is the topic of all records where only one topic is read: then the topic of each
-    record need not be looked at.
+    ``only_topic`` is the topic of all records if only one topic is read, which saves looking up the
+    topic of each record.
     """
 
     def __init__(self, only_topic: str | None, generation: int) -> None:

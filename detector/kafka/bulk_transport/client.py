@@ -1,8 +1,8 @@
 """The librdkafka client that reads bulk topics: its properties, and what its errors mean.
 
 Measured on one Kafka 4.1 broker with 590-byte records: without a small ``fetch.queue.backoff.ms``
-and a large ``queued.min.messages`` the client idles at a fifth of its speed; checking CRCs cannot
-be told from noise.
+and a large ``queued.min.messages`` the client idles at a fifth of its speed; the cost of checking
+CRCs is within the noise.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 FETCH_WAIT_MS = 50
-"""How long a broker may hold an empty fetch; a question for the end of a log waits behind it."""
+"""How long a broker may hold an empty fetch; a request for end offsets waits behind it."""
 
 _TUNED: Mapping[str, object] = {
     "check.crcs": True,
@@ -20,7 +20,7 @@ _TUNED: Mapping[str, object] = {
     "max.partition.fetch.bytes": 1 << 20,
     "queued.min.messages": 1_000_000,
     "reconnect.backoff.max.ms": 1_000,
-    # An outage is told once through the error callback; librdkafka would print every attempt.
+    # The error callback reports an outage once; librdkafka would print every attempt.
     "log_level": 2,
 }
 
@@ -70,7 +70,7 @@ _PASSING = frozenset(
 
 
 class BulkReadError(RuntimeError):
-    """The bulk topics cannot be read any more; the worker must stop and say so."""
+    """The bulk topics cannot be read any more, and the worker must stop with this error."""
 
 
 def properties(
@@ -80,9 +80,9 @@ def properties(
     queued_kbytes: int,
     oauth: Callable[[str], tuple[str, float]] | None,
 ) -> dict[str, Any]:
-    """Return the configuration: ``client`` over tuned values, under those that are fixed.
+    """Return the configuration: ``client`` overrides tuned values, fixed values override both.
 
-    ``group`` only names the group that the user may read with: this client neither joins nor
+    ``group`` only names the group of the user's read permission: this client neither joins it nor
     commits.
     """
     whole: dict[str, Any] = {
@@ -98,10 +98,11 @@ def properties(
 
 
 def is_hopeless(error: KafkaError, *, of_partition: bool) -> bool:
-    """Say whether reading on could only fail silently.
+    """Return whether an error is permanent, so that reading on would fail silently.
 
-    Trouble of the client as a whole passes unless it is known not to; trouble of a partition
-    (a broken record batch, a codec that is not built in) stops unless it is known to pass.
+    An error of the client as a whole is transient unless known to be permanent; an error of a
+    partition (a broken record batch, an unsupported codec) is permanent unless known to be
+    transient.
     """
     if error.fatal() or error.code() in _HOPELESS:
         return True

@@ -1,4 +1,4 @@
-"""What the bulk transport is built from."""
+"""Configuration of the bulk transport."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ _QUEUED_KBYTES = 32 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkConfig:
-    """Topics to read in bulk, how, and whom to tell; all callbacks run on the event loop's thread.
+    """Topics to read in bulk, limits and callbacks; callbacks run on the event loop's thread.
 
     ``client`` holds librdkafka's properties (``bootstrap.servers``, security, ...), ``oauth_cb``
-    its token callback. ``start`` says where a partition without a committed offset begins:
-    ``window`` at the first record of ``start_ms()`` (milliseconds since the epoch, the record's
-    timestamp) or later, or the end where there is none.
+    its token callback. ``start`` is where a partition without a committed offset begins:
+    ``window`` means the first record with a timestamp of ``start_ms()`` (milliseconds since the
+    epoch) or later, or the end if there is none.
 
     Memory: at most ``queued_kbytes`` of records wait in librdkafka (and one fetch, 16 MiB), and at
-    most half as much, in at most ``queue_depth`` batches of up to ``batch_records``, on the way to
+    most half as much, in at most ``queue_depth`` batches of up to ``batch_records``, between it and
     the agent.
 
-    ``on_started(topic, partition, offset, had_commit)`` comes before the first batch of an
-    assignment, ``on_revoked(partitions)`` when one is over: late acks for it are ignored from then
-    on. ``on_end_of_log(topic, partition, next_offset, seen_at)`` is proof that at ``seen_at``
-    (seconds of ``monotonic``, by default the event loop's clock) or later the log held nothing at
-    or behind ``next_offset``. Batches may still be on their way: it concerns the caller only if
-    ``next_offset`` equals one past the last record that it has tallied (or the start). It repeats
-    every half second or second while the partition stays at the end and the broker answers.
+    ``on_started(topic, partition, offset, had_commit)`` precedes the first batch of an assignment;
+    ``on_revoked(partitions)`` ends it, and later acks for it are ignored.
+    ``on_end_of_log(topic, partition, next_offset, seen_at)`` is proof that at ``seen_at`` (seconds
+    of ``monotonic``, by default the event loop's clock) or later the log held no record at or after
+    ``next_offset``. Batches may still be queued: the proof applies only if ``next_offset`` is one
+    past the last tallied record (or the start). It repeats every half second or second while the
+    partition stays at the end and the broker answers.
     """
 
     client: Mapping[str, object]

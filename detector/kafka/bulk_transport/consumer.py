@@ -1,17 +1,16 @@
-"""Faust's consumer, told that the bytes of bulk topics come by another way.
+"""Faust's consumer, with the records of bulk topics read by the reader thread.
 
-Law: Faust and aiokafka own the group, the assignment, the commits and the rebalance of bulk topics
-as of all others; in aiokafka their partitions are paused from the moment of assignment, before a
-fetch could start.
+Law: Faust and aiokafka own the group, assignment, commits and rebalance of bulk topics as of all
+others. aiokafka pauses their partitions at assignment, before a fetch can start.
 
-Law: no batch is delivered before Faust has resumed the flow for good, because
-``FlowControlEvent.resume`` empties the agents' queues. Acks of an earlier assignment count for
-nothing, whatever the topic, and neither do those that come while the flow stands still.
+Law: no batch is delivered before Faust has finally resumed the flow, because
+``FlowControlEvent.resume`` empties the agents' queues. Acks of an earlier assignment, of any topic,
+and acks while the flow is suspended are ignored.
 
-Law: the agents acknowledge in order, so what is committed is one past the highest ack. Faust's own
-book of gaps is not kept: it counts a record behind a gap as acknowledged before it was read.
+Law: the agents acknowledge in order, so the committed offset is one past the highest ack. Faust's
+own list of gaps is not used: it counts a record after a gap as acknowledged before it was read.
 
-The only module that touches private names of Faust;
+The only module that uses private names of Faust;
 ``tests/kafka/bulk_transport/test_private_names.py`` pins each of them, and the versions are
 pinned exactly.
 """
@@ -35,34 +34,34 @@ from detector.kafka.bulk_transport.reader import BulkReader
 from detector.kafka.bulk_transport.starts import Start, ask_starts
 
 STOP_SECONDS = 5.0
-"""Longest wait for the reader thread; it asks the broker at most one question of half a second."""
+"""Longest wait for the reader thread; one request of it to the broker takes at most 0.5 s."""
 
 RETRY_SECONDS = 1.0
-"""Pause before committed offsets are asked for again while the broker is away."""
+"""Pause before committed offsets are requested again while the broker is unreachable."""
 
 GROUP_CHECK_SECONDS = 1.0
-"""How often the group is asked whether it lives. Faust looks only while it fetches, and aiokafka
-fetches nothing before the first assignment: a worker refused by the group would wait in silence."""
+"""How often the group is checked for errors. Faust checks only while it fetches, and aiokafka
+fetches nothing before the first assignment: a worker that the group refuses would wait silently."""
 
 FETCH_WAIT_MS = 200
 """Longest wait of an empty fetch. A broker answers a connection's requests in order, so every other
-question waits behind it: with Faust's 1.5 s a worker took 1.3 s longer to begin."""
+request waits behind it: with Faust's 1.5 s a worker took 1.3 s longer to start."""
 
 FRESH_SECONDS = 1.0
-"""Age beyond which a proof that a busy event loop kept waiting proves nothing any more."""
+"""Age beyond which a proof, delayed by a busy event loop, is ignored."""
 
 
 class BulkRebalanceListener(driver.ConsumerRebalanceListener):
-    """Pauses bulk partitions in aiokafka, on aiokafka's thread and before it can fetch."""
+    """Pauses bulk partitions on aiokafka's thread, before it can fetch them."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Pause, then let Faust take note."""
+        """Pause the bulk partitions, then run Faust's listener."""
         cast("BulkConsumer", self._thread.consumer).pause_bulk(assigned)
         await super().on_partitions_assigned(assigned)
 
 
 class BulkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Fetches with a short wait."""
+    """Faust's consumer thread with a shorter fetch wait."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -71,7 +70,7 @@ class BulkConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class BulkConsumer(driver.Consumer):
-    """One reader thread beside Faust's own consumer thread."""
+    """Faust's consumer with a reader thread beside its own consumer thread."""
 
     RebalanceListener = BulkRebalanceListener
 
@@ -86,7 +85,7 @@ class BulkConsumer(driver.Consumer):
         self._reader: BulkReader | None = None
 
     async def on_start(self) -> None:
-        """Start, and watch over the group."""
+        """Start, and check the group for errors."""
         await super().on_start()
         self.add_future(self._watch_group())
 
@@ -100,7 +99,7 @@ class BulkConsumer(driver.Consumer):
                 return
 
     async def _check_group(self) -> None:
-        """Raise what ended the coordination of the group; runs on aiokafka's thread."""
+        """Raise the error that ended group coordination, if any; runs on aiokafka's thread."""
         if (coordinator := self._client()._coordinator) is not None:  # noqa: SLF001 - pinned
             coordinator.check_errors()
 
@@ -108,18 +107,18 @@ class BulkConsumer(driver.Consumer):
         return BulkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def is_bulk(self, tp: TP | TopicPartition) -> bool:
-        """Say whether the partition is read by the reader thread."""
+        """Return whether the reader thread reads this partition."""
         return tp.topic in self._config.bulk_topics
 
     def pause_bulk(self, assigned: Iterable[TopicPartition]) -> None:
-        """Keep aiokafka from fetching bulk partitions; only for aiokafka's thread."""
+        """Keep aiokafka from fetching bulk partitions; call on aiokafka's thread only."""
         self._client().pause(*filter(self.is_bulk, assigned))
 
     def _client(self) -> AIOKafkaConsumer:
         return self._thread._ensure_consumer()  # noqa: SLF001 - pinned
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """End the assignment: what is under way is dropped, and the owner told, at once."""
+        """End the assignment: drop batches in flight, and call ``on_revoked`` at once."""
         self._end_assignment()
         if gone := {tp for tp in revoked if self.is_bulk(tp)}:
             self._config.on_revoked(gone)
@@ -133,7 +132,7 @@ class BulkConsumer(driver.Consumer):
         return self._assignment_count
 
     async def prepare_bulk(self) -> None:
-        """Find where each bulk partition begins; reading starts when Faust resumes the flow."""
+        """Find the start of each bulk partition; reading starts when Faust resumes the flow."""
         number = self._end_assignment()
         self._ensure_reader()
         tps = [tp for tp in self.assignment() if self.is_bulk(tp)]
@@ -148,7 +147,7 @@ class BulkConsumer(driver.Consumer):
         self._plan = {(tp.topic, tp.partition): start.offset for tp, start in starts.items()}
 
     def resume_flow(self) -> None:
-        """Let events flow; after ``prepare_bulk`` it is for good, and reading starts."""
+        """Let events flow; after ``prepare_bulk`` this is final, and reading starts."""
         super().resume_flow()
         plan, self._plan = self._plan, None
         if plan is not None and self._reader is not None:
@@ -171,7 +170,7 @@ class BulkConsumer(driver.Consumer):
             hand_off=self._hand_off,
             batch_records=config.batch_records,
             monotonic=self._monotonic,
-            on_end=lambda end: self._call(loop, self._tell_end, end),
+            on_end=lambda end: self._call(loop, self._report_end, end),
             on_failure=lambda error: self._call(loop, self._fail, error),
         )
         self._reader.start()
@@ -179,11 +178,11 @@ class BulkConsumer(driver.Consumer):
 
     @staticmethod
     def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *args: Any) -> None:
-        # A loop that is closed already has nobody left who could be told.
+        # A closed loop has no callbacks left to run.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(what, *args)
 
-    def _tell_end(self, end: EndOfLog) -> None:
+    def _report_end(self, end: EndOfLog) -> None:
         is_fresh = self._monotonic() - end.seen_at <= FRESH_SECONDS
         if is_fresh and end.generation == self._assignment_count:
             self._config.on_end_of_log(end.topic, end.partition, end.next_offset, end.seen_at)
@@ -233,7 +232,7 @@ class BulkConsumer(driver.Consumer):
         return await ask_starts(self._client(), tps, self._config)
 
     def ack(self, message: Message) -> bool:
-        """Note an ack; one of an assignment that is over, or is ending, is ignored."""
+        """Record an ack; ignore one of an assignment that has ended or is ending."""
         batch, app = cast("object", message.value), self.app
         is_over = isinstance(batch, FetchedBatch) and batch.generation != self._assignment_count
         is_over = is_over or message.generation_id != app.consumer_generation_id
@@ -244,7 +243,7 @@ class BulkConsumer(driver.Consumer):
         return super().ack(message)
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Return what to commit: one past the highest ack."""
+        """Return the offset to commit: one past the highest ack."""
         acked = self._acked[tp]
         if not acked:
             return None
@@ -254,20 +253,20 @@ class BulkConsumer(driver.Consumer):
         return highest + 1
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Keep no book of gaps."""
+        """Record no gaps."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Ignore full queues of bulk topics: the hand-off is what makes the reader wait."""
+        """Ignore full queues of bulk topics: the hand-off makes the reader wait."""
         if not self.is_bulk(tp):
             super().on_buffer_full(tp)
 
     def on_buffer_drop(self, tp: TP) -> None:
-        """Do nothing for bulk topics, as above."""
+        """Ignore bulk topics, as above."""
         if not self.is_bulk(tp):
             super().on_buffer_drop(tp)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Check that aiokafka fetches, where it is meant to."""
+        """Check that aiokafka fetches the other topics."""
         if not self.is_bulk(tp):
             super().verify_event_path(now, tp)
 
@@ -277,12 +276,12 @@ class BulkConsumer(driver.Consumer):
             stopped = await asyncio.to_thread(self._reader.stop, STOP_SECONDS)
             if not stopped:
                 self.log.error("bulk reader did not stop within %s seconds", STOP_SECONDS)
-        # A crash has ended aiokafka's thread already: there is nobody who could commit.
+        # After a crash aiokafka's thread has already ended, so nothing can commit.
         if not self.crashed:
             await super().on_stop()
 
     def readings(self) -> dict[TP, PartitionProgress]:
-        """Return where reading stands, per assigned bulk partition."""
+        """Return the reading progress of each assigned bulk partition."""
         found = self._reader.readings() if self._reader is not None else {}
         return {TP(*partition): reading for partition, reading in found.items()}
 

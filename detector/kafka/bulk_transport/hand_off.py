@@ -1,8 +1,8 @@
-"""The passage of batches from the reader thread to the event loop: ordered and bounded.
+"""Bounded, ordered queue of batches from the reader thread to the event loop.
 
-Law: a batch of an older generation is never given out after ``restart`` returned. The reader waits
-here when the agent is slow; that wait is the back-pressure that bounds memory. The loop is woken
-only when it sleeps, so that under load a batch costs no round trip.
+Law: a batch of an older generation is never returned after ``restart`` returned. The reader waits
+here when the agent is slow; this back-pressure bounds memory. The loop is woken only when it
+sleeps, so under load a batch costs no round trip.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from detector.kafka.bulk_transport.batch import FetchedBatch
 
 
 class HandOff:
-    """One reader puts, one coroutine gets.
+    """One thread puts, one coroutine gets.
 
-    Full at ``depth`` batches, or when the next one would lift the bytes that wait over
-    ``max_bytes`` (a single batch larger than that passes alone).
+    Full at ``depth`` batches, or when the next one would raise the queued bytes above ``max_bytes``
+    (a single larger batch passes when the queue is empty).
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, depth: int, max_bytes: int) -> None:
@@ -31,7 +31,7 @@ class HandOff:
         self._ready = asyncio.Event()
 
     def put(self, batch: FetchedBatch, size: int) -> bool:
-        """Pass on ``batch`` of ``size`` bytes, waiting while full; ``False`` if it is outdated."""
+        """Queue ``batch`` of ``size`` bytes, waiting while full; ``False`` if it is outdated."""
         with self._changed:
             while batch.generation == self._generation and self._is_full(size):
                 self._changed.wait()
@@ -49,7 +49,7 @@ class HandOff:
         return waiting >= self._depth or (waiting > 0 and self._bytes + size > self._max_bytes)
 
     def restart(self, generation: int) -> None:
-        """Drop what waits and let only batches of ``generation`` pass; callable from any thread."""
+        """Drop queued batches and accept only ``generation`` from now on; any thread."""
         with self._changed:
             self._generation = generation
             self._waiting.clear()
@@ -57,7 +57,7 @@ class HandOff:
             self._changed.notify_all()
 
     async def get(self) -> FetchedBatch:
-        """Return the next batch, waiting for it."""
+        """Wait for the next batch and return it."""
         while True:
             with self._changed:
                 if self._waiting:

@@ -1,4 +1,4 @@
-"""Where reading stands in each partition, and what is told of it."""
+"""Reading positions of each partition, inside the reader and as reported to others."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class PartitionState:
-    """The reader's own note of one partition.
+    """The reader's own state of one partition.
 
-    ``next_offset`` is one past the last record handed over; ``read_to`` may lie further, behind
-    records that nobody may see (aborted ones, transaction markers).
+    ``next_offset`` is one past the last record handed over; ``read_to`` may be higher, past
+    invisible records (aborted ones, transaction markers).
     """
 
     next_offset: int
@@ -26,9 +26,8 @@ class PartitionState:
 class PartitionProgress:
     """What was read of one partition in this assignment, for metrics.
 
-    ``position`` is the next offset that will be handed over; ``high_watermark`` the end of the log
-    as of the newest fetch, negative before the first; ``lost`` counts offsets that retention
-    removed unread.
+    ``position`` is the next offset to hand over; ``high_watermark`` is the end of the log as of the
+    newest fetch, negative before the first; ``lost`` counts offsets that retention removed unread.
     """
 
     position: int
@@ -39,15 +38,15 @@ class PartitionProgress:
 
     @property
     def lag(self) -> int:
-        """Offsets between ``position`` and the end of the log; 0 as long as the end is unknown."""
+        """Offsets between ``position`` and the end of the log; 0 while the end is unknown."""
         return max(0, self.high_watermark - self.position)
 
 
 @dataclass(frozen=True, slots=True)
 class EndOfLog:
-    """Proof that at ``seen_at`` or later no record stood at or behind ``next_offset``.
+    """Proof that at ``seen_at`` or later the log held no record at or after ``next_offset``.
 
-    ``next_offset`` is one past the last record handed over, or the start where none was.
+    ``next_offset`` is one past the last record handed over, or the start if there was none.
     """
 
     generation: int
@@ -58,11 +57,11 @@ class EndOfLog:
 
 
 class NothingRead(dict[Any, Any]):
-    """Faust's book of what was read last, kept empty.
+    """Faust's map of the last offset read, always empty.
 
-    Faust drops whatever lies before it, and writes it once more after a seek has cleared it; then
-    what was to be read again never came. Order and repetition are the agents' own to judge.
+    Faust drops records below these offsets, and sets them again after a seek cleared them, so that
+    the records to be read again never arrived. The agents check order and repetition themselves.
     """
 
     def __getitem__(self, _tp: Any) -> None:
-        """Return that nothing was read."""
+        """Return ``None``: nothing was read."""

@@ -1,19 +1,18 @@
-"""The reader thread: bytes of the assigned bulk partitions, handed to the event loop.
+"""The reader thread: reads the assigned bulk partitions and hands batches to the event loop.
 
-Law: what is handed over is exactly the log from the assigned offset on, in order, without gap or
-repetition within one generation; and the end of a log is claimed only after the broker was asked
-again.
+Law: it hands over exactly the log from the assigned offset on, in order, without gap or repetition
+within one generation. It reports the end of a log only after asking the broker.
 
-Theory: the thread alone talks to the client (a call from another thread would wait for a running
-``consume``). It follows the newest assignment, takes what librdkafka has fetched (in C, without the
-GIL), cuts it into batches and puts them through the bounded hand-off.
+Theory of operation: this thread alone calls the client (a call from another thread would wait for a
+running ``consume``). It follows the newest assignment, takes what librdkafka has fetched (in C,
+without the GIL), splits it into batches and puts them into the bounded hand-off.
 
-End of log. librdkafka reports the end of a partition once each time it reaches it. While the
-partition stays there, and at most every ``PROOF_SECONDS``, the broker is asked where the log ends;
-an answer not beyond what was read is the proof. No answer, no proof. The embedded broker's answers
-are too low after a batch of several records; that is harmless, because the report that precedes
-the question is exact there and a later batch always lifts the answer over what was read. A log
-with an open transaction has no end.
+End of log: librdkafka reports the end of a partition each time it reaches it. While the partition
+stays there, and at most every ``PROOF_SECONDS``, the thread asks the broker for the end offset; an
+answer not above what was read is the proof. Without an answer there is no proof. The embedded
+broker's answers are too low after a batch of several records; that is harmless, because its
+preceding report is exact and a later batch always raises the answer above what was read. A log with
+an open transaction has no end.
 """
 
 import logging
@@ -29,25 +28,25 @@ from detector.kafka.bulk_transport.hand_off import HandOff
 from detector.kafka.bulk_transport.positions import EndOfLog, PartitionProgress, PartitionState
 
 POLL_SECONDS = 0.05
-"""Most time that a record waits for others to come with it."""
+"""Longest time that a record waits for others in its batch."""
 
 CHUNK_RECORDS = 1_000
-"""Records taken from librdkafka at once: few enough to be cut while they are in the CPU's cache."""
+"""Records taken from librdkafka at once: few enough to stay in the CPU's cache."""
 
 PROOF_SECONDS = 0.5
-"""Least time between two proofs of one partition, and from reaching the end to the first."""
+"""Least time between two proofs of a partition, and from its end to the first proof."""
 
 ANSWER_SECONDS = 0.5
-"""Time in which the broker must answer; the thread reads nothing meanwhile."""
+"""Timeout of a request to the broker; the thread reads nothing meanwhile."""
 
-SULK_SECONDS = 2.0
-"""Pause in asking after a question that was not answered."""
+ASK_AGAIN_SECONDS = 2.0
+"""Pause after a request without an answer."""
 
 WATERMARK_SECONDS = 0.2
-"""Least time between two looks at the ends of the logs, for the lag."""
+"""Least time between two updates of the ends of the logs, for the lag."""
 
-COMPLAINT_SECONDS = 10.0
-"""Least time between two log lines about passing trouble."""
+WARNING_SECONDS = 10.0
+"""Least time between two warnings about transient errors."""
 
 _LATEST = -1  # ListOffsets: the timestamp that stands for the end of the log.
 
@@ -55,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 class BulkReader:
-    """Reads what ``assign`` says until ``stop``; the callbacks are called on the reader thread."""
+    """Reads the assigned partitions until ``stop``; callbacks run on the reader thread."""
 
     def __init__(
         self,
@@ -76,11 +75,11 @@ class BulkReader:
         self._on_failure = on_failure
         self._wanted: tuple[int, dict[Partition, int]] = (0, {})
         self._followed = self._wanted
-        self._places: dict[Partition, PartitionState] = {}
+        self._states: dict[Partition, PartitionState] = {}
         self._cutter = Cutter(None, 0)
         self._gone: set[Partition] = set()
         self._asking_from = 0.0
-        self._complained_at = float("-inf")
+        self._warned_at = float("-inf")
         self._stopping = False
         self._watermarks_due = 0.0
         self._thread = threading.Thread(target=self._run, name="bulk-reader", daemon=True)
@@ -103,16 +102,16 @@ class BulkReader:
         return not self._thread.is_alive()
 
     def readings(self) -> dict[Partition, PartitionProgress]:
-        """Return where reading stands, per assigned partition; any thread."""
+        """Return the reading progress of each assigned partition; any thread."""
         return {
             partition: PartitionProgress(
-                position=place.next_offset,
-                high_watermark=place.high_watermark,
-                records=place.records,
-                bytes=place.bytes,
-                lost=place.lost,
+                position=state.next_offset,
+                high_watermark=state.high_watermark,
+                records=state.records,
+                bytes=state.bytes,
+                lost=state.lost,
             )
-            for partition, place in self._places.items()
+            for partition, state in self._states.items()
         }
 
     def _run(self) -> None:
@@ -136,7 +135,7 @@ class BulkReader:
         self._followed = wanted
         starts = wanted[1]
         self._gone = set()
-        self._places = {partition: PartitionState(at, at) for partition, at in starts.items()}
+        self._states = {partition: PartitionState(at, at) for partition, at in starts.items()}
         topics = {topic for topic, _ in starts}
         self._cutter = Cutter(topics.pop() if len(topics) == 1 else None, wanted[0])
         self._assign_client()
@@ -144,8 +143,8 @@ class BulkReader:
     def _assign_client(self) -> None:
         self._client.assign(
             [
-                TopicPartition(*partition, place.next_offset)
-                for partition, place in self._places.items()
+                TopicPartition(*partition, state.next_offset)
+                for partition, state in self._states.items()
             ]
         )
 
@@ -170,75 +169,75 @@ class BulkReader:
                 return
 
     def _count(self, batch: FetchedBatch) -> int:
-        place = self._places[batch.topic, batch.partition]
-        if batch.first_offset < place.next_offset:
+        state = self._states[batch.topic, batch.partition]
+        if batch.first_offset < state.next_offset:
             raise BulkReadError(
                 f"librdkafka gave offset {batch.first_offset} of {batch.topic}/{batch.partition} "
-                f"again, expected {place.next_offset} or later: restart the worker"
+                f"again, expected {state.next_offset} or later: restart the worker"
             )
         size = sum(map(len, batch.messages))
-        place.next_offset = place.read_to = batch.last_offset + 1
-        place.records += len(batch.messages)
-        place.bytes += size
-        place.at_end = False
+        state.next_offset = state.read_to = batch.last_offset + 1
+        state.records += len(batch.messages)
+        state.bytes += size
+        state.at_end = False
         return size
 
     def _on_event(self, event: Message) -> None:
         error = event.error()
         assert error is not None, "an event carries an error"  # noqa: S101
         partition = (event.topic() or "", event.partition() or 0)
-        place = self._places.get(partition)
-        if place is None:
+        state = self._states.get(partition)
+        if state is None:
             self._on_client_error(error)
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            self._on_end_reached(place, offset_of(event))
+            self._on_end_reached(state, offset_of(event))
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             self._gone.add(partition)
         elif is_hopeless(error, of_partition=True):
             raise BulkReadError(f"cannot read {partition[0]}/{partition[1]}: {error.str()}")
         else:
-            self._complain(error)
+            self._warn(error)
 
-    def _on_end_reached(self, place: PartitionState, end: int) -> None:
-        if end >= place.next_offset:
-            place.read_to = end
-            place.at_end = True
-            place.proof_due = max(place.proof_due, self._monotonic() + PROOF_SECONDS)
+    def _on_end_reached(self, state: PartitionState, end: int) -> None:
+        if end >= state.next_offset:
+            state.read_to = end
+            state.at_end = True
+            state.proof_due = max(state.proof_due, self._monotonic() + PROOF_SECONDS)
 
     def _on_client_error(self, error: KafkaError) -> None:
         if self._stopping:
             return
         if is_hopeless(error, of_partition=False):
             raise BulkReadError(f"kafka refuses to let the bulk topics be read: {error.str()}")
-        self._complain(error)
+        self._warn(error)
 
-    def _complain(self, error: KafkaError) -> None:
+    def _warn(self, error: KafkaError) -> None:
         now = self._monotonic()
-        if now - self._complained_at >= COMPLAINT_SECONDS:
-            self._complained_at = now
+        if now - self._warned_at >= WARNING_SECONDS:
+            self._warned_at = now
             log.warning("waiting for kafka: %s (%s)", error.str(), error.name())
 
     def _note_watermarks(self) -> None:
-        """Note what the newest fetches said of the ends of the logs, for other threads to read."""
+        """Store the ends of the logs as of the newest fetches, for other threads to read."""
         now = self._monotonic()
         if now < self._watermarks_due:
             return
         self._watermarks_due = now + WATERMARK_SECONDS
-        for partition, place in self._places.items():
-            place.high_watermark = self._high_watermark(partition)
+        for partition, state in self._states.items():
+            state.high_watermark = self._high_watermark(partition)
 
     def _high_watermark(self, partition: Partition) -> int:
         return self._client.get_watermark_offsets(TopicPartition(*partition), cached=True)[1]
 
     def _return_to_log(self) -> None:
-        """Go on at the first offset that exists where the wanted one does not.
+        """Where the wanted offset does not exist, continue at the first one that does.
 
-        The records before it were removed by retention, or the log was made anew and is shorter.
+        Retention removed the records before it, or the topic was recreated and is shorter.
         """
         if not self._gone or self._monotonic() < self._asking_from:
             return
         for partition in tuple(self._gone):
-            place = self._places[partition]
+            state = self._states[partition]
             try:
                 found = self._client.get_watermark_offsets(
                     TopicPartition(*partition), timeout=ANSWER_SECONDS
@@ -246,40 +245,40 @@ class BulkReader:
             except KafkaException:
                 found = None
             if not found:
-                self._asking_from = self._monotonic() + SULK_SECONDS
+                self._asking_from = self._monotonic() + ASK_AGAIN_SECONDS
                 return
-            place.lost += max(0, found[0] - place.next_offset)
+            state.lost += max(0, found[0] - state.next_offset)
             log.warning(
                 "offset %d of %s/%d does not exist, the log holds %d to %d: reading on at %d",
-                *(place.next_offset, *partition, *found, found[0]),
+                *(state.next_offset, *partition, *found, found[0]),
             )
-            place.next_offset = place.read_to = found[0]
+            state.next_offset = state.read_to = found[0]
             self._gone.discard(partition)
         self._assign_client()
 
     def _look_for_ends(self) -> None:
         now = self._monotonic()
         due = {
-            partition: place
-            for partition, place in self._places.items()
-            if place.at_end and place.proof_due <= now
+            partition: state
+            for partition, state in self._states.items()
+            if state.at_end and state.proof_due <= now
         }
         if not due or now < self._asking_from:
             return
         for (topic, partition), end in self._ask_ends(due).items():
-            place = due[topic, partition]
-            place.proof_due = now + PROOF_SECONDS
+            state = due[topic, partition]
+            state.proof_due = now + PROOF_SECONDS
             visible_end = max(end, self._high_watermark((topic, partition)))
-            if end >= 0 and visible_end <= place.read_to:
-                self._on_end(EndOfLog(self._followed[0], topic, partition, place.next_offset, now))
+            if end >= 0 and visible_end <= state.read_to:
+                self._on_end(EndOfLog(self._followed[0], topic, partition, state.next_offset, now))
 
     def _ask_ends(self, due: Mapping[Partition, PartitionState]) -> dict[Partition, int]:
-        """Ask where the logs end, in one question; an end of -1 was not answered."""
+        """Ask for the ends of the logs in one request; -1 means no answer."""
         asked = [TopicPartition(*partition, _LATEST) for partition in due]
         try:
             answers = self._client.offsets_for_times(asked, timeout=ANSWER_SECONDS)
         except KafkaException:
-            self._asking_from = self._monotonic() + SULK_SECONDS
+            self._asking_from = self._monotonic() + ASK_AGAIN_SECONDS
             return {}
         return {
             (answer.topic, answer.partition): -1 if answer.error else answer.offset

@@ -1,4 +1,4 @@
-"""Where each bulk partition begins: at its commit, or where the settings say when it has none."""
+"""Start of each bulk partition: its committed offset, or the configured start without one."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from detector.kafka.bulk_transport.config import BulkConfig
 
 
 class Start(NamedTuple):
-    """Where a partition begins, and whether the group had committed there."""
+    """Start offset of a partition, and whether it is the group's committed offset."""
 
     offset: int
     had_commit: bool
@@ -21,9 +21,9 @@ class Start(NamedTuple):
 async def ask_starts(
     client: AIOKafkaConsumer, tps: Sequence[TP], config: BulkConfig
 ) -> dict[TP, Start]:
-    """Ask the broker where ``tps`` begin; for the thread that ``client`` lives on.
+    """Ask the broker where ``tps`` begin; call on the thread of ``client``.
 
-    Raises ``BulkReadError`` when a bulk topic does not exist, ``KafkaError`` when nobody answers.
+    Raises ``BulkReadError`` when a bulk topic does not exist, ``KafkaError`` without an answer.
     """
     await _refuse_missing_topics(client, config.bulk_topics)
     asked = [TopicPartition(*tp) for tp in tps]
@@ -36,7 +36,7 @@ async def ask_starts(
 
 
 async def _refuse_missing_topics(client: AIOKafkaConsumer, topics: frozenset[str]) -> None:
-    """Raise for a bulk topic that does not exist; the group would wait for it in silence."""
+    """Raise for a bulk topic that does not exist; the group would wait for it silently."""
     if all(map(client.partitions_for_topic, topics)):
         return
     if missing := topics - await client.topics():
@@ -53,7 +53,7 @@ async def _ask_fresh(
         return {}
     if config.start == "earliest":
         return cast("dict[TopicPartition, int]", await client.beginning_offsets(tps))
-    # Asked first: what arrives between the two answers must be read, not skipped.
+    # Requested first: records that arrive between the two answers must be read, not skipped.
     ends = cast("dict[TopicPartition, int]", await client.end_offsets(tps))
     if config.start == "latest" or config.start_ms is None:
         return ends

@@ -1,4 +1,4 @@
-"""The way in: a Faust transport that reads bulk topics by librdkafka, and their channel."""
+"""Entry point: a Faust transport that reads bulk topics with librdkafka, and their channel."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
@@ -15,7 +15,7 @@ from detector.kafka.bulk_transport.consumer import BulkConsumer
 from detector.kafka.bulk_transport.positions import PartitionProgress
 
 CHANNEL_DEPTH = 2
-"""Batches that wait in front of the agent: one to work on, one for when it is done."""
+"""Batches queued for the agent: one in progress and the next."""
 
 
 class BulkTransport(driver.Transport):
@@ -28,7 +28,7 @@ class BulkTransport(driver.Transport):
 
     @property
     def bulk_topics(self) -> frozenset[str]:
-        """Topics whose bytes are read by librdkafka."""
+        """Topics that librdkafka reads."""
         return self._config.bulk_topics
 
     def create_consumer(self, callback: Any, **kwargs: Any) -> BulkConsumer:
@@ -39,7 +39,7 @@ class BulkTransport(driver.Transport):
         return self._bulk
 
     async def prepare(self, *_args: object, **_kwargs: object) -> None:
-        """Look up where the new assignment begins; connected to ``on_rebalance_complete``."""
+        """Find the start offsets of the new assignment; connected to ``on_rebalance_complete``."""
         if self._bulk is not None:
             await self._bulk.prepare_bulk()
 
@@ -50,8 +50,8 @@ class BulkTransport(driver.Transport):
     def lag(self) -> dict[TP, int]:
         """Return how many offsets are not yet handed over, per assigned bulk partition.
 
-        The end of the log is that of the newest fetch, so a reader that waits for a slow agent
-        learns of new records only as fast as the agent takes old ones.
+        The end of the log is that of the newest fetch. While the reader waits for a slow agent, new
+        records are counted only as fast as the agent takes batches.
         """
         return {tp: reading.lag for tp, reading in self.readings().items()}
 
@@ -61,7 +61,7 @@ class BulkTransport(driver.Transport):
 
 
 class BatchSchema(faust.Schema[None, Any]):
-    """Takes the batch as it is: there is nothing to decode."""
+    """Passes the batch through: there is nothing to decode."""
 
     def compile(self, app: AppT, **_kwargs: Any) -> Callable[..., Awaitable[Event]]:
         """Return the decoder that a topic calls for each message."""
@@ -77,8 +77,8 @@ class BatchSchema(faust.Schema[None, Any]):
 def install(app: faust.App, config: BulkConfig) -> BulkTransport:
     """Make ``app`` read ``config.bulk_topics`` in bulk; call it once, before the app starts.
 
-    The agent must take its events by ``stream.noack().events()`` and give each batch's ack itself,
-    in order per partition, when everything that depends on the batch is durable.
+    The agent must iterate ``stream.noack().events()`` and acknowledge each batch itself, in order
+    per partition, when everything that depends on the batch is durable.
     """
     if app.started:
         raise RuntimeError("the app runs already: install the bulk transport before it starts")
@@ -91,8 +91,8 @@ def install(app: faust.App, config: BulkConfig) -> BulkTransport:
 def bulk_topic(app: faust.App, names: Sequence[str]) -> Topic:
     """Declare the bulk topics ``names`` as one channel for one agent; values are batches.
 
-    Topics of different partition counts may share the channel, the agent and the app: Faust's
-    assignor forms its groups by partition count. Raises ``ValueError`` for a name that the
+    Topics of different partition counts may share the channel, the agent and the app, because
+    Faust's assignor groups topics by partition count. Raises ``ValueError`` for a name that the
     installed transport does not read in bulk.
     """
     transport = app.transport

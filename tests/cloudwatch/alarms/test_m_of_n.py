@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData, StateValue, judge
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 POINTS = {"0": False, "X": True, "-": None}
 MODES = (

@@ -19,7 +19,7 @@ from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData
 from detector.cloudwatch.alarms.requests import read_metric_alarm
 from detector.cloudwatch.alarms.validation import AlarmRefusedError
 from detector.cloudwatch.metrics.series import FleetMetric, InsightRuleMetric, RuleMetric
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from tests.support.alarm_world import contributor_alarm, fleet_metric, metric_alarm
 
 TALK = 'INSIGHT_RULE_METRIC(rule, "MaxContributorValue") / INSIGHT_RULE_METRIC(rule, "Sum")'

@@ -14,7 +14,7 @@ from detector.cloudwatch.alarms.m_of_n import (
     judge,
     judge_rows,
 )
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 
 points = st.sampled_from([None, 0.0, 1.0, 2.0])
 

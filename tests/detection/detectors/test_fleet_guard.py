@@ -9,7 +9,7 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_guard import FLEET, FleetGuard
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.findings import Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from tests.support.windows import PANE, Host, fleet_of, meta_of, peers
 
 CONFIG = EvaluateConfig()

@@ -14,7 +14,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.peer_latency import PeerLatency
 from detector.detection.evidence import HostLatency
 from detector.detection.findings import Contributor, Finding, Stateful
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.reports import FleetWindow
 from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, meta_of

@@ -12,7 +12,7 @@ from detector.detection.config import EvaluateConfig
 from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.sequential import SequentialTest
 from detector.detection.findings import Contributor, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from detector.tables.reports import FleetWindow
 from tests.support.windows import Host, fleet_of, meta_of, paned, peers
 

@@ -8,7 +8,7 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.several_culprits import SeveralCulprits
 from detector.detection.evidence import HostGroup
 from detector.detection.findings import Contributor, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, peers
 

@@ -7,8 +7,8 @@ from detector.detection.detectors.fleet_view import FleetView
 from detector.detection.detectors.host_66_percent import Host66Percent
 from detector.detection.detectors.share_outlier import ShareOutlier
 from detector.detection.findings import Contributor, Finding
+from detector.detection.persistence import Persistence
 from detector.detection.share_test import ShareTestConfig
-from detector.detection.state_machine import Persistence
 from tests.support.windows import Host, fleet_of, peers
 
 CONFIG = EvaluateConfig()

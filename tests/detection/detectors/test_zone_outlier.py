@@ -16,7 +16,7 @@ from detector.detection.detectors.zone_outlier import (
 )
 from detector.detection.evidence import ZoneShare
 from detector.detection.findings import Contributor, Finding
-from detector.detection.state_machine import Persistence
+from detector.detection.persistence import Persistence
 from tests.support.detectors import measured
 from tests.support.windows import Host, fleet_of, peers
 

@@ -173,9 +173,9 @@ def test_partitions_can_be_paused_before_aiokafka_fetches_them() -> None:
     """Positions are asked for just before the listener is called, with no turn in between."""
     text = source(GroupCoordinator._on_join_complete)
     start = text.index("self.start_commit_offsets_refresh_task(")
-    told = text.index("listener.on_partitions_assigned(")
-    assert start < told
-    assert "await" not in text[start:told]
+    assigned = text.index("listener.on_partitions_assigned(")
+    assert start < assigned
+    assert "await" not in text[start:assigned]
 
 
 def test_a_rebalance_is_announced_on_the_loop_before_the_next_generation_is_known() -> None:
@@ -186,7 +186,7 @@ def test_a_rebalance_is_announced_on_the_loop_before_the_next_generation_is_know
 
 
 def test_who_waits_for_an_assignment_is_not_told_why_the_group_refuses() -> None:
-    """Errors are kept for whoever asks; Faust asks only by fetching."""
+    """Errors are kept until asked for; Faust asks only by fetching."""
     assert ["self"] == list(inspect.signature(GroupCoordinator.check_errors).parameters)
     assert "self._coordinator = GroupCoordinator(" in source(AIOKafkaConsumer.start)
     assert "check_errors" not in source(driver)
@@ -204,7 +204,7 @@ def test_how_long_a_fetch_waits_is_told_to_the_client_before_it_starts() -> None
 
 
 def test_a_gap_is_booked_by_one_method_and_what_is_committed_found_by_another() -> None:
-    """Both are replaced: the book counts the record behind a gap as acknowledged, unread."""
+    """Both are replaced: the list of gaps counts the record after a gap as acknowledged, unread."""
     assert ["tp", "offset_from", "offset_to"] == parameters(Consumer._add_gap)
     assert "self._add_gap(tp, r_offset + 1, offset)" in source(Consumer._drain_messages)
     assert "self._new_offset(tp)" in source(Consumer)

@@ -1,18 +1,18 @@
-"""An alarm stands when one contributor keeps meeting the condition, and falls when it stopped."""
+"""An alarm is raised when one contributor keeps meeting the condition, and ends when it stopped."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.vocabulary import AlarmState
-from detector.detection.state_machine import (
+from detector.detection.persistence import Persistence
+from detector.detection.tracked_alarm import (
     TRANSITIONS,
-    Persistence,
-    Standing,
+    TrackedAlarm,
     WindowResult,
     WindowsSummary,
 )
-from detector.detection.state_machine import __doc__ as drawing
+from detector.detection.tracked_alarm import __doc__ as drawing
 
 THREE_OF_FIVE = Persistence(3, 5)
 LETTERS = {
@@ -29,17 +29,17 @@ STATES = {
 }
 
 
-def course(verdicts: str, persistence: Persistence = THREE_OF_FIVE) -> str:
+def course(results: str, persistence: Persistence = THREE_OF_FIVE) -> str:
     """Write the state after each window."""
-    standing, states = Standing(), ""
-    for letter in verdicts:
-        standing = standing.after(LETTERS[letter], persistence)
-        states += STATES[standing.state]
+    alarm, states = TrackedAlarm(), ""
+    for letter in results:
+        alarm = alarm.after_result(LETTERS[letter], persistence)
+        states += STATES[alarm.state]
     return states
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "states"),
+    ("results", "states"),
     [
         ("mmm", "ppA"),
         ("m.m.m", "ppppA"),
@@ -58,8 +58,8 @@ def course(verdicts: str, persistence: Persistence = THREE_OF_FIVE) -> str:
         ("mmmhhhhhh.....", "ppAAAAAAAAAAAo"),
     ],
 )
-def test_the_course_of_a_standing(verdicts: str, states: str) -> None:
-    assert states == course(verdicts)
+def test_the_course_of_an_alarm(results: str, states: str) -> None:
+    assert states == course(results)
 
 
 def test_one_of_one_follows_every_window() -> None:
@@ -68,11 +68,11 @@ def test_one_of_one_follows_every_window() -> None:
 
 @given(st.text(alphabet="m.?", max_size=40))
 def test_an_alarm_stands_only_after_the_required_windows_and_falls_only_after_all(
-    verdicts: str,
+    results: str,
 ) -> None:
-    states = course(verdicts)
+    states = course(results)
     for number, state in enumerate(states):
-        last = verdicts[max(0, number - 4) : number + 1]
+        last = results[max(0, number - 4) : number + 1]
         before = states[number - 1] if number else "o"
         if last.count("m") >= 3:
             assert state == "A"
@@ -94,25 +94,25 @@ def test_the_drawing_shows_the_table() -> None:
 
 
 def test_a_silent_window_leaves_nothing_known() -> None:
-    standing = Standing(AlarmState.ALARM, (WindowResult.MET,) * 5).after_silence(THREE_OF_FIVE)
-    assert Standing(AlarmState.INSUFFICIENT_DATA, (WindowResult.UNKNOWN,) * 5) == standing
-    back = standing.after(WindowResult.UNKNOWN, THREE_OF_FIVE)
+    alarm = TrackedAlarm(AlarmState.ALARM, (WindowResult.MET,) * 5).after_silence(THREE_OF_FIVE)
+    assert TrackedAlarm(AlarmState.INSUFFICIENT_DATA, (WindowResult.UNKNOWN,) * 5) == alarm
+    back = alarm.after_result(WindowResult.UNKNOWN, THREE_OF_FIVE)
     assert AlarmState.INSUFFICIENT_DATA == back.state
-    assert AlarmState.OK == Standing().after_silence(THREE_OF_FIVE).state
+    assert AlarmState.OK == TrackedAlarm().after_silence(THREE_OF_FIVE).state
 
 
 def test_windows_before_a_gap_count_no_more() -> None:
-    standing = Standing(AlarmState.ALARM, (WindowResult.MET,) * 5).after_gap(THREE_OF_FIVE)
-    assert AlarmState.ALARM == standing.state
-    after = standing.after(WindowResult.NOT_MET, THREE_OF_FIVE)
+    alarm = TrackedAlarm(AlarmState.ALARM, (WindowResult.MET,) * 5).after_gap(THREE_OF_FIVE)
+    assert AlarmState.ALARM == alarm.state
+    after = alarm.after_result(WindowResult.NOT_MET, THREE_OF_FIVE)
     assert AlarmState.INSUFFICIENT_DATA == after.state
 
 
-def test_what_a_new_standing_would_equal_may_be_forgotten() -> None:
-    quiet = Standing(AlarmState.OK, (WindowResult.NOT_MET, WindowResult.UNKNOWN))
+def test_what_a_new_alarm_would_equal_may_be_forgotten() -> None:
+    quiet = TrackedAlarm(AlarmState.OK, (WindowResult.NOT_MET, WindowResult.UNKNOWN))
     assert [True, True, False] == [
-        standing.is_forgettable
-        for standing in (Standing(), quiet, Standing(AlarmState.INSUFFICIENT_DATA))
+        alarm.is_forgettable
+        for alarm in (TrackedAlarm(), quiet, TrackedAlarm(AlarmState.INSUFFICIENT_DATA))
     ]
 
 

@@ -1,4 +1,4 @@
-"""A pane keeps the rules with which it was opened; which way an event takes changes nothing."""
+"""A pane keeps the rules with which it was opened, in the loops as in the reference."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,21 +21,21 @@ NEW = RuleSet(
         rule("same"),
     )
 )
-Books = Callable[[int], RuleSet]
+RulesAt = Callable[[int], RuleSet]
 
 
-def changing(*books: RuleSet) -> Books:
-    """Return one book per pane from START on, the first before and the last behind."""
-    return lambda pane: books[min(max((pane - START) // PANE, 0), len(books) - 1)]
+def changing(*rule_sets: RuleSet) -> RulesAt:
+    """Return one rule set per pane from START on; the first also before, the last also after."""
+    return lambda pane: rule_sets[min(max((pane - START) // PANE, 0), len(rule_sets) - 1)]
 
 
-def tally_of(rules_at: Books) -> PartitionTally:
+def tally_of(rules_at: RulesAt) -> PartitionTally:
     return PartitionTally(
         TOPIC, 0, rules_at=rules_at, times=SHORT, limits=TallyLimits(), begins_inside=False
     )
 
 
-def intake_of(rules_at: Books) -> Intake:
+def intake_of(rules_at: RulesAt) -> Intake:
     return Intake(
         TOPIC, rules_at=rules_at, mapping=FieldMapping(), limits=DecodeLimits(), times=SHORT
     )
@@ -53,8 +53,8 @@ def test_each_pane_is_counted_under_its_own_rules() -> None:
     rules_at = changing(OLD, NEW)
     tally = tally_of(rules_at)
     intake_of(rules_at).read([event(0, Faults=1), event(PANE, Faults=1)], tally)
-    told = rules_of(finished(tally))
-    assert {0: ["by-caller", "same"], 1: ["by-zone", "faults", "same"]} == told
+    found = rules_of(finished(tally))
+    assert {0: ["by-caller", "same"], 1: ["by-zone", "faults", "same"]} == found
 
 
 def test_an_open_pane_keeps_its_rules_whatever_becomes_known_later() -> None:
@@ -63,16 +63,16 @@ def test_an_open_pane_keeps_its_rules_whatever_becomes_known_later() -> None:
     intake = intake_of(lambda _: known[-1])
     intake.read([event(0)], tally)
     known.append(NEW)
-    assert tally.book_of(START) is OLD
-    assert tally.book_of(START + PANE) is NEW
-    assert [OLD, NEW] == tally.books()
+    assert tally.rule_set_of(START) is OLD
+    assert tally.rule_set_of(START + PANE) is NEW
+    assert [OLD, NEW] == tally.rule_sets()
     intake.read([event(1), event(PANE)], tally)
-    told = rules_of(finished(tally))
-    assert {0: ["by-caller", "same"], 1: ["by-zone", "same"]} == told
+    found = rules_of(finished(tally))
+    assert {0: ["by-caller", "same"], 1: ["by-zone", "same"]} == found
 
 
-def test_the_books_to_come_are_known_before_the_first_event() -> None:
-    assert [OLD] == tally_of(changing(OLD, NEW)).books()
+def test_the_coming_rule_sets_are_known_before_the_first_event() -> None:
+    assert [OLD] == tally_of(changing(OLD, NEW)).rule_sets()
 
 
 @given(
@@ -84,29 +84,29 @@ def test_the_books_to_come_are_known_before_the_first_event() -> None:
     st.lists(st.sampled_from((OLD, NEW, RuleSet())), min_size=5, max_size=5),
     st.data(),
 )
-def test_loops_of_several_books_tell_what_the_reference_tells(
-    drawn: list[tuple[int, int, int]], books: list[RuleSet], data: st.DataObject
+def test_loops_of_several_rule_sets_count_as_the_reference(
+    drawn: list[tuple[int, int, int]], rule_sets: list[RuleSet], data: st.DataObject
 ) -> None:
-    """The loops were taught before the rules changed, and events come out of order over changes."""
-    rules_at = changing(*books)
+    """The loops were compiled before the rules change, and events cross changes out of order."""
+    rules_at = changing(*rule_sets)
     events = [event(after, InstanceId=f"h{host}", Faults=faults) for after, host, faults in drawn]
-    taught = intake_of(rules_at)
-    taught.read([event(0)] * MIN_SAMPLES, tally_of(rules_at))
+    compiled = intake_of(rules_at)
+    compiled.read([event(0)] * MIN_SAMPLES, tally_of(rules_at))
     typed, reference = tally_of(rules_at), tally_of(rules_at)
-    told: list[PaneRecord] = []
+    found: list[PaneRecord] = []
     while events:
         count = data.draw(st.integers(1, len(events)))
         batch, events = events[:count], events[count:]
-        taught.read(batch, typed)
+        compiled.read(batch, typed)
         for each in batch:
             # One intake for each event never learns.
             intake_of(rules_at).read([each], reference)
-        told += drained(typed)
+        found += drained(typed)
     assert typed.losses == reference.losses
-    assert told + finished(typed) == drained(reference) + finished(reference)
+    assert found + finished(typed) == drained(reference) + finished(reference)
 
 
-def test_what_taught_the_old_loops_teaches_those_of_the_next_book_at_once() -> None:
+def test_samples_of_the_old_loops_serve_those_of_the_next_rule_set_at_once() -> None:
     rules_at = changing(OLD, OLD, NEW)
     intake, tally = intake_of(rules_at), tally_of(rules_at)
     intake.read([event(0)] * MIN_SAMPLES, tally)
@@ -120,18 +120,18 @@ def test_what_taught_the_old_loops_teaches_those_of_the_next_book_at_once() -> N
     assert rules_of(finished(tally))[2] == ["by-zone", "same"]
 
 
-def test_loops_and_decoders_of_books_that_are_over_are_forgotten() -> None:
-    books = [RuleSet((rule(f"r{number}"),)) for number in range(3 * MAX_RULE_SETS)]
-    rules_at = changing(*books)
+def test_loops_and_decoders_of_past_rule_sets_are_forgotten() -> None:
+    rule_sets = [RuleSet((rule(f"r{number}"),)) for number in range(3 * MAX_RULE_SETS)]
+    rules_at = changing(*rule_sets)
     intake, tally = intake_of(rules_at), tally_of(rules_at)
     intake.read([event(0)] * MIN_SAMPLES, tally)
-    for pane in range(len(books)):
+    for pane in range(len(rule_sets)):
         intake.read([event(pane * PANE)] * 2, tally)
         tally.advance(START + pane * PANE)
     assert len({id(loop.rule_set) for loop in intake._loops}) <= MAX_RULE_SETS
     assert len(intake._decoders) <= MAX_RULE_SETS
-    told = rules_of([*drained(tally), *finished(tally)])
-    assert [[f"r{number}"] for number in range(len(books))] == list(told.values())
+    found = rules_of([*drained(tally), *finished(tally)])
+    assert [[f"r{number}"] for number in range(len(rule_sets))] == list(found.values())
 
 
 def test_a_bare_document_is_an_event_where_the_rules_of_its_time_read_it() -> None:
