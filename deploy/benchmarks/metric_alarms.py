@@ -35,10 +35,10 @@ def slide_ms(seed: int, *, alarms: int = ALARMS, slides: int = SLIDES) -> list[f
 async def _slides(seed: int, alarms: int, slides: int) -> list[float]:
     chance = random.Random(seed)
     recent = RecentMetrics(_NoHistory(), pane_ms=PANE_MS, window_ms=MINUTE_MS)
-    topic = _Log([_put(place, chance) for place in range(alarms)])
+    topic = _Log([_put(index, chance) for index in range(alarms)])
     service = MetricAlarms(topic, _Log([]), recent, _NoContributors(), MetricAlarmSettings())
     await service.start(0.0)
-    assert len(service.book.entries) == alarms, service.book.unreadable
+    assert len(service.store.entries) == alarms, service.store.unreadable
     spent = []
     for slide in range(slides * 6):
         end_ms = FIRST_MS + slide * PANE_MS
@@ -55,23 +55,23 @@ async def _slides(seed: int, alarms: int, slides: int) -> list[float]:
 def _window(end_ms: int, chance: random.Random, alarms: int) -> ClosedWindow:
     """One value for every host: mostly calm, a few over the threshold."""
     values: dict[Metric, float] = {
-        _metric(place): 1.0 if chance.random() < MOVING_SHARE else 0.1 for place in range(alarms)
+        _metric(index): 1.0 if chance.random() < MOVING_SHARE else 0.1 for index in range(alarms)
     }
     return ClosedWindow(0, end_ms - MINUTE_MS, end_ms, end_ms - PANE_MS, values, values)
 
 
 @functools.cache
-def _metric(place: int) -> FleetMetric:
-    return FleetMetric("Detector/Fleet", "Faults", (("Host", f"host-{place}"),), "Sum")
+def _metric(index: int) -> FleetMetric:
+    return FleetMetric("Detector/Fleet", "Faults", (("Host", f"host-{index}"),), "Sum")
 
 
-def _put(place: int, chance: random.Random) -> LogRecord:
+def _put(index: int, chance: random.Random) -> LogRecord:
     seen = chance.choice((1, 3, 5))
     members = {
-        "AlarmName": f"alarm-{place}",
+        "AlarmName": f"alarm-{index}",
         "MetricName": "Faults",
         "Namespace": "Detector/Fleet",
-        "Dimensions": [{"Name": "Host", "Value": f"host-{place}"}],
+        "Dimensions": [{"Name": "Host", "Value": f"host-{index}"}],
         "Statistic": "Sum",
         "Period": 60,
         "EvaluationPeriods": seen,
@@ -82,7 +82,7 @@ def _put(place: int, chance: random.Random) -> LogRecord:
         "AlarmActions": ["arn:aws:sns:us-east-1:000000000000:page"],
     }
     record = AlarmRecord(AlarmKind.METRIC, members, {}, "0", 0, 0)
-    return LogRecord(f"{ALARM}alarm-{place}", encode_record(record))
+    return LogRecord(f"{ALARM}alarm-{index}", encode_record(record))
 
 
 class _NoHistory:
@@ -105,15 +105,15 @@ class _Log:
     def __init__(self, records: list[LogRecord]) -> None:
         self._records = records
         self.written = 0
-        self._heard: Callable[[str, bytes | None], None] = lambda *_: None
+        self._apply: Callable[[str, bytes | None], None] = lambda *_: None
 
-    async def start(self, heard: Callable[[str, bytes | None], None]) -> None:
-        self._heard = heard
+    async def start(self, apply: Callable[[str, bytes | None], None]) -> None:
+        self._apply = apply
         await self.write(self._records)
 
     async def write(self, records: Sequence[LogRecord]) -> None:
         for record in records:
-            self._heard(record.key, record.value)
+            self._apply(record.key, record.value)
         self.written += len(records)
 
     async def stop(self) -> None:

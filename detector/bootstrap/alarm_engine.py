@@ -70,14 +70,14 @@ def metric_alarms(
     )
 
 
-def _limits(settings: Settings, rounds: EvaluationSettings) -> MetricAlarmSettings:
+def _limits(settings: Settings, evaluation: EvaluationSettings) -> MetricAlarmSettings:
     section = settings.metric_alarms
     return MetricAlarmSettings(
-        rounds=rounds,
+        evaluation=evaluation,
         alarms=section.most_alarms,
         mute_rules=section.most_mute_rules,
         history_items=section.most_history_items,
-        patience_ms=round(section.patience_seconds * 1000),
+        max_wait_ms=round(section.patience_seconds * 1000),
         catch_up_ms=section.catch_up_minutes * 60_000,
     )
 

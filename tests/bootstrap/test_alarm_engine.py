@@ -151,7 +151,7 @@ async def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
         found.alarms,
         found.mute_rules,
         found.history_items,
-        found.patience_ms,
+        found.max_wait_ms,
         found.catch_up_ms,
     )
-    assert 10 == found.rounds.contributors_in_alarm
+    assert 10 == found.evaluation.contributors_in_alarm

@@ -64,7 +64,7 @@ def test_the_api_has_every_operation_that_was_promised_and_no_other() -> None:
     assert set(WANTED.split()) == found
     assert found <= operation_names()
     prefix = "arn:aws:cloudwatch:eu-west-1:000000000000:alarm:"
-    assert prefix == parts.alarms.settings.rounds.arn_prefix
+    assert prefix == parts.alarms.settings.evaluation.arn_prefix
 
 
 def test_the_history_is_what_the_settings_say() -> None:

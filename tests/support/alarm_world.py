@@ -46,9 +46,9 @@ class MemoryTopic:
     records: list[tuple[str, bytes | None]] = field(default_factory=list)
 
     def compact(self) -> None:
-        newest = {key: place for place, (key, _) in enumerate(self.records)}
+        newest = {key: index for index, (key, _) in enumerate(self.records)}
         self.records = [
-            record for place, record in enumerate(self.records) if newest[record[0]] == place
+            record for index, record in enumerate(self.records) if newest[record[0]] == index
         ]
 
     def items(self) -> list[HistoryItem]:
@@ -66,21 +66,21 @@ class MemoryLog:
     def __init__(self, topic: MemoryTopic, fuse: Fuse) -> None:
         self._topic = topic
         self._fuse = fuse
-        self._heard: Callable[[str, bytes | None], None] = lambda *_: None
+        self._apply: Callable[[str, bytes | None], None] = lambda *_: None
 
-    async def start(self, heard: Callable[[str, bytes | None], None]) -> None:
-        self._heard = heard
+    async def start(self, apply: Callable[[str, bytes | None], None]) -> None:
+        self._apply = apply
         for key, value in self._topic.records:
-            heard(key, value)
+            apply(key, value)
 
     async def write(self, records: Sequence[LogRecord]) -> None:
         for record in records:
             self._fuse.pass_one()
             self._topic.records.append((record.key, record.value))
-            self._heard(record.key, record.value)
+            self._apply(record.key, record.value)
 
     async def stop(self) -> None:
-        self._heard = lambda *_: None
+        self._apply = lambda *_: None
 
 
 class Datapoints:
@@ -162,7 +162,7 @@ class AlarmWorld:
         self.now = max(self.now, end_ms / 1000)
         await self.service.on_window(end_ms, self.now)
 
-    def told(self) -> list[str]:
+    def summaries(self) -> list[str]:
         """What the history says, as ``<alarm> <seconds> <summary>``."""
         return [
             f"{item.alarm} {item.at_ms // 1000} {item.summary}"
@@ -170,7 +170,7 @@ class AlarmWorld:
         ]
 
     def state(self, name: str) -> str:
-        return self.service.book.entries[name].standing.state.value
+        return self.service.store.entries[name].state.state.value
 
 
 def fleet_metric(name: str = "Faults", statistic: str = "Sum", **dimensions: str) -> FleetMetric:

@@ -130,19 +130,19 @@ def state_item(
 
 def action_items(
     alarm: Alarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     state: StateValue,
     *,
-    told: "NotificationContext",
+    context: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
     """Tell every action of entering ``state``; none where actions are disabled."""
-    yield from _actions(alarm, state, standing.reason, told, at_ms, None, {})
+    yield from _actions(alarm, state, alarm_state.reason, context, at_ms, None, {})
 
 
 def contributor_items(
     alarm: Alarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     contributor: ContributorState,
     before: StateValue,
     at_ms: int,
@@ -162,28 +162,28 @@ def contributor_items(
         f"Alarm contributor updated from {before} to {contributor.state}",
         encoded(document),
         contributor.id,
-        attributes_of(standing, contributor),
+        attributes_of(alarm_state, contributor),
     )
 
 
 def contributor_action_items(
     alarm: Alarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     contributor: ContributorState,
     *,
-    told: "NotificationContext",
+    context: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
     """Tell every action of a contributor's entering its state."""
-    attributes = attributes_of(standing, contributor)
+    attributes = attributes_of(alarm_state, contributor)
     yield from _actions(
-        alarm, contributor.state, contributor.reason, told, at_ms, contributor.id, attributes
+        alarm, contributor.state, contributor.reason, context, at_ms, contributor.id, attributes
     )
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationContext:
-    """How actions are told: muted by which mute rule, if any, and with which tags."""
+    """How actions are context: muted by which mute rule, if any, and with which tags."""
 
     muted_by: str = ""
     tags: dict[str, str] = field(default_factory=dict)
@@ -193,7 +193,7 @@ def _actions(
     alarm: Alarm,
     state: StateValue,
     reason: str,
-    told: NotificationContext,
+    context: NotificationContext,
     at_ms: int,
     contributor: str | None,
     attributes: dict[str, str],
@@ -201,8 +201,8 @@ def _actions(
     if not alarm.actions.enabled:
         return
     kind = ItemType.ACTION if contributor is None else ItemType.CONTRIBUTOR_ACTION
-    action_state = ActionState.MUTED if told.muted_by else ActionState.PUBLISHED
-    for place, target in enumerate(alarm.actions.of(state)):
+    action_state = ActionState.MUTED if context.muted_by else ActionState.PUBLISHED
+    for index, target in enumerate(alarm.actions.of(state)):
         document: dict[str, Any] = {
             "version": "1.0",
             "actionState": action_state,
@@ -211,14 +211,14 @@ def _actions(
             "stateValue": state,
             "stateReason": cut(reason, _REASON),
         }
-        if told.muted_by:
-            document["mutedBy"] = told.muted_by
-        data = encoded({**document, "tags": told.tags} if told.tags else document)
+        if context.muted_by:
+            document["mutedBy"] = context.muted_by
+        data = encoded({**document, "tags": context.tags} if context.tags else document)
         if len(data) > DATA_CHARACTERS:
             data = encoded(document)
-        verb = f"muted by rule {told.muted_by!r}" if told.muted_by else "published"
+        verb = f"muted by rule {context.muted_by!r}" if context.muted_by else "published"
         yield HistoryItem(
-            f"{alarm.name}|{at_ms}|{kind}|{contributor or ''}|{state}|{action_state}|{place}",
+            f"{alarm.name}|{at_ms}|{kind}|{contributor or ''}|{state}|{action_state}|{index}",
             alarm.name,
             kind_of(alarm),
             at_ms,
@@ -230,11 +230,11 @@ def _actions(
         )
 
 
-def _state_of(standing: MetricAlarmState, characters: int, *, numbers: bool) -> dict[str, Any]:
-    reason = cut(standing.reason, characters)
-    found: dict[str, Any] = {"stateValue": standing.state, "stateReason": reason}
-    if standing.reason_data and numbers:
-        found["stateReasonData"] = _numbers(standing.reason_data)
+def _state_of(alarm_state: MetricAlarmState, characters: int, *, numbers: bool) -> dict[str, Any]:
+    reason = cut(alarm_state.reason, characters)
+    found: dict[str, Any] = {"stateValue": alarm_state.state, "stateReason": reason}
+    if alarm_state.reason_data and numbers:
+        found["stateReasonData"] = _numbers(alarm_state.reason_data)
     return found
 
 

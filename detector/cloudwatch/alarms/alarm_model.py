@@ -43,7 +43,7 @@ class Actions:
             return self.alarm
         return self.ok if state is StateValue.OK else self.insufficient_data
 
-    def tags_told(self, tags: Mapping[str, str]) -> dict[str, str]:
+    def notification_tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Return those of the alarm's tags that go with its actions."""
         if self.tag_keys is None:
             return {}

@@ -1,22 +1,21 @@
-"""What is kept of alarms on their compacted topic: one record per key, the newest of a key counts.
+"""The records on the compacted topic of alarms: the newest record of each key counts.
 
 =================== ========================================================
 key                 value
 =================== ========================================================
-``alarm/<name>``    what the user put, its tags, and when
-``state/<name>``    the standing
+``alarm/<name>``    the alarm as the user put it, its tags, and when
+``state/<name>``    the state of the alarm
 ``mute/<name>``     a mute rule
 ``through``         the newest instant whose evaluations are durable
 =================== ========================================================
 
-Law: alarm and state records also hold the history items that they stand for (outbox). They are
-written first and their items published after; what a crash left unpublished is published from the
-record, under the same identity. A state record names the incarnation of its alarm, so that a state
-never counts for another alarm of the same name. A deletion is first a record that says so, for the
-sake of its outbox, and then a tombstone.
+Law: an alarm or state record also holds the history items that its change caused (its outbox). The
+record is written first and its items are published after it; items that a crash left unpublished
+are published from the record, under the same ids. A state record names the generation of its alarm,
+so a state never counts for another alarm of the same name. A deletion is first written as a record
+with ``deleted`` set, because of its outbox, and then as a tombstone.
 """
 
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -30,16 +29,18 @@ ALARM: Final = "alarm/"
 STATE: Final = "state/"
 MUTE: Final = "mute/"
 THROUGH: Final = "through"
+_GENERATION: Final = "incarnation"
+_STATE: Final = "standing"
+"""Members keep their first names on the wire, because topics hold records of older versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmRecord:
+class AlarmRecord(msgspec.Struct, frozen=True):
     """One alarm as it was put; ``members`` are the request's, without its tags."""
 
     kind: AlarmKind
     members: dict[str, Any]
     tags: dict[str, str]
-    incarnation: str
+    generation: str = msgspec.field(name=_GENERATION)
     created_ms: int
     updated_ms: int
     deleted: bool = False
@@ -47,29 +48,26 @@ class AlarmRecord:
     schema: int = SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
-class MetricAlarmStateRecord:
-    """How an alarm stands, and the items that its newest change stands for."""
+class MetricAlarmStateRecord(msgspec.Struct, frozen=True):
+    """The state of an alarm, and the history items that its newest change caused."""
 
-    incarnation: str
-    standing: MetricAlarmState
+    generation: str = msgspec.field(name=_GENERATION)
+    state: MetricAlarmState = msgspec.field(name=_STATE)
     outbox: tuple[HistoryItem, ...] = ()
     schema: int = SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
-class MuteRecord:
+class MuteRecord(msgspec.Struct, frozen=True):
     """One mute rule as it was put; moments in ``members`` are epoch milliseconds."""
 
     members: dict[str, Any]
     updated_ms: int
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = {}
     schema: int = SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
-class ThroughRecord:
-    """The newest instant whose evaluations, and what they told, are durable."""
+class ThroughRecord(msgspec.Struct, frozen=True):
+    """The newest instant whose evaluations, and the history items of them, are durable."""
 
     through_ms: int
     schema: int = SCHEMA
@@ -80,12 +78,12 @@ Kind = TypeVar("Kind", AlarmRecord, MetricAlarmStateRecord, MuteRecord, ThroughR
 
 
 def encode_record(record: Record) -> bytes:
-    """Write a record."""
+    """Return the JSON of a record."""
     return msgspec.json.encode(record)
 
 
 def decode_record(raw: bytes, kind: type[Kind]) -> Kind:
-    """Read a record; ``ValueError`` when it is none or of another version."""
+    """Read a record; ``ValueError`` when it is not one or has another schema version."""
     record = msgspec.json.decode(raw, type=kind)
     if record.schema != SCHEMA:
         raise ValueError(f"found schema {record.schema}, expected {SCHEMA}")

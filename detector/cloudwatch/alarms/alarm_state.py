@@ -78,7 +78,7 @@ def cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-def first_standing(alarm: Alarm, at_ms: int) -> MetricAlarmState:
+def first_state(alarm: Alarm, at_ms: int) -> MetricAlarmState:
     """Return the standing of an alarm that was just created.
 
     INSUFFICIENT_DATA; OK for an alarm per contributor, unless it warms up.

@@ -24,7 +24,7 @@ from detector.cloudwatch.alarms.alarm_records import (
     ThroughRecord,
     decode_record,
 )
-from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_standing
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_state
 from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.mute_rules import MuteRule, read_mute_rule
 from detector.cloudwatch.alarms.notifications import has_waiting_actions
@@ -35,14 +35,14 @@ from detector.core.errors import DetectorError
 class Entry:
     """One alarm: what was put, how it stands, and what its newest change told."""
 
-    __slots__ = ("alarm", "name", "record", "standing", "told")
+    __slots__ = ("alarm", "name", "record", "state", "state_outbox")
 
     def __init__(self, record: AlarmRecord, alarm: Alarm) -> None:
         self.name = alarm.name
         self.record = record
         self.alarm = alarm
-        self.standing: MetricAlarmState = first_standing(alarm, record.created_ms)
-        self.told: tuple[HistoryItem, ...] = ()
+        self.state: MetricAlarmState = first_state(alarm, record.created_ms)
+        self.state_outbox: tuple[HistoryItem, ...] = ()
 
 
 class MetricAlarmStore:
@@ -63,10 +63,10 @@ class MetricAlarmStore:
     def apply(self, key: str, raw: bytes | None) -> None:
         """Apply one record; ``None`` is a tombstone."""
         for start, apply in (
-            (ALARM, self._hear_alarm),
-            (STATE, self._hear_state),
-            (MUTE, self._hear_mute),
-            (THROUGH, self._hear_through),
+            (ALARM, self._apply_alarm),
+            (STATE, self._apply_state),
+            (MUTE, self._apply_mute),
+            (THROUGH, self._apply_through),
         ):
             if key.startswith(start):
                 try:
@@ -79,26 +79,26 @@ class MetricAlarmStore:
     def state_of(self, name: str) -> StateValue | None:
         """Return an alarm's state; ``None`` when there is no such alarm."""
         entry = self.entries.get(name)
-        return None if entry is None else entry.standing.state
+        return None if entry is None else entry.state.state
 
     def of_kind(self, kind: AlarmKind) -> list[Entry]:
         """Return the alarms of one kind, by name."""
         found = [entry for entry in self.entries.values() if entry.record.kind is kind]
         return sorted(found, key=lambda entry: entry.name)
 
-    def told(self, entry: Entry, at_ms: int) -> NotificationContext:
+    def notification_context(self, entry: Entry, at_ms: int) -> NotificationContext:
         """Return how an alarm's actions are told at an instant: muted by whom, and its tags."""
         muting = sorted(
             name
             for name in self._muting.get(entry.name, ())
             if self.mutes[name][1].is_active(at_ms)
         )
-        tags = entry.alarm.actions.tags_told(entry.record.tags)
+        tags = entry.alarm.actions.notification_tags(entry.record.tags)
         return NotificationContext(muting[0] if muting else "", tags)
 
-    def _hear_alarm(self, name: str, raw: bytes | None) -> None:
+    def _apply_alarm(self, name: str, raw: bytes | None) -> None:
         self.changes += 1
-        self._forget(name)
+        self._remove(name)
         if raw is None:
             return
         record = decode_record(raw, AlarmRecord)
@@ -114,34 +114,34 @@ class MetricAlarmStore:
         entry = self.entries[name] = Entry(record, alarm)
         state = self._states.get(name)
         if state is not None:
-            self._stand(entry, state)
+            self._set_state(entry, state)
 
-    def _forget(self, name: str) -> None:
+    def _remove(self, name: str) -> None:
         entry = self.entries.pop(name, None)
         self.deleted.pop(name, None)
         self.waiting.discard(name)
         if entry is not None and isinstance(entry.alarm, CompositeAlarm):
             self.graph.drop(name)
 
-    def _hear_state(self, name: str, raw: bytes | None) -> None:
+    def _apply_state(self, name: str, raw: bytes | None) -> None:
         self._states.pop(name, None)
         if raw is None:
             return
         record = self._states[name] = decode_record(raw, MetricAlarmStateRecord)
         entry = self.entries.get(name)
         if entry is not None:
-            self._stand(entry, record)
+            self._set_state(entry, record)
 
-    def _stand(self, entry: Entry, record: MetricAlarmStateRecord) -> None:
-        if record.incarnation != entry.record.incarnation:
+    def _set_state(self, entry: Entry, record: MetricAlarmStateRecord) -> None:
+        if record.generation != entry.record.generation:
             return
-        entry.standing = record.standing
-        entry.told = record.outbox
+        entry.state = record.state
+        entry.state_outbox = record.outbox
         self.waiting.discard(entry.name)
-        if has_waiting_actions(record.standing):
+        if has_waiting_actions(record.state):
             self.waiting.add(entry.name)
 
-    def _hear_mute(self, name: str, raw: bytes | None) -> None:
+    def _apply_mute(self, name: str, raw: bytes | None) -> None:
         _, before = self.mutes.pop(name, (None, None))
         for target in before.targets if before else ():
             self._muting[target].discard(name)
@@ -155,5 +155,5 @@ class MetricAlarmStore:
         for target in rule.targets:
             self._muting.setdefault(target, set()).add(name)
 
-    def _hear_through(self, _: str, raw: bytes | None) -> None:
+    def _apply_through(self, _: str, raw: bytes | None) -> None:
         self.through_ms = None if raw is None else decode_record(raw, ThroughRecord).through_ms

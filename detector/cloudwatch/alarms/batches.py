@@ -27,7 +27,7 @@ class Group:
     """Alarms of one kind of evaluation, in a fixed order.
 
     ``direct``: the metric of each, ``None`` where an expression is watched instead; those stand in
-    ``programs`` with their place and the result they watch, and ``used`` is what those read.
+    ``programs`` with their index and the result they watch, and ``used`` is what those read.
     ``alone``: who needs a look of its own whatever its verdict, for a warm-up or for its number of
     samples.
     """
@@ -47,11 +47,11 @@ class Group:
         programs: list[tuple[int, Program, str]] = []
         alone = []
         used: dict[Metric, None] = {}
-        for place, (_, alarm) in enumerate(members):
+        for index, (_, alarm) in enumerate(members):
             watch = alarm.watch
             if isinstance(watch, ExpressionWatch):
                 direct.append(None)
-                programs.append((place, watch.program, watch.returned))
+                programs.append((index, watch.program, watch.returned))
                 used.update(dict.fromkeys(watch.program.metrics))
                 alone.append(alarm.warm_up is not None)
             else:
@@ -69,11 +69,11 @@ class Groups:
     by_contributor: list[tuple[Entry, ContributorAlarm]] = field(default_factory=list)
 
     @staticmethod
-    def of(book: MetricAlarmStore) -> "Groups":
-        """Group the alarms of a book."""
+    def of(store: MetricAlarmStore) -> "Groups":
+        """Group the alarms of a store."""
         gathered: dict[Key, list[tuple[Entry, MetricAlarm]]] = defaultdict(list)
         by_contributor = []
-        for entry in book.entries.values():
+        for entry in store.entries.values():
             alarm = entry.alarm
             if isinstance(alarm, MetricAlarm):
                 key = (alarm.times, alarm.persistence, alarm.missing, alarm.comparison)

@@ -144,7 +144,7 @@ def parse_composite_rule(text: str) -> CompositeRule:
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
-        refuse(_told(text, error))
+        refuse(_syntax_error(text, error))
     try:
         steps: tuple[Step, ...] = tuple(_Steps().transform(tree))
     except VisitError as error:
@@ -178,14 +178,14 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, parser="lalr", lexer="contextual", maybe_placeholders=False)
 
 
-def _told(text: str, error: UnexpectedInput) -> str:
-    place: int = getattr(error, "pos_in_stream", 0)
+def _syntax_error(text: str, error: UnexpectedInput) -> str:
+    position: int = getattr(error, "pos_in_stream", 0)
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        place = len(text)
+        position = len(text)
     names = getattr(error, "accepts", None) or getattr(error, "allowed", None) or ()
     expected = sorted({_WORDS[name] for name in names})
-    found = shown(text[place : place + 20]) if place < len(text) else "the end"
-    return f"AlarmRule at character {place + 1}: found {found}, expected {', '.join(expected)}"
+    found = shown(text[position : position + 20]) if position < len(text) else "the end"
+    return f"AlarmRule at character {position + 1}: found {found}, expected {', '.join(expected)}"
 
 
 def _size(step: Step) -> int:

@@ -21,9 +21,9 @@ from detector.cloudwatch.alarms.m_of_n import ComparisonOperator
 from detector.cloudwatch.alarms.validation import ValidationErrors, shown
 
 LONGEST_SECONDS: Final = 86_400
-SENTENCE_CHARACTERS: Final = 10_000
+QUERY_CHARACTERS: Final = 10_000
 EXAMPLE: Final = 'insight_rule_contributor_share{rule="faults-by-host"} > 0.66'
-_SENTENCE: Final = re.compile(
+_QUERY: Final = re.compile(
     r"\s*insight_rule_contributor_(value|share)\s*"
     r"\{\s*rule\s*=\s*(?:\"([^\"\\]{1,128})\"|'([^'\\]{1,128})')\s*,?\s*\}\s*"
     r"(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*"
@@ -43,25 +43,25 @@ class Criteria:
     recovery_seconds: int
 
 
-def read_criteria(complaints: ValidationErrors) -> Criteria:
+def read_criteria(errors: ValidationErrors) -> Criteria:
     """Read ``EvaluationCriteria``, a structure with exactly the member ``PromQLCriteria``."""
-    found = complaints.structure("EvaluationCriteria") or {}
+    found = errors.structure("EvaluationCriteria") or {}
     criteria = found.get("PromQLCriteria")
     if len(found) != 1 or criteria is None:
-        complaints.say(
+        errors.add(
             f"EvaluationCriteria has {', '.join(found) or 'no member'}, "
             "expected exactly PromQLCriteria"
         )
         criteria = {}
     inner = ValidationErrors(criteria)
-    sentence = inner.text("Query", low=1, high=SENTENCE_CHARACTERS, required=True)
+    sentence = inner.text("Query", low=1, high=QUERY_CHARACTERS, required=True)
     pending = inner.whole("PendingPeriod", low=0, high=LONGEST_SECONDS, default=0)
     recovery = inner.whole("RecoveryPeriod", low=0, high=LONGEST_SECONDS, default=0)
-    for text in inner.said:
-        complaints.say(f"EvaluationCriteria.PromQLCriteria.{text}")
-    match = _SENTENCE.fullmatch(sentence)
+    for text in inner.messages:
+        errors.add(f"EvaluationCriteria.PromQLCriteria.{text}")
+    match = _QUERY.fullmatch(sentence)
     if match is None or not isfinite(float(match[5])):
-        complaints.say(
+        errors.add(
             "EvaluationCriteria.PromQLCriteria.Query is "
             f"{shown(sentence)}, expected a sentence such as {EXAMPLE}"
         )

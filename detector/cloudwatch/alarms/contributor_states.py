@@ -1,4 +1,4 @@
-"""Alarms per contributor: one standing per identity, pending and recovery periods, a bound.
+"""Alarms per contributor: one alarm_state per identity, pending and recovery periods, a bound.
 
 Law: what is remembered of one contributor never counts for another; at most ``limit`` are in ALARM,
 the worst first, and how many more would be is said. A window that is not known proves nothing: no
@@ -63,30 +63,30 @@ def contributor_id(keys: Iterable[str]) -> str:
     return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
 
 
-def attributes_of(standing: MetricAlarmState, contributor: ContributorState) -> dict[str, str]:
+def attributes_of(alarm_state: MetricAlarmState, contributor: ContributorState) -> dict[str, str]:
     """Return the contributor's key values by their labels."""
-    return dict(zip(standing.labels, contributor.keys, strict=False))
+    return dict(zip(alarm_state.labels, contributor.keys, strict=False))
 
 
 def contributor_alarm_after(
     alarm: ContributorAlarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     window: ContributorWindow | None,
     *,
     created_ms: int,
     at_ms: int,
     limit: int = IN_ALARM,
 ) -> MetricAlarmState:
-    """Return the standing after one window; ``None`` for a window that is not known."""
-    if alarm.warm_up is not None and not standing.warm:
+    """Return the alarm_state after one window; ``None`` for a window that is not known."""
+    if alarm.warm_up is not None and not alarm_state.warm:
         known = window is not None
         if not is_warm(alarm.warm_up, complete=known, created_ms=created_ms, at_ms=at_ms):
-            return still_warming(alarm.warm_up, standing, created_ms=created_ms, at_ms=at_ms)
-        standing = replace(standing, warm=True)
+            return still_warming(alarm.warm_up, alarm_state, created_ms=created_ms, at_ms=at_ms)
+        alarm_state = replace(alarm_state, warm=True)
     if window is None:
-        return _unknown(standing)
+        return _unknown(alarm_state)
     breaching = _breaching(alarm, window)
-    stayed, full = _followed(alarm, standing, breaching, at_ms), 0
+    stayed, full = _tracked(alarm, alarm_state, breaching, at_ms), 0
     in_alarm = sum(each.state is StateValue.ALARM for each in stayed.values())
     for found, measured in breaching.values():
         before = stayed.get(found.id, found)
@@ -98,23 +98,23 @@ def contributor_alarm_after(
             full += held
             stayed[found.id] = before
     after = replace(
-        standing,
+        alarm_state,
         labels=window.labels,
         contributors=_bounded(stayed.values()),
         overflow=full,
         evaluation_state=PARTIAL_DATA if full else "",
     )
-    told_before = standing.overflow == full
-    return _summed_up(alarm, after, in_alarm, limit, at_ms, told_before=told_before)
+    same_overflow = alarm_state.overflow == full
+    return _summed_up(alarm, after, in_alarm, limit, at_ms, same_overflow=same_overflow)
 
 
-def _unknown(standing: MetricAlarmState) -> MetricAlarmState:
+def _unknown(alarm_state: MetricAlarmState) -> MetricAlarmState:
     kept = tuple(
         replace(each, breaching_since_ms=None, calm_since_ms=None)
-        for each in standing.contributors
+        for each in alarm_state.contributors
         if each.state is StateValue.ALARM or each.muted
     )
-    return replace(standing, contributors=kept, overflow=0, evaluation_state=PARTIAL_DATA)
+    return replace(alarm_state, contributors=kept, overflow=0, evaluation_state=PARTIAL_DATA)
 
 
 def _breaching(
@@ -137,25 +137,25 @@ def _breaching(
     return begun
 
 
-def _followed(
+def _tracked(
     alarm: ContributorAlarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     breaching: Mapping[str, tuple[ContributorState, float]],
     at_ms: int,
 ) -> dict[str, ContributorState]:
     """Everybody who is remembered, after who breaches and who recovered; newcomers pending."""
-    followed: dict[str, ContributorState] = {}
-    for each in standing.contributors:
+    tracked: dict[str, ContributorState] = {}
+    for each in alarm_state.contributors:
         if each.id in breaching:
             since = at_ms if each.breaching_since_ms is None else each.breaching_since_ms
-            followed[each.id] = replace(each, breaching_since_ms=since, calm_since_ms=None)
+            tracked[each.id] = replace(each, breaching_since_ms=since, calm_since_ms=None)
         elif each.state is StateValue.ALARM:
-            followed[each.id] = _calmer(alarm, each, at_ms)
+            tracked[each.id] = _calmer(alarm, each, at_ms)
         elif each.muted:
-            followed[each.id] = replace(each, breaching_since_ms=None)
+            tracked[each.id] = replace(each, breaching_since_ms=None)
     for identity, (begun, _) in breaching.items():
-        followed.setdefault(identity, replace(begun, breaching_since_ms=at_ms))
-    return followed
+        tracked.setdefault(identity, replace(begun, breaching_since_ms=at_ms))
+    return tracked
 
 
 def _calmer(alarm: ContributorAlarm, each: ContributorState, at_ms: int) -> ContributorState:
@@ -199,10 +199,10 @@ def _summed_up(
     limit: int,
     at_ms: int,
     *,
-    told_before: bool,
+    same_overflow: bool,
 ) -> MetricAlarmState:
     state = StateValue.ALARM if in_alarm else StateValue.OK
-    if state is after.state and told_before:
+    if state is after.state and same_overflow:
         return after
     words = f"{in_alarm} contributors of rule {plain_name(alarm.rule)} are in ALARM"
     if after.overflow:

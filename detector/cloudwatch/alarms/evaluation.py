@@ -1,7 +1,7 @@
 """One round of evaluations: every alarm that is due at an instant, and what follows from it.
 
 Order within a round: metric alarms and alarms per contributor, then composite alarms from below,
-then what only waited for time to pass. Law: the round follows from the book, the datapoints and the
+then what only waited for time to pass. Law: the round follows from the store, the datapoints and the
 instant; an alarm is not evaluated at instants at or before its newest change, so that instants that
 are evaluated again after a crash say nothing new.
 
@@ -33,8 +33,8 @@ from detector.cloudwatch.alarms.contributor_states import (
     contributor_alarm_after,
 )
 from detector.cloudwatch.alarms.evaluations import composite_alarm_after, metric_alarm_after
-from detector.cloudwatch.alarms.m_of_n import CODE_BY_STATE, KEEP, StateValue, judge_rows
-from detector.cloudwatch.alarms.notifications import acted
+from detector.cloudwatch.alarms.m_of_n import CODE_BY_STATE, KEEP, StateValue, evaluate_rows
+from detector.cloudwatch.alarms.notifications import notifications_after
 from detector.cloudwatch.alarms.reasons import EvaluatedRange
 from detector.cloudwatch.alarms.recent_datapoints import RowSource
 from detector.cloudwatch.metrics.plan import DatapointRange
@@ -60,16 +60,16 @@ class EvaluationSettings:
 
 
 class AlarmEvaluator:
-    """Evaluates the alarms of ``book``; changes nothing, returns the records to be written."""
+    """Evaluates the alarms of ``store``; changes nothing, returns the records to be written."""
 
     def __init__(
         self,
-        book: MetricAlarmStore,
+        store: MetricAlarmStore,
         metrics: RowSource,
         contributors: ContributorSource,
         settings: EvaluationSettings,
     ) -> None:
-        self._book = book
+        self._store = store
         self._metrics = metrics
         self._contributors = contributors
         self._settings = settings
@@ -77,7 +77,7 @@ class AlarmEvaluator:
         self._changes = -1
         self._known_since_ms = 0
 
-    def left_out(self, until_ms: int) -> None:
+    def skip_until(self, until_ms: int) -> None:
         """Hear that instants before ``until_ms`` were left out: no period lasts across them."""
         self._known_since_ms = until_ms
 
@@ -85,117 +85,117 @@ class AlarmEvaluator:
         self, at_ms: int, *, composites: Iterable[str] = ()
     ) -> dict[str, MetricAlarmStateRecord]:
         """Evaluate what is due at ``at_ms``, and ``composites`` whatever moved below them."""
-        if self._changes != self._book.changes:
-            self._groups = Groups.of(self._book)
-            self._changes = self._book.changes
+        if self._changes != self._store.changes:
+            self._groups = Groups.of(self._store)
+            self._changes = self._store.changes
         moved: Moved = {}
         for group in self._groups.due(at_ms):
-            moved.update(self._judged(group, at_ms))
+            moved.update(self._evaluate_group(group, at_ms))
         for entry, alarm in self._groups.by_contributor:
-            if at_ms % alarm.step_ms == 0 and entry.standing.updated_ms < at_ms:
-                moved.update(self._followed(entry, alarm, at_ms))
-        return self.settle(moved, at_ms, composites=composites)
+            if at_ms % alarm.step_ms == 0 and entry.state.updated_ms < at_ms:
+                moved.update(self._evaluate_contributors(entry, alarm, at_ms))
+        return self.evaluate_changed(moved, at_ms, composites=composites)
 
-    def settle(
+    def evaluate_changed(
         self, moved: Moved, at_ms: int, *, composites: Iterable[str] = ()
     ) -> dict[str, MetricAlarmStateRecord]:
         """Return the records of alarms that ``moved``, of those above them and of what waited."""
-        book = self._book
+        store = self._store
         after: Moved = dict(moved)
         records: dict[str, MetricAlarmStateRecord] = {}
         for name in moved:
-            self._tell(book.entries[name], after, records, at_ms)
-        start = [name for name in moved if moved[name].state is not book.state_of(name)]
-        order = book.graph.order([*start, *composites])
+            self._add_record(store.entries[name], after, records, at_ms)
+        start = [name for name in moved if moved[name].state is not store.state_of(name)]
+        order = store.graph.order([*start, *composites])
         for name in order:
-            entry = book.entries[name]
+            entry = store.entries[name]
             alarm = entry.alarm
             if name not in moved and isinstance(alarm, CompositeAlarm):
-                after[name] = self._composed(entry, alarm, after, at_ms)
-                self._tell(entry, after, records, at_ms)
-        for name in sorted(book.waiting - records.keys() - set(order)):
-            if book.entries[name].standing.updated_ms <= at_ms:
-                self._tell(book.entries[name], after, records, at_ms)
+                after[name] = self._evaluate_composite(entry, alarm, after, at_ms)
+                self._add_record(entry, after, records, at_ms)
+        for name in sorted(store.waiting - records.keys() - set(order)):
+            if store.entries[name].state.updated_ms <= at_ms:
+                self._add_record(store.entries[name], after, records, at_ms)
         return records
 
-    def _tell(
+    def _add_record(
         self, entry: Entry, after: Moved, records: dict[str, MetricAlarmStateRecord], at_ms: int
     ) -> None:
         alarm = entry.alarm
         suppressing = False
         if isinstance(alarm, CompositeAlarm) and alarm.suppressor is not None:
             suppressing = self._state(alarm.suppressor.alarm, after) is StateValue.ALARM
-        standing, items = acted(
+        alarm_state, items = notifications_after(
             alarm,
-            entry.standing,
-            after.get(entry.name, entry.standing),
-            told=self._book.told(entry, at_ms),
+            entry.state,
+            after.get(entry.name, entry.state),
+            context=self._store.notification_context(entry, at_ms),
             suppressor_in_alarm=suppressing,
             at_ms=at_ms,
         )
-        after[entry.name] = standing
-        if standing != entry.standing or items:
-            incarnation = entry.record.incarnation
-            records[entry.name] = MetricAlarmStateRecord(incarnation, standing, tuple(items))
+        after[entry.name] = alarm_state
+        if alarm_state != entry.state or items:
+            generation = entry.record.generation
+            records[entry.name] = MetricAlarmStateRecord(generation, alarm_state, tuple(items))
 
     def _state(self, name: str, after: Moved) -> StateValue | None:
-        standing = after.get(name)
-        return self._book.state_of(name) if standing is None else standing.state
+        alarm_state = after.get(name)
+        return self._store.state_of(name) if alarm_state is None else alarm_state.state
 
-    def _composed(
+    def _evaluate_composite(
         self, entry: Entry, alarm: CompositeAlarm, after: Moved, at_ms: int
     ) -> MetricAlarmState:
         since_ms = {
-            name: (after.get(name) or self._book.entries[name].standing).transitioned_ms
+            name: (after.get(name) or self._store.entries[name].state).transitioned_ms
             for name in alarm.rule.children
-            if name in self._book.entries
+            if name in self._store.entries
         }
         return composite_alarm_after(
             alarm,
-            entry.standing,
+            entry.state,
             lambda name: self._state(name, after),
             since_ms=since_ms,
             arn_prefix=self._settings.arn_prefix,
             at_ms=at_ms,
         )
 
-    def _followed(
+    def _evaluate_contributors(
         self, entry: Entry, alarm: ContributorAlarm, at_ms: int
     ) -> Iterator[tuple[str, MetricAlarmState]]:
         unbroken = at_ms - alarm.step_ms >= self._known_since_ms
-        standing = contributor_alarm_after(
+        alarm_state = contributor_alarm_after(
             alarm,
-            entry.standing,
+            entry.state,
             self._contributors.contributors(alarm.rule, at_ms) if unbroken else None,
             created_ms=entry.record.created_ms,
             at_ms=at_ms,
             limit=self._settings.contributors_in_alarm,
         )
-        if standing != entry.standing:
-            yield entry.name, standing
+        if alarm_state != entry.state:
+            yield entry.name, alarm_state
 
-    def _judged(self, group: Group, at_ms: int) -> Iterator[tuple[str, MetricAlarmState]]:
+    def _evaluate_group(self, group: Group, at_ms: int) -> Iterator[tuple[str, MetricAlarmState]]:
         """Yield the alarms of a group whose state changes, and those that need a look alone."""
         times, persistence, missing, comparison = group.key
         boundaries = times.boundaries(at_ms)
         values = self._read(group, boundaries)
-        codes = judge_rows(values, group.thresholds, comparison, persistence, missing)
-        states = [CODE_BY_STATE[entry.standing.state] for entry, _ in group.members]
+        codes = evaluate_rows(values, group.thresholds, comparison, persistence, missing)
+        states = [CODE_BY_STATE[entry.state.state] for entry, _ in group.members]
         suspects = np.flatnonzero((codes != KEEP) & (codes != np.array(states)) | group.alone)
-        for place in suspects:
-            entry, alarm = group.members[place]
-            if entry.standing.updated_ms >= at_ms:
+        for index in suspects:
+            entry, alarm = group.members[index]
+            if entry.state.updated_ms >= at_ms:
                 continue
-            row = [None if np.isnan(value) else float(value) for value in values[place]]
-            standing = metric_alarm_after(
+            row = [None if np.isnan(value) else float(value) for value in values[index]]
+            alarm_state = metric_alarm_after(
                 alarm,
-                entry.standing,
+                entry.state,
                 EvaluatedRange(boundaries, row, few_samples=self._few_samples(alarm, boundaries)),
                 created_ms=entry.record.created_ms,
                 at_ms=at_ms,
             )
-            if standing is not entry.standing:
-                yield entry.name, standing
+            if alarm_state is not entry.state:
+                yield entry.name, alarm_state
 
     def _few_samples(self, alarm: MetricAlarm, boundaries: list[int]) -> bool:
         watch = alarm.watch
@@ -223,8 +223,8 @@ class AlarmEvaluator:
         source = self._metrics.read
         read = {metric: source(metric, start, end, period) for metric in group.used}
         evaluation = DatapointRange(read, start_ms=start, end_ms=end, period_ms=period)
-        for place, program, returned in group.programs:
+        for index, program, returned in group.programs:
             values = evaluation.run(program.steps)
             value = values[program.result_by_id[returned].step]
-            rows[place] = value if isinstance(value, np.ndarray) else np.nan
+            rows[index] = value if isinstance(value, np.ndarray) else np.nan
         return rows

@@ -1,7 +1,7 @@
-"""One evaluation of a metric or composite alarm: what was read in, the next standing out.
+"""One evaluation of a metric or composite alarm: what was read in, the next alarm_state out.
 
-Law: the next standing follows from the alarm, the standing before, what was read and the instant;
-where nothing changes the very same standing comes back.
+Law: the next alarm_state follows from the alarm, the alarm_state before, what was read and the instant;
+where nothing changes the very same alarm_state comes back.
 """
 
 from dataclasses import replace
@@ -9,7 +9,7 @@ from dataclasses import replace
 from detector.cloudwatch.alarms.alarm_model import CompositeAlarm, MetricAlarm, WarmUp
 from detector.cloudwatch.alarms.alarm_state import MetricAlarmState
 from detector.cloudwatch.alarms.composite_rule import States
-from detector.cloudwatch.alarms.m_of_n import StateValue, judge
+from detector.cloudwatch.alarms.m_of_n import StateValue, evaluate_m_of_n
 from detector.cloudwatch.alarms.reasons import (
     EvaluatedRange,
     composite_reason,
@@ -21,27 +21,27 @@ from detector.cloudwatch.alarms.reasons import (
 
 def metric_alarm_after(
     alarm: MetricAlarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     reading: EvaluatedRange,
     *,
     created_ms: int,
     at_ms: int,
 ) -> MetricAlarmState:
-    """Return the standing after one evaluation."""
-    if alarm.warm_up is not None and not standing.warm:
+    """Return the alarm_state after one evaluation."""
+    if alarm.warm_up is not None and not alarm_state.warm:
         complete = None not in reading.values[-alarm.persistence.seen :]
         if not is_warm(alarm.warm_up, complete=complete, created_ms=created_ms, at_ms=at_ms):
-            return still_warming(alarm.warm_up, standing, created_ms=created_ms, at_ms=at_ms)
-        standing = replace(standing, warm=True)
+            return still_warming(alarm.warm_up, alarm_state, created_ms=created_ms, at_ms=at_ms)
+        alarm_state = replace(alarm_state, warm=True)
     if reading.few_samples:
-        return standing
+        return alarm_state
     compare, threshold = alarm.comparison.breaches, alarm.threshold
     breaches = [None if each is None else compare(each, threshold) for each in reading.values]
-    verdict = judge(breaches, alarm.persistence, alarm.missing)
-    if verdict is None or verdict is standing.state:
-        return standing
-    reason = metric_reason(alarm, reading, verdict)
-    return standing.moved(verdict, reason, metric_reason_data(alarm, reading, at_ms), at_ms)
+    new_state = evaluate_m_of_n(breaches, alarm.persistence, alarm.missing)
+    if new_state is None or new_state is alarm_state.state:
+        return alarm_state
+    reason = metric_reason(alarm, reading, new_state)
+    return alarm_state.moved(new_state, reason, metric_reason_data(alarm, reading, at_ms), at_ms)
 
 
 def is_warm(warm_up: WarmUp, *, complete: bool, created_ms: int, at_ms: int) -> bool:
@@ -50,33 +50,33 @@ def is_warm(warm_up: WarmUp, *, complete: bool, created_ms: int, at_ms: int) -> 
 
 
 def still_warming(
-    warm_up: WarmUp, standing: MetricAlarmState, *, created_ms: int, at_ms: int
+    warm_up: WarmUp, alarm_state: MetricAlarmState, *, created_ms: int, at_ms: int
 ) -> MetricAlarmState:
-    """Return the standing of an alarm that warms up: INSUFFICIENT_DATA, whatever it was set to."""
-    if standing.state is StateValue.INSUFFICIENT_DATA:
-        return standing
+    """Return the alarm_state of an alarm that warms up: INSUFFICIENT_DATA, whatever it was set to."""
+    if alarm_state.state is StateValue.INSUFFICIENT_DATA:
+        return alarm_state
     left = (created_ms + warm_up.length_ms - at_ms) // 1000
     reason = f"the alarm warms up for {left} s more"
-    return standing.moved(StateValue.INSUFFICIENT_DATA, reason, "", at_ms)
+    return alarm_state.moved(StateValue.INSUFFICIENT_DATA, reason, "", at_ms)
 
 
 def composite_alarm_after(
     alarm: CompositeAlarm,
-    standing: MetricAlarmState,
+    alarm_state: MetricAlarmState,
     states: States,
     *,
     since_ms: dict[str, int],
     arn_prefix: str,
     at_ms: int,
 ) -> MetricAlarmState:
-    """Return the standing after the alarms below may have moved.
+    """Return the alarm_state after the alarms below may have moved.
 
     ``since_ms``: since when each of them is in its state.
     """
     holds = alarm.rule.holds(states)
     state = StateValue.ALARM if holds else StateValue.OK
-    if state is standing.state:
-        return standing
+    if state is alarm_state.state:
+        return alarm_state
     reason = composite_reason(alarm, states, holds)
     numbers = composite_reason_data(alarm, states, since_ms, arn_prefix)
-    return standing.moved(state, reason, numbers, at_ms)
+    return alarm_state.moved(state, reason, numbers, at_ms)

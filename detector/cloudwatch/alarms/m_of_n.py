@@ -25,7 +25,7 @@ alarms that "breaching" does not.
 
 Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
 
-``judge_rows`` gives the same verdicts for many alarms at once, a row an alarm; a property test
+``evaluate_rows`` gives the same codes for many alarms at once, a row an alarm; a property test
 holds the two together. Ten thousand alarms take a few milliseconds.
 """
 
@@ -94,7 +94,9 @@ Breaches = Sequence[bool | None]
 """Whether the datapoint of each period breaches, oldest first; ``None`` where there is none."""
 
 
-def judge(breaches: Breaches, persistence: Persistence, missing: MissingData) -> StateValue | None:
+def evaluate_m_of_n(
+    breaches: Breaches, persistence: Persistence, missing: MissingData
+) -> StateValue | None:
     """Return the state that the evaluation range asks for; ``None`` keeps the present one."""
     real = [each for each in breaches if each is not None]
     if len(real) >= persistence.seen:
@@ -123,8 +125,8 @@ def _oldest(breaches: Breaches) -> int:
     return next(len(breaches) - i for i, each in enumerate(breaches) if each is not None)
 
 
-VERDICTS: Final = (None, StateValue.OK, StateValue.ALARM, StateValue.INSUFFICIENT_DATA)
-"""What the codes of ``judge_rows`` stand for; ``None`` keeps the state."""
+STATE_BY_CODE: Final = (None, StateValue.OK, StateValue.ALARM, StateValue.INSUFFICIENT_DATA)
+"""What the codes of ``evaluate_rows`` stand for; ``None`` keeps the state."""
 KEEP, OK, ALARM, INSUFFICIENT_DATA = range(4)
 CODE_BY_STATE: Final = {StateValue.OK: OK, StateValue.ALARM: ALARM} | {
     StateValue.INSUFFICIENT_DATA: INSUFFICIENT_DATA
@@ -139,14 +141,14 @@ _COMPARE: Final = {
 Matrix = NDArray[np.float64]
 
 
-def judge_rows(
+def evaluate_rows(
     values: Matrix,
     thresholds: NDArray[np.float64],
     comparison: ComparisonOperator,
     persistence: Persistence,
     missing: MissingData,
 ) -> NDArray[np.int8]:
-    """Return a code of ``VERDICTS`` for every row.
+    """Return a code of ``STATE_BY_CODE`` for every row.
 
     ``values``: alarms by periods, oldest first, ``nan`` where there is no datapoint;
     ``thresholds``: one an alarm.
@@ -160,16 +162,16 @@ def judge_rows(
     short = np.maximum(persistence.seen - count, 0)
     if missing is MissingData.BREACHING:
         breaching += short
-    verdicts = np.where(breaching >= persistence.required, ALARM, OK).astype(np.int8)
+    codes = np.where(breaching >= persistence.required, ALARM, OK).astype(np.int8)
     if missing in {MissingData.BREACHING, MissingData.NOT_BREACHING}:
-        return verdicts
-    few = (short > 0) & (verdicts == OK)
+        return codes
+    few = (short > 0) & (codes == OK)
     none = few & (count == 0)
     only_breaching = few & (count > 0) & (breach.sum(axis=1) == count)
     if missing is MissingData.IGNORE:
-        verdicts[none | only_breaching] = KEEP
-        return verdicts
-    verdicts[none] = INSUFFICIENT_DATA
+        codes[none | only_breaching] = KEEP
+        return codes
+    codes[none] = INSUFFICIENT_DATA
     oldest = values.shape[1] - real.argmax(axis=1)
-    verdicts[only_breaching & (oldest >= persistence.required)] = ALARM
-    return verdicts
+    codes[only_breaching & (oldest >= persistence.required)] = ALARM
+    return codes

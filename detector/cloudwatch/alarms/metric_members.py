@@ -14,7 +14,7 @@ from detector.cloudwatch.metrics.series import FleetMetric
 
 STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 ENTRIES: Final = 20
-ENTRIES_OF_A_SORT: Final = 10
+ENTRIES_PER_KIND: Final = 10
 EXPRESSION_CHARACTERS: Final = 2_048
 DIMENSIONS: Final = 30
 _ID: Final = re.compile(r"[a-z][A-Za-z0-9_]{0,254}")
@@ -25,32 +25,30 @@ _EXTENDED: Final = re.compile(
 )
 
 
-def read_metric(complaints: ValidationErrors) -> MetricWatch:
+def read_metric(errors: ValidationErrors) -> MetricWatch:
     """Read ``MetricName``, ``Namespace``, ``Dimensions`` and the statistic."""
-    name = complaints.text("MetricName", low=1, high=255)
-    namespace = complaints.text("Namespace", low=1, high=255, required=True)
+    name = errors.text("MetricName", low=1, high=255)
+    namespace = errors.text("Namespace", low=1, high=255, required=True)
     if namespace.startswith(":"):
-        complaints.say(f"Namespace is {shown(namespace)}, expected no colon at its beginning")
-    dimensions = read_dimensions(complaints)
-    statistic, low_samples = _read_statistic(complaints)
+        errors.add(f"Namespace is {shown(namespace)}, expected no colon at its beginning")
+    dimensions = read_dimensions(errors)
+    statistic, low_samples = _read_statistic(errors)
     metric = FleetMetric(namespace, name, dimensions, statistic)
     if not low_samples:
         return MetricWatch(metric)
     return MetricWatch(metric, FleetMetric(namespace, name, dimensions, "SampleCount"), low_samples)
 
 
-def read_dimensions(complaints: ValidationErrors) -> tuple[tuple[str, str], ...]:
+def read_dimensions(errors: ValidationErrors) -> tuple[tuple[str, str], ...]:
     """Read ``Dimensions``, sorted by name, every name once."""
     found: dict[str, str] = {}
-    for place, item in enumerate(complaints.items("Dimensions", high=DIMENSIONS)):
+    for index, item in enumerate(errors.items("Dimensions", high=DIMENSIONS)):
         entry: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
-        where = f"Dimensions[{place}]"
-        name = complaints.checked_text(entry.get("Name"), f"{where}.Name", low=1, high=255)
-        value = complaints.checked_text(entry.get("Value"), f"{where}.Value", low=1, high=1024)
+        where = f"Dimensions[{index}]"
+        name = errors.checked_text(entry.get("Name"), f"{where}.Name", low=1, high=255)
+        value = errors.checked_text(entry.get("Value"), f"{where}.Value", low=1, high=1024)
         if name in found:
-            complaints.say(
-                f"{where}.Name {shown(name)} stands there twice, expected every name once"
-            )
+            errors.add(f"{where}.Name {shown(name)} stands there twice, expected every name once")
         found[name] = value
     return tuple(sorted(found.items()))
 
@@ -65,22 +63,20 @@ def low_sample_bound(percentile: float) -> float:
     return 10 / rest if rest > 0 else float("inf")
 
 
-def _read_statistic(complaints: ValidationErrors) -> tuple[str, float]:
-    plain, extended = complaints.has("Statistic"), complaints.has("ExtendedStatistic")
+def _read_statistic(errors: ValidationErrors) -> tuple[str, float]:
+    plain, extended = errors.has("Statistic"), errors.has("ExtendedStatistic")
     if plain == extended:
         found = "both" if plain else "neither"
-        complaints.say(f"found {found}, expected Statistic or ExtendedStatistic")
+        errors.add(f"found {found}, expected Statistic or ExtendedStatistic")
     if not extended:
-        complaints.refuse_members(
-            ("EvaluateLowSampleCountPercentile",), "without ExtendedStatistic"
-        )
-        return complaints.choice("Statistic", STATISTICS, default=STATISTICS[0]), 0.0
-    statistic = complaints.text("ExtendedStatistic", low=1, high=100)
+        errors.refuse_members(("EvaluateLowSampleCountPercentile",), "without ExtendedStatistic")
+        return errors.choice("Statistic", STATISTICS, default=STATISTICS[0]), 0.0
+    statistic = errors.text("ExtendedStatistic", low=1, high=100)
     if not _EXTENDED.fullmatch(statistic):
-        complaints.say(
+        errors.add(
             f"ExtendedStatistic is {shown(statistic)}, expected one such as p99, tm90 or PR(0:300)"
         )
-    mode = complaints.choice(
+    mode = errors.choice(
         "EvaluateLowSampleCountPercentile", ("evaluate", "ignore"), default="evaluate"
     )
     percentile = _PERCENTILE.fullmatch(statistic)
@@ -89,46 +85,46 @@ def _read_statistic(complaints: ValidationErrors) -> tuple[str, float]:
     return statistic, low_sample_bound(float(percentile[1]))
 
 
-def read_entries(complaints: ValidationErrors) -> tuple[ExpressionWatch, int]:
+def read_entries(errors: ValidationErrors) -> tuple[ExpressionWatch, int]:
     """Read ``Metrics``; return what is watched and the one period, in seconds, that all share."""
     entries = [
         entry if isinstance(entry, Mapping) else {}
-        for entry in complaints.items("Metrics", high=ENTRIES)
+        for entry in errors.items("Metrics", high=ENTRIES)
     ]
     periods: set[int] = set()
     seen: set[str] = set()
-    for place, entry in enumerate(entries):
-        where = f"Metrics[{place}]"
+    for index, entry in enumerate(entries):
+        where = f"Metrics[{index}]"
         name = str(entry.get("Id", ""))
         if not _ID.fullmatch(name):
-            complaints.say(
+            errors.add(
                 f"{where}.Id is {shown(name)}, expected letters, digits and underscores "
                 "after a small letter"
             )
         if name in seen:
-            complaints.say(f"{where}.Id {shown(name)} stands there twice, expected every Id once")
+            errors.add(f"{where}.Id {shown(name)} stands there twice, expected every Id once")
         seen.add(name)
-        periods |= _read_entry(complaints, where, entry)
-    _check_sorts(complaints, entries)
+        periods |= _read_entry(errors, where, entry)
+    _check_sorts(errors, entries)
     if len(periods) != 1:
         found = ", ".join(map(str, sorted(periods))) or "none"
-        complaints.say(f"Metrics have the Periods {found}, expected one that all share")
-    returned = _returned(complaints, entries)
-    return _compiled(complaints, entries, returned), min(periods, default=60)
+        errors.add(f"Metrics have the Periods {found}, expected one that all share")
+    returned = _returned(errors, entries)
+    return _compiled(errors, entries, returned), min(periods, default=60)
 
 
 def _compiled(
-    complaints: ValidationErrors, entries: list[Mapping[str, Any]], returned: str
+    errors: ValidationErrors, entries: list[Mapping[str, Any]], returned: str
 ) -> ExpressionWatch:
     program = Program((), (), {}, {}, 0)
-    if complaints.said:
+    if errors.messages:
         return ExpressionWatch(program, returned)
     try:
         program = compile_queries([_member(entry, returned) for entry in entries])
         if program.result_by_id[returned].kind is not ValueKind.SERIES:
-            complaints.say(f"{returned} gives several series, expected one that an alarm can watch")
+            errors.add(f"{returned} gives several series, expected one that an alarm can watch")
     except MetricMathError as error:
-        complaints.say(f"Metrics: {error}")
+        errors.add(f"Metrics: {error}")
     return ExpressionWatch(program, returned)
 
 
@@ -157,36 +153,34 @@ def _member(entry: Mapping[str, Any], returned: str) -> Query:
     )
 
 
-def _read_entry(complaints: ValidationErrors, where: str, entry: Mapping[str, Any]) -> set[int]:
+def _read_entry(errors: ValidationErrors, where: str, entry: Mapping[str, Any]) -> set[int]:
     stat, expression = entry.get("MetricStat"), entry.get("Expression")
     if (stat is None) == (expression is None):
         found = "neither" if stat is None else "both"
-        complaints.say(f"{where} has {found}, expected MetricStat or Expression")
+        errors.add(f"{where} has {found}, expected MetricStat or Expression")
     if entry.get("AccountId") is not None:
-        complaints.say(f"{where} has AccountId, expected none: there is one account")
+        errors.add(f"{where} has AccountId, expected none: there is one account")
     if expression is not None:
-        complaints.checked_text(
-            expression, f"{where}.Expression", low=1, high=EXPRESSION_CHARACTERS
-        )
+        errors.checked_text(expression, f"{where}.Expression", low=1, high=EXPRESSION_CHARACTERS)
     if stat is not None and entry.get("Period") is not None:
-        complaints.say(f"{where} has Period beside MetricStat, expected it in MetricStat alone")
+        errors.add(f"{where} has Period beside MetricStat, expected it in MetricStat alone")
     period = stat.get("Period") if isinstance(stat, Mapping) else entry.get("Period")
     return {period} if isinstance(period, int) else set()
 
 
-def _check_sorts(complaints: ValidationErrors, entries: list[Mapping[str, Any]]) -> None:
+def _check_sorts(errors: ValidationErrors, entries: list[Mapping[str, Any]]) -> None:
     for member in ("MetricStat", "Expression"):
         count = sum(member in entry for entry in entries)
-        if count > ENTRIES_OF_A_SORT:
-            complaints.say(
-                f"Metrics have {count} items with {member}, expected at most {ENTRIES_OF_A_SORT}"
+        if count > ENTRIES_PER_KIND:
+            errors.add(
+                f"Metrics have {count} items with {member}, expected at most {ENTRIES_PER_KIND}"
             )
 
 
-def _returned(complaints: ValidationErrors, entries: list[Mapping[str, Any]]) -> str:
+def _returned(errors: ValidationErrors, entries: list[Mapping[str, Any]]) -> str:
     returned = [str(entry.get("Id")) for entry in entries if entry.get("ReturnData", True)]
     if len(returned) != 1:
-        complaints.say(
+        errors.add(
             f"ReturnData is true for {', '.join(returned) or 'no item'}, "
             "expected true for exactly one item of Metrics and false for the others"
         )

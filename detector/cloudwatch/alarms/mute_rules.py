@@ -107,21 +107,21 @@ class MuteRule:
 
 def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:
     """Read PutAlarmMuteRule's members; ``AlarmRefusedError`` with every fault in one message."""
-    complaints = ValidationErrors(members)
-    name = read_name(complaints, "Name")
-    complaints.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
-    rule = complaints.structure("Rule") or {}
+    errors = ValidationErrors(members)
+    name = read_name(errors, "Name")
+    errors.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
+    rule = errors.structure("Rule") or {}
     schedule = ValidationErrors(rule.get("Schedule") or {})
     zone = _read_zone(schedule)
     cron, at_ms = _read_expression(schedule, zone)
     duration_ms = _read_duration(schedule)
-    for text in schedule.said:
-        complaints.say(f"Rule.Schedule.{text}")
+    for text in schedule.messages:
+        errors.add(f"Rule.Schedule.{text}")
     start, expire = _instant(members.get("StartDate")), _instant(members.get("ExpireDate"))
     if start is not None and expire is not None and expire <= start:
-        complaints.say("ExpireDate is not after StartDate, expected a later moment")
-    targets = _read_targets(complaints)
-    complaints.settle()
+        errors.add("ExpireDate is not after StartDate, expected a later moment")
+    targets = _read_targets(errors)
+    errors.raise_if_invalid()
     return MuteRule(name, targets, zone, duration_ms, cron, at_ms, start, expire)
 
 
@@ -142,7 +142,7 @@ def _read_zone(schedule: ValidationErrors) -> tzinfo:
     try:
         return zone_of(text)
     except ValueError as error:
-        schedule.say(f"Timezone: {error}, expected a name such as Europe/London")
+        schedule.add(f"Timezone: {error}, expected a name such as Europe/London")
         return UTC
 
 
@@ -153,18 +153,18 @@ def _read_expression(schedule: ValidationErrors, zone: tzinfo) -> tuple[str, int
         try:
             moment = datetime.fromisoformat(once[1]).replace(tzinfo=zone)
         except ValueError:
-            schedule.say(f"Expression is {shown(text)}, expected a date that exists in at(...)")
+            schedule.add(f"Expression is {shown(text)}, expected a date that exists in at(...)")
             return "", None
         return "", int(moment.timestamp()) * 1000
     cron = _CRON.fullmatch(text)
     if cron is None:
-        schedule.say(
+        schedule.add(
             f"Expression is {shown(text)}, expected cron(0 2 * * SUN) or at(2026-05-10T14:00)"
         )
         return "", None
     trouble = _cron_trouble(cron[1])
     if trouble:
-        schedule.say(f"Expression is {shown(text)}: {trouble}")
+        schedule.add(f"Expression is {shown(text)}: {trouble}")
     return cron[1], None
 
 
@@ -192,22 +192,22 @@ def _read_duration(schedule: ValidationErrors) -> int:
     try:
         found = duration_ms_of(text)
     except ValueError:
-        schedule.say(f"Duration is {shown(text)}, expected an ISO 8601 duration such as PT4H")
+        schedule.add(f"Duration is {shown(text)}, expected an ISO 8601 duration such as PT4H")
         return SHORTEST_MS
     if not SHORTEST_MS <= found <= LONGEST_MS:
-        schedule.say(f"Duration is {shown(text)}, expected PT1M to P15D")
+        schedule.add(f"Duration is {shown(text)}, expected PT1M to P15D")
     return found
 
 
-def _read_targets(complaints: ValidationErrors) -> frozenset[str]:
-    targets = complaints.structure("MuteTargets") or {}
+def _read_targets(errors: ValidationErrors) -> frozenset[str]:
+    targets = errors.structure("MuteTargets") or {}
     inner = ValidationErrors(targets)
     names = [
-        inner.checked_text(name, f"AlarmNames[{place}]", low=1, high=NAME_CHARACTERS)
-        for place, name in enumerate(inner.items("AlarmNames", high=TARGETS))
+        inner.checked_text(name, f"AlarmNames[{index}]", low=1, high=NAME_CHARACTERS)
+        for index, name in enumerate(inner.items("AlarmNames", high=TARGETS))
     ]
-    for text in inner.said:
-        complaints.say(f"MuteTargets.{text}")
+    for text in inner.messages:
+        errors.add(f"MuteTargets.{text}")
     return frozenset(names)
 
 

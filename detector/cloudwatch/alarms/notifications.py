@@ -25,36 +25,36 @@ from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.suppression import Hold, Suppression, suppression_after
 
 
-def has_waiting_actions(standing: MetricAlarmState) -> bool:
+def has_waiting_actions(alarm_state: MetricAlarmState) -> bool:
     """Say whether time alone may bring actions: held ones, or a hold that ends by the clock."""
-    hold = standing.suppression.hold if standing.suppression else Hold.FREE
+    hold = alarm_state.suppression.hold if alarm_state.suppression else Hold.FREE
     return (
-        standing.muted is not None
+        alarm_state.muted is not None
         or hold in {Hold.WAITING, Hold.EXTENDED}
-        or any(each.muted for each in standing.contributors)
+        or any(each.muted for each in alarm_state.contributors)
     )
 
 
-def acted(
+def notifications_after(
     alarm: Alarm,
     before: MetricAlarmState,
     after: MetricAlarmState,
     *,
-    told: NotificationContext,
+    context: NotificationContext,
     suppressor_in_alarm: bool = False,
     at_ms: int,
 ) -> tuple[MetricAlarmState, list[HistoryItem]]:
-    """Return the standing with what is held now, and everything that is told of this instant."""
+    """Return the alarm_state with what is held now, and everything that is told of this instant."""
     items = []
     if before.state is not after.state:
         items.append(state_item(alarm, before, after, at_ms))
-    after, contributor_news = _contributors(alarm, before, after, told, at_ms)
+    after, contributor_news = _contributors(alarm, before, after, context, at_ms)
     items += contributor_news
     after, acts = _suppressed(alarm, before, after, suppressor_in_alarm, at_ms)
     if contributor_news:
         # Each contributor has told its own; the alarm's state only sums them up.
         acts = []
-    return _muted(alarm, after, acts, told, items, at_ms)
+    return _muted(alarm, after, acts, context, items, at_ms)
 
 
 def _suppressed(
@@ -84,18 +84,18 @@ def _muted(
     alarm: Alarm,
     after: MetricAlarmState,
     acts: list[StateValue],
-    told: NotificationContext,
+    context: NotificationContext,
     items: list[HistoryItem],
     at_ms: int,
 ) -> tuple[MetricAlarmState, list[HistoryItem]]:
-    if not acts and after.muted is not None and not told.muted_by:
+    if not acts and after.muted is not None and not context.muted_by:
         # The mute rule is over: what it held is told now, if it is still so.
         acts = [after.muted] if after.muted is after.state else []
         after = replace(after, muted=None)
     for state in acts:
-        items += action_items(alarm, after, state, told=told, at_ms=at_ms)
+        items += action_items(alarm, after, state, context=context, at_ms=at_ms)
     if acts:
-        after = replace(after, muted=acts[-1] if told.muted_by else None)
+        after = replace(after, muted=acts[-1] if context.muted_by else None)
     return after, items
 
 
@@ -103,7 +103,7 @@ def _contributors(
     alarm: Alarm,
     before: MetricAlarmState,
     after: MetricAlarmState,
-    told: NotificationContext,
+    context: NotificationContext,
     at_ms: int,
 ) -> tuple[MetricAlarmState, list[HistoryItem]]:
     if not after.contributors:
@@ -116,8 +116,8 @@ def _contributors(
         moved = each.state is not was
         if moved:
             items += contributor_items(alarm, after, each, was, at_ms)
-        if moved or (each.muted and not told.muted_by):
-            items += contributor_action_items(alarm, after, each, told=told, at_ms=at_ms)
-            each = replace(each, muted=bool(told.muted_by))  # noqa: PLW2901 - the same contributor
+        if moved or (each.muted and not context.muted_by):
+            items += contributor_action_items(alarm, after, each, context=context, at_ms=at_ms)
+            each = replace(each, muted=bool(context.muted_by))  # noqa: PLW2901 - the same contributor
         kept.append(each)
     return replace(after, contributors=tuple(kept)), items

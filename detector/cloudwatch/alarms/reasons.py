@@ -18,8 +18,8 @@ from detector.cloudwatch.alarms.composite_rule import States
 from detector.cloudwatch.alarms.m_of_n import MissingData, StateValue
 from detector.detection.explanations import plain_name
 
-TOLD_DATAPOINTS: Final = 5
-TOLD_ALARMS: Final = 5
+SHOWN_DATAPOINTS: Final = 5
+SHOWN_ALARMS: Final = 5
 _BYTES_OF_A_DATAPOINT: Final = 24
 
 
@@ -62,9 +62,11 @@ def metric_reason(alarm: MetricAlarm, reading: EvaluatedRange, state: StateValue
             words += f", and missing data is treated as {alarm.missing.value}"
         return words
     breaching = sum(alarm.comparison.breaches(value, alarm.threshold) for _, value in points)
-    told = ", ".join(f"{value:g} at {_clock(start)}" for start, value in points[-TOLD_DATAPOINTS:])
+    listed = ", ".join(
+        f"{value:g} at {_clock(start)}" for start, value in points[-SHOWN_DATAPOINTS:]
+    )
     words = (
-        f"{breaching} of the newest {len(points)} datapoints breach {rule} [{told}]; "
+        f"{breaching} of the newest {len(points)} datapoints breach {rule} [{listed}]; "
         f"ALARM needs {required} of {seen}"
     )
     lacking = seen - len(points)
@@ -102,14 +104,14 @@ def composite_reason(alarm: CompositeAlarm, states: States, holds: bool) -> str:
     words = "the rule holds" if holds else "the rule does not hold"
     stands = [(name, states(name)) for name in alarm.rule.children]
     stands.sort(key=lambda each: each[1] is not StateValue.ALARM)
-    told = [
+    listed = [
         f"{plain_name(name)} is in {state.value}" if state else f"{plain_name(name)} is gone"
-        for name, state in stands[:TOLD_ALARMS]
+        for name, state in stands[:SHOWN_ALARMS]
     ]
-    more = len(stands) - len(told)
+    more = len(stands) - len(listed)
     if more:
-        told.append(f"{more} more")
-    return f"{words}: {', '.join(told)}" if told else words
+        listed.append(f"{more} more")
+    return f"{words}: {', '.join(listed)}" if listed else words
 
 
 def composite_reason_data(

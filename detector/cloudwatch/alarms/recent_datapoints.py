@@ -19,7 +19,7 @@ from detector.cloudwatch.metrics.series import Metric, Series
 from detector.cloudwatch.operations.contract import MetricSource
 
 KEPT_MS: Final = 900_000
-MOST_METRICS: Final = 20_000
+MAX_METRICS: Final = 20_000
 _FIRST_ROWS: Final = 64
 
 Values = NDArray[np.float64]
@@ -68,7 +68,7 @@ class _Part:
 class RecentMetrics:
     """A ``MetricSource`` over ``history`` that answers from memory what it holds.
 
-    ``pane_ms`` and ``window_ms`` are those of the reports; at most ``most_metrics`` are held.
+    ``pane_ms`` and ``window_ms`` are those of the reports; at most ``max_metrics`` are held.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class RecentMetrics:
         pane_ms: int,
         window_ms: int,
         kept_ms: int = KEPT_MS,
-        most_metrics: int = MOST_METRICS,
+        max_metrics: int = MAX_METRICS,
     ) -> None:
         self._history = history
         self._pane_ms = pane_ms
         self._slots = max(1, kept_ms // pane_ms)
-        self._most = most_metrics
+        self._max_metrics = max_metrics
         self._parts: dict[int, _Part] = {}
-        self._place: dict[Metric, tuple[int, _Part]] = {}
+        self._row_by_metric: dict[Metric, tuple[int, _Part]] = {}
         self._values = {
             period: np.full((_FIRST_ROWS, self._slots), np.nan) for period in (pane_ms, window_ms)
         }
@@ -113,10 +113,10 @@ class RecentMetrics:
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
         """Return the datapoints of periods that begin at ``start_ms`` and on, before ``end_ms``."""
-        place, values = self._place.get(metric), self._values.get(period_ms)
-        if place is None or values is None or start_ms % self._pane_ms:
+        index, values = self._row_by_metric.get(metric), self._values.get(period_ms)
+        if index is None or values is None or start_ms % self._pane_ms:
             return self._history.read(metric, start_ms, end_ms, period_ms)
-        row, part = place
+        row, part = index
         if start_ms + period_ms < self._oldest_ms(part):
             return self._history.read(metric, start_ms, end_ms, period_ms)
         starts = np.arange(start_ms, end_ms, period_ms, dtype=np.int64)
@@ -142,17 +142,17 @@ class RecentMetrics:
             id(part): start_ms + period_ms >= self._oldest_ms(part) for part in self._parts.values()
         }
         for number, metric in enumerate(metrics):
-            place = None if metric is None else self._place.get(metric)
-            if place is not None and whole[id(place[1])]:
-                numbers, rows = held.setdefault(id(place[1]), ([], []))
+            index = None if metric is None else self._row_by_metric.get(metric)
+            if index is not None and whole[id(index[1])]:
+                numbers, rows = held.setdefault(id(index[1]), ([], []))
                 numbers.append(number)
-                rows.append(place[0])
+                rows.append(index[0])
             elif metric is not None:
                 others.append(number)
         for part in self._parts.values():
             numbers, rows = held.get(id(part), ([], []))
-            told = np.where(part.ends[slots] == ends, 0.0, np.nan)
-            found[numbers] = values[np.ix_(np.array(rows, np.int64), slots)] + told
+            closed = np.where(part.ends[slots] == ends, 0.0, np.nan)
+            found[numbers] = values[np.ix_(np.array(rows, np.int64), slots)] + closed
         if others:
             wanted = [metrics[number] for number in others]
             found[others] = rows_by_reading(self, wanted, start_ms, end_ms, period_ms)
@@ -163,16 +163,16 @@ class RecentMetrics:
         return max(part.first_ms, part.newest_ms - (self._slots - 1) * self._pane_ms)
 
     def _row(self, metric: Metric, part: _Part) -> int | None:
-        place = self._place.get(metric)
-        if place is not None:
-            return place[0]
-        row = len(self._place)
-        if row >= self._most:
+        index = self._row_by_metric.get(metric)
+        if index is not None:
+            return index[0]
+        row = len(self._row_by_metric)
+        if row >= self._max_metrics:
             return None
         if row >= len(self._values[self._pane_ms]):
             for period_ms, values in self._values.items():
                 more = np.full_like(values, np.nan)
                 self._values[period_ms] = np.concatenate([values, more])
-        self._place[metric] = (row, part)
+        self._row_by_metric[metric] = (row, part)
         part.rows.append(row)
         return row

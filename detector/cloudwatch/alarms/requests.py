@@ -50,31 +50,31 @@ def read_composite_alarm(members: Mapping[str, Any]) -> CompositeAlarm:
 
     Whether the alarms that it names exist is for the alarm graph to say.
     """
-    complaints = ValidationErrors(members)
-    name = read_name(complaints)
-    actions = read_actions(complaints, composite=True)
-    suppressor = _read_suppressor(complaints)
-    text = complaints.text("AlarmRule", low=1, high=1_000_000, required=True)
-    rule = _read_rule(complaints, text)
-    complaints.settle()
+    errors = ValidationErrors(members)
+    name = read_name(errors)
+    actions = read_actions(errors, composite=True)
+    suppressor = _read_suppressor(errors)
+    text = errors.text("AlarmRule", low=1, high=1_000_000, required=True)
+    rule = _read_rule(errors, text)
+    errors.raise_if_invalid()
     return CompositeAlarm(name, actions, rule, suppressor)
 
 
-def _read_rule(complaints: ValidationErrors, text: str) -> CompositeRule:
+def _read_rule(errors: ValidationErrors, text: str) -> CompositeRule:
     try:
         return parse_composite_rule(text)
     except AlarmRefusedError as error:
         if text:
-            complaints.say(str(error))
+            errors.add(str(error))
         return CompositeRule(text, (), ())
 
 
-def _read_suppressor(complaints: ValidationErrors) -> Suppressor | None:
-    if not complaints.has("ActionsSuppressor"):
-        complaints.refuse_members(_PERIODS, "without ActionsSuppressor")
+def _read_suppressor(errors: ValidationErrors) -> Suppressor | None:
+    if not errors.has("ActionsSuppressor"):
+        errors.refuse_members(_PERIODS, "without ActionsSuppressor")
         return None
-    alarm = name_of(complaints.text("ActionsSuppressor", low=1, high=ARN_CHARACTERS))
-    wait, extension = (complaints.whole(each, low=0, high=LONGEST_SECONDS) for each in _PERIODS)
+    alarm = name_of(errors.text("ActionsSuppressor", low=1, high=ARN_CHARACTERS))
+    wait, extension = (errors.whole(each, low=0, high=LONGEST_SECONDS) for each in _PERIODS)
     return Suppressor(alarm, wait * 1000, extension * 1000)
 
 
@@ -89,30 +89,30 @@ ACTION_LISTS: Final = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _METRIC_ONLY_ACTIONS: Final = ("arn:aws:automate:", "arn:aws:swf:", "arn:aws:autoscaling:")
 
 
-def read_name(complaints: ValidationErrors, member: str = "AlarmName") -> str:
+def read_name(errors: ValidationErrors, member: str = "AlarmName") -> str:
     """Read the name of an alarm or mute rule."""
-    return complaints.text(member, low=1, high=NAME_CHARACTERS, required=True)
+    return errors.text(member, low=1, high=NAME_CHARACTERS, required=True)
 
 
-def read_actions(complaints: ValidationErrors, *, composite: bool) -> Actions:
+def read_actions(errors: ValidationErrors, *, composite: bool) -> Actions:
     """Read the three lists of actions, whether they are enabled, and which tags go with them."""
-    complaints.text("AlarmDescription", low=0, high=DESCRIPTION_CHARACTERS)
+    errors.text("AlarmDescription", low=0, high=DESCRIPTION_CHARACTERS)
     ok, alarm, insufficient = (
-        tuple(_read_list(complaints, name, composite=composite)) for name in ACTION_LISTS
+        tuple(_read_list(errors, name, composite=composite)) for name in ACTION_LISTS
     )
-    included, excluded = _read_propagation(complaints)
-    enabled = complaints.flag("ActionsEnabled", default=True)
+    included, excluded = _read_propagation(errors)
+    enabled = errors.flag("ActionsEnabled", default=True)
     return Actions(enabled, ok, alarm, insufficient, included, excluded)
 
 
-def _read_list(complaints: ValidationErrors, name: str, *, composite: bool) -> Iterable[str]:
-    for place, value in enumerate(complaints.items(name, high=ACTIONS)):
-        where = f"{name}[{place}]"
-        text = complaints.checked_text(value, where, low=1, high=ACTION_CHARACTERS)
+def _read_list(errors: ValidationErrors, name: str, *, composite: bool) -> Iterable[str]:
+    for index, value in enumerate(errors.items(name, high=ACTIONS)):
+        where = f"{name}[{index}]"
+        text = errors.checked_text(value, where, low=1, high=ACTION_CHARACTERS)
         if text and not text.startswith("arn:"):
-            complaints.say(f"{where} is {shown(text)}, expected an ARN (arn:aws:sns:...)")
+            errors.add(f"{where} is {shown(text)}, expected an ARN (arn:aws:sns:...)")
         elif composite and text.startswith(_METRIC_ONLY_ACTIONS):
-            complaints.say(
+            errors.add(
                 f"{where} is {shown(text)}, expected an SNS, Lambda, SSM or AIOps ARN: "
                 "a composite alarm takes no EC2 or Auto Scaling action"
             )
@@ -120,43 +120,41 @@ def _read_list(complaints: ValidationErrors, name: str, *, composite: bool) -> I
 
 
 def _read_propagation(
-    complaints: ValidationErrors,
+    errors: ValidationErrors,
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    configuration = complaints.structure("ActionConfiguration") or {}
+    configuration = errors.structure("ActionConfiguration") or {}
     propagation = configuration.get("AlarmTagsPropagation")
     if propagation is None:
         return None, ()
     included = tuple(propagation.get("IncludedTagKeys") or ())
     excluded = tuple(propagation.get("ExcludedTagKeys") or ())
     if included and excluded:
-        complaints.say(
+        errors.add(
             "ActionConfiguration.AlarmTagsPropagation has IncludedTagKeys and ExcludedTagKeys, "
             "expected one of them"
         )
     return (included if propagation.get("Enabled") else None), excluded
 
 
-def read_tags(complaints: ValidationErrors) -> dict[str, str]:
+def read_tags(errors: ValidationErrors) -> dict[str, str]:
     """Read ``Tags``: at most 50, every key once."""
     tags: dict[str, str] = {}
-    for place, item in enumerate(complaints.items("Tags", high=TAGS)):
+    for index, item in enumerate(errors.items("Tags", high=TAGS)):
         entry: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
-        where = f"Tags[{place}]"
-        key = complaints.checked_text(
-            entry.get("Key"), f"{where}.Key", low=1, high=TAG_KEY_CHARACTERS
-        )
-        value = complaints.checked_text(
+        where = f"Tags[{index}]"
+        key = errors.checked_text(entry.get("Key"), f"{where}.Key", low=1, high=TAG_KEY_CHARACTERS)
+        value = errors.checked_text(
             entry.get("Value"), f"{where}.Value", low=0, high=TAG_VALUE_CHARACTERS
         )
         if key in tags:
-            complaints.say(f"{where}.Key {shown(key)} stands there twice, expected every key once")
+            errors.add(f"{where}.Key {shown(key)} stands there twice, expected every key once")
         if key.lower().startswith("aws:"):
-            complaints.say(f"{where}.Key is {shown(key)}, expected no key that begins with aws:")
+            errors.add(f"{where}.Key is {shown(key)}, expected no key that begins with aws:")
         tags[key] = value
     return tags
 
 
-MOST_PERIODS: Final = WEEK_MS // 10_000
+MAX_PERIODS: Final = WEEK_MS // 10_000
 SINGLE_MEMBERS: Final = (
     *("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit"),
 )
@@ -170,31 +168,31 @@ _WARM_UP_MINUTES: Final = 2_880
 
 def read_metric_alarm(members: Mapping[str, Any]) -> MetricAlarm | ContributorAlarm:
     """Return the alarm; ``AlarmRefusedError`` with every fault in one message."""
-    complaints = ValidationErrors(members)
+    errors = ValidationErrors(members)
     given = [name for name in ("MetricName", "Metrics", "EvaluationCriteria") if members.get(name)]
     if len(given) != 1:
         found = ", ".join(given) or "none of them"
-        complaints.say(
+        errors.add(
             f"found {found}, expected exactly one of MetricName, Metrics and EvaluationCriteria"
         )
-        complaints.settle()
+        errors.raise_if_invalid()
     alarm: MetricAlarm | ContributorAlarm
     if given == ["EvaluationCriteria"]:
-        alarm = _contributor_alarm(complaints)
+        alarm = _contributor_alarm(errors)
     else:
-        alarm = _static_alarm(complaints, members, single=given == ["MetricName"])
-    complaints.settle()
+        alarm = _static_alarm(errors, members, single=given == ["MetricName"])
+    errors.raise_if_invalid()
     return alarm
 
 
-def _contributor_alarm(complaints: ValidationErrors) -> ContributorAlarm:
-    complaints.refuse_members((*SINGLE_MEMBERS, *STATIC_MEMBERS), "beside EvaluationCriteria")
-    interval = complaints.whole("EvaluationInterval", low=10, high=3_600)
-    check_period(complaints, "EvaluationInterval", interval)
-    criteria = read_criteria(complaints)
+def _contributor_alarm(errors: ValidationErrors) -> ContributorAlarm:
+    errors.refuse_members((*SINGLE_MEMBERS, *STATIC_MEMBERS), "beside EvaluationCriteria")
+    interval = errors.whole("EvaluationInterval", low=10, high=3_600)
+    check_period(errors, "EvaluationInterval", interval)
+    criteria = read_criteria(errors)
     return ContributorAlarm(
-        name=read_name(complaints),
-        actions=read_actions(complaints, composite=False),
+        name=read_name(errors),
+        actions=read_actions(errors, composite=False),
         rule=criteria.rule,
         measure=criteria.measure,
         comparison=criteria.comparison,
@@ -202,93 +200,91 @@ def _contributor_alarm(complaints: ValidationErrors) -> ContributorAlarm:
         pending_ms=criteria.pending_seconds * 1000,
         recovery_ms=criteria.recovery_seconds * 1000,
         step_ms=max(interval * 1000, step_of(interval * 1000)),
-        warm_up=_warm_up(complaints),
+        warm_up=_warm_up(errors),
     )
 
 
 def _static_alarm(
-    complaints: ValidationErrors, members: Mapping[str, Any], *, single: bool
+    errors: ValidationErrors, members: Mapping[str, Any], *, single: bool
 ) -> MetricAlarm:
-    name, actions = read_name(complaints), read_actions(complaints, composite=False)
-    complaints.refuse_members(("EvaluationInterval",), "without EvaluationCriteria")
+    name, actions = read_name(errors), read_actions(errors, composite=False)
+    errors.refuse_members(("EvaluationInterval",), "without EvaluationCriteria")
     watch: MetricWatch | ExpressionWatch
     if single:
-        watch = read_metric(complaints)
-        period = complaints.whole("Period", low=1, high=WEEK_MS // 1000)
+        watch = read_metric(errors)
+        period = errors.whole("Period", low=1, high=WEEK_MS // 1000)
         statistic = str(members.get("Statistic") or members.get("ExtendedStatistic") or "")
-        check_period(complaints, "Period", period)
+        check_period(errors, "Period", period)
     else:
-        complaints.refuse_members(SINGLE_MEMBERS, "beside Metrics")
-        watch, period = read_entries(complaints)
+        errors.refuse_members(SINGLE_MEMBERS, "beside Metrics")
+        watch, period = read_entries(errors)
         statistic = "Expression"
-        check_period(complaints, "the Period of Metrics", period)
-    persistence = _persistence(complaints, period)
+        check_period(errors, "the Period of Metrics", period)
+    persistence = _persistence(errors, period)
     return MetricAlarm(
         name=name,
         actions=actions,
         watch=watch,
         times=EvaluationTimes(
-            period * 1000, persistence.seen + EXTRA_PERIODS, _zone(complaints, period)
+            period * 1000, persistence.seen + EXTRA_PERIODS, _zone(errors, period)
         ),
         persistence=persistence,
         missing=MissingData(
-            complaints.choice("TreatMissingData", MissingData, default=MissingData.MISSING)
+            errors.choice("TreatMissingData", MissingData, default=MissingData.MISSING)
         ),
-        comparison=_comparison(complaints, members),
-        threshold=_threshold(complaints, members),
+        comparison=_comparison(errors, members),
+        threshold=_threshold(errors, members),
         statistic=statistic,
-        warm_up=_warm_up(complaints),
+        warm_up=_warm_up(errors),
     )
 
 
-def check_period(complaints: ValidationErrors, name: str, seconds: int) -> None:
+def check_period(errors: ValidationErrors, name: str, seconds: int) -> None:
     """Complain of a period that CloudWatch does not know."""
     if seconds not in SHORT_PERIODS and seconds % 60:
-        complaints.say(f"{name} is {seconds}, expected 10, 20, 30 or a multiple of 60 seconds")
+        errors.add(f"{name} is {seconds}, expected 10, 20, 30 or a multiple of 60 seconds")
 
 
-def _persistence(complaints: ValidationErrors, period: int) -> Persistence:
-    seen = complaints.whole("EvaluationPeriods", low=1, high=MOST_PERIODS)
-    required = complaints.whole("DatapointsToAlarm", low=1, high=MOST_PERIODS, default=seen)
+def _persistence(errors: ValidationErrors, period: int) -> Persistence:
+    seen = errors.whole("EvaluationPeriods", low=1, high=MAX_PERIODS)
+    required = errors.whole("DatapointsToAlarm", low=1, high=MAX_PERIODS, default=seen)
     longest = (DAY_MS if period * 1000 < HOUR_MS else WEEK_MS) // 1000
     if seen * period > longest:
-        complaints.say(
+        errors.add(
             f"EvaluationPeriods {seen} times a Period of {period} is {seen * period} seconds, "
             f"expected at most {longest}"
         )
     if required > seen:
-        complaints.say(
-            f"DatapointsToAlarm is {required}, expected at most EvaluationPeriods, {seen}"
-        )
+        errors.add(f"DatapointsToAlarm is {required}, expected at most EvaluationPeriods, {seen}")
     return Persistence(min(required, seen), seen)
 
 
-def _comparison(complaints: ValidationErrors, members: Mapping[str, Any]) -> ComparisonOperator:
+def _comparison(errors: ValidationErrors, members: Mapping[str, Any]) -> ComparisonOperator:
     operator = str(members.get("ComparisonOperator"))
-    if "Lower" in operator or "Upper" in operator or complaints.has("ThresholdMetricId"):
-        complaints.say(
+    if "Lower" in operator or "Upper" in operator or errors.has("ThresholdMetricId"):
+        errors.add(
             "found an anomaly detection band (ThresholdMetricId or a band operator), "
             "expected a Threshold: bands are not supported"
         )
         return ComparisonOperator.GREATER
-    return ComparisonOperator(complaints.choice("ComparisonOperator", ComparisonOperator))
+    return ComparisonOperator(errors.choice("ComparisonOperator", ComparisonOperator))
 
 
-def _threshold(complaints: ValidationErrors, members: Mapping[str, Any]) -> float:
+def _threshold(errors: ValidationErrors, members: Mapping[str, Any]) -> float:
     value = members.get("Threshold")
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return float(value)
     found = "is missing" if value is None else f"is {shown(value)}"
-    complaints.say(f"Threshold {found}, expected a finite number")
+    errors.add(f"Threshold {found}, expected a finite number")
     return 0.0
 
 
-def _zone(complaints: ValidationErrors, period: int) -> tzinfo | None:
-    window = complaints.structure("EvaluationWindow")
+def _zone(errors: ValidationErrors, period: int) -> tzinfo | None:
+    window = errors.structure("EvaluationWindow")
     if window is None:
         return None
     if len(window) != 1:
-        complaints.say(
+        errors.add(
             f"EvaluationWindow has {', '.join(window) or 'no member'}, "
             "expected exactly one of SlidingWindow and WallClockWindow"
         )
@@ -296,27 +292,27 @@ def _zone(complaints: ValidationErrors, period: int) -> tzinfo | None:
     if wall_clock is None:
         return None
     if period not in WALL_CLOCK_PERIODS:
-        complaints.say(
+        errors.add(
             f"Period is {period}, expected 60, 300, 3600, 86400 or 604800 with a WallClockWindow"
         )
     try:
         return zone_of(str(wall_clock.get("Timezone") or "UTC"))
     except ValueError as error:
-        complaints.say(
+        errors.add(
             f"EvaluationWindow.WallClockWindow.Timezone: {error}, expected a name such as "
             "Europe/London or an offset such as +05:30"
         )
     return None
 
 
-def _warm_up(complaints: ValidationErrors) -> WarmUp | None:
-    found = complaints.structure("WarmUpConfiguration")
+def _warm_up(errors: ValidationErrors) -> WarmUp | None:
+    found = errors.structure("WarmUpConfiguration")
     if found is None:
         return None
     member = "WarmUpPeriodDurationInMinutes"
     minutes = found.get(member)
     if not isinstance(minutes, int) or not 1 <= minutes <= _WARM_UP_MINUTES:
-        complaints.say(
+        errors.add(
             f"WarmUpConfiguration.{member} is {shown(minutes)}, "
             f"expected a whole number from 1 to {_WARM_UP_MINUTES}"
         )

@@ -10,7 +10,7 @@ Law: the log has the last word. A change counts when it is heard back from the t
 own, so that several processes end in one order; of two records of one alarm the later one counts.
 
 Instants follow event time: ``on_window`` says through which instant the datapoints are there. When
-no window comes for ``patience_ms``, ``tick`` moves on by the clock, so that missing data is seen;
+no window comes for ``max_wait_ms``, ``tick`` moves on by the clock, so that missing data is seen;
 that is the one place where a clock decides. After a long pause only the last ``catch_up_ms`` are
 evaluated, and the instants that were left out are counted.
 """
@@ -18,7 +18,7 @@ evaluated, and the instants that were left out are counted.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -78,16 +78,16 @@ class RecordLog(Protocol):
 class MetricAlarmSettings:
     """Limits of the service; times in milliseconds."""
 
-    rounds: EvaluationSettings = field(default_factory=EvaluationSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     alarms: int = 20_000
     mute_rules: int = 1_000
     history_items: int = 50_000
-    patience_ms: int = 60_000
+    max_wait_ms: int = 60_000
     catch_up_ms: int = 900_000
 
 
 class MetricAlarms:
-    """Holds the book of alarms and their history; all commands and rounds take turns."""
+    """Holds the store of alarms and their history; all commands and rounds take turns."""
 
     def __init__(
         self,
@@ -98,21 +98,21 @@ class MetricAlarms:
         settings: MetricAlarmSettings,
     ) -> None:
         self.settings = settings
-        self.book = MetricAlarmStore()
+        self.store = MetricAlarmStore()
         self.history = AlarmHistory(settings.history_items)
         self.lock = asyncio.Lock()
         self.unreadable_items = 0
         self.skipped_instants = 0
         self._alarm_log = alarms
         self._history_log = history
-        self._rounds = AlarmEvaluator(self.book, metrics, contributors, settings.rounds)
-        self._settled_ms: int | None = None
+        self._evaluator = AlarmEvaluator(self.store, metrics, contributors, settings.evaluation)
+        self._composites_due_ms: int | None = None
         self._unsure = False
 
     async def start(self, now: float) -> None:
         """Read both topics and publish what a crash left unpublished; ``now`` in epoch seconds."""
-        await self._history_log.start(self._hear_item)
-        await self._alarm_log.start(self.book.apply)
+        await self._history_log.start(self._apply_item)
+        await self._alarm_log.start(self.store.apply)
         self.history.forget(int(now * 1000))
         await self._recover()
 
@@ -137,16 +137,18 @@ class MetricAlarms:
         now_ms = int(now * 1000)
         async with self.lock:
             self.history.forget(now_ms)
-            await self._advance(now_ms - self.settings.patience_ms)
+            await self._advance(now_ms - self.settings.max_wait_ms)
 
-    async def settle(
+    async def evaluate_changed(
         self, moved: Mapping[str, Any], at_ms: int, composites: Iterable[str] = ()
     ) -> None:
         """Make standings that a command changed durable, with all that follows from them.
 
         The caller holds the lock.
         """
-        await self._write(self._rounds.settle(dict(moved), at_ms, composites=composites))
+        await self._write(
+            self._evaluator.evaluate_changed(dict(moved), at_ms, composites=composites)
+        )
 
     async def write(self, records: Sequence[LogRecord], items: Sequence[HistoryItem]) -> None:
         """Make a command's records durable, then publish their items; the caller holds the lock."""
@@ -161,7 +163,7 @@ class MetricAlarms:
         if records:
             await self._history_log.write(records)
 
-    async def bury(self, name: str) -> None:
+    async def write_tombstone(self, name: str) -> None:
         """Replace the records of a deleted alarm by tombstones; the caller holds the lock."""
         await self._alarm_log.write(
             [LogRecord(f"{STATE}{name}", None), LogRecord(f"{ALARM}{name}", None)]
@@ -170,19 +172,19 @@ class MetricAlarms:
     async def _recover(self) -> None:
         """Finish what a crash, or a write that failed, left half done."""
         # Composite alarms are looked at again once every alarm below stands where it was left.
-        self._settled_ms = max(
-            (entry.standing.updated_ms for entry in self.book.entries.values()), default=0
+        self._composites_due_ms = max(
+            (entry.state.updated_ms for entry in self.store.entries.values()), default=0
         )
-        await self.publish(self._on_their_way())
-        for name in list(self.book.deleted):
-            await self.bury(name)
+        await self.publish(self._unpublished())
+        for name in list(self.store.deleted):
+            await self.write_tombstone(name)
         self._unsure = False
 
     async def _advance(self, through_ms: int) -> None:
         if self._unsure:
             await self._recover()
         horizon = through_ms - through_ms % SHORT_STEP_MS
-        before = self.book.through_ms
+        before = self.store.through_ms
         if before is None:
             before = horizon - SHORT_STEP_MS
         earliest = horizon - self.settings.catch_up_ms
@@ -190,19 +192,19 @@ class MetricAlarms:
             earliest -= earliest % MINUTE_MS
             self.skipped_instants += (earliest - before) // SHORT_STEP_MS
             before = earliest
-            self._rounds.left_out(earliest + SHORT_STEP_MS)
+            self._evaluator.skip_until(earliest + SHORT_STEP_MS)
         for at_ms in range(before + SHORT_STEP_MS, horizon + 1, SHORT_STEP_MS):
-            await self._round(at_ms)
+            await self._evaluate(at_ms)
 
-    async def _round(self, at_ms: int) -> None:
+    async def _evaluate(self, at_ms: int) -> None:
         composites: list[str] = []
-        if self._settled_ms is not None and at_ms >= self._settled_ms:
-            composites = list(self.book.entries)
-        records = self._rounds.evaluate(at_ms, composites=composites)
+        if self._composites_due_ms is not None and at_ms >= self._composites_due_ms:
+            composites = list(self.store.entries)
+        records = self._evaluator.evaluate(at_ms, composites=composites)
         if composites:
-            self._settled_ms = None
+            self._composites_due_ms = None
         await self._write(records)
-        self.book.through_ms = at_ms
+        self.store.through_ms = at_ms
         if records or at_ms % MINUTE_MS == 0:
             through = encode_record(ThroughRecord(at_ms))
             await self._alarm_log.write([LogRecord(THROUGH, through)])
@@ -216,8 +218,9 @@ class MetricAlarms:
         whole = [
             (
                 name,
-                replace(
-                    record, outbox=(*self.lacking(self.book.entries[name].told), *record.outbox)
+                msgspec.structs.replace(
+                    record,
+                    outbox=(*self.lacking(self.store.entries[name].state_outbox), *record.outbox),
                 ),
             )
             for name, record in records.items()
@@ -230,17 +233,17 @@ class MetricAlarms:
 
     def items(self) -> list[HistoryItem]:
         """Return the history, with what is durable in a record and on its way to the history."""
-        return [*self.history.items(), *self._on_their_way()]
+        return [*self.history.items(), *self._unpublished()]
 
-    def _on_their_way(self) -> list[HistoryItem]:
-        outboxes = [entry.record.outbox for entry in self.book.entries.values()]
-        outboxes += [record.outbox for record in self.book.deleted.values()]
-        outboxes += [entry.told for entry in self.book.entries.values()]
+    def _unpublished(self) -> list[HistoryItem]:
+        outboxes = [entry.record.outbox for entry in self.store.entries.values()]
+        outboxes += [record.outbox for record in self.store.deleted.values()]
+        outboxes += [entry.state_outbox for entry in self.store.entries.values()]
         lacking = [item for items in outboxes for item in self.lacking(items)]
         kept = [item for item in lacking if not self.history.is_beyond(item)]
         return sorted(kept, key=lambda item: item.at_ms)
 
-    def _hear_item(self, _: str, raw: bytes | None) -> None:
+    def _apply_item(self, _: str, raw: bytes | None) -> None:
         try:
             self.history.add(decode_item(raw or b""))
         except (msgspec.MsgspecError, ValueError):
@@ -275,10 +278,10 @@ class MetricAlarmCounts:
 
 def counts_of(alarms: MetricAlarms) -> MetricAlarmCounts:
     """Count."""
-    book = alarms.book
+    store = alarms.store
     return MetricAlarmCounts(
-        through_ms=book.through_ms or 0,
-        states=Counter(entry.standing.state.value for entry in book.entries.values()),
+        through_ms=store.through_ms or 0,
+        states=Counter(entry.state.state.value for entry in store.entries.values()),
         skipped_instants=alarms.skipped_instants,
-        unreadable={"alarms": book.unreadable, "history": alarms.unreadable_items},
+        unreadable={"alarms": store.unreadable, "history": alarms.unreadable_items},
     )

@@ -34,21 +34,21 @@ class ValidationErrors:
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         self._members = members
-        self._said: list[str] = []
+        self._messages: list[str] = []
 
-    def say(self, text: str) -> None:
+    def add(self, text: str) -> None:
         """Add one sentence: what was found, what was expected."""
-        self._said.append(text)
+        self._messages.append(text)
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def messages(self) -> tuple[str, ...]:
         """Everything that was said so far."""
-        return tuple(self._said)
+        return tuple(self._messages)
 
-    def settle(self) -> None:
+    def raise_if_invalid(self) -> None:
         """Raise ``AlarmRefusedError`` with everything that was said, if anything was."""
-        if self._said:
-            raise AlarmRefusedError(VALIDATION, "; ".join(self._said))
+        if self._messages:
+            raise AlarmRefusedError(VALIDATION, "; ".join(self._messages))
 
     def has(self, name: str) -> bool:
         """Say whether the member is there."""
@@ -59,19 +59,19 @@ class ValidationErrors:
         value = self._members.get(name)
         if value is None:
             if required:
-                self.say(f"{name} is missing, expected a text")
+                self.add(f"{name} is missing, expected a text")
             return ""
         return self.checked_text(value, name, low=low, high=high)
 
     def checked_text(self, value: object, name: str, *, low: int, high: int) -> str:
         """Check a text that stands under ``name``."""
         if not isinstance(value, str):
-            self.say(f"{name} is {shown(value)}, expected a text")
+            self.add(f"{name} is {shown(value)}, expected a text")
             return ""
         if not low <= len(value) <= high:
-            self.say(f"{name} has {len(value)} characters, expected {low} to {high}")
+            self.add(f"{name} has {len(value)} characters, expected {low} to {high}")
         elif escape_controls(value) != value:
-            self.say(f"{name} {shown(value)} has control characters, expected none")
+            self.add(f"{name} {shown(value)} has control characters, expected none")
         return value
 
     def choice(self, name: str, choices: Iterable[str], default: str = "") -> str:
@@ -83,7 +83,7 @@ class ValidationErrors:
         if value in allowed:
             return str(value)
         found = "is missing" if value is None else f"is {shown(value)}"
-        self.say(f"{name} {found}, expected one of {', '.join(allowed)}")
+        self.add(f"{name} {found}, expected one of {', '.join(allowed)}")
         return allowed[0]
 
     def whole(self, name: str, *, low: int, high: int, default: int | None = None) -> int:
@@ -94,7 +94,7 @@ class ValidationErrors:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
         found = "is missing" if value is None else f"is {shown(value)}"
-        self.say(f"{name} {found}, expected a whole number from {low} to {high}")
+        self.add(f"{name} {found}, expected a whole number from {low} to {high}")
         return low
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -103,7 +103,7 @@ class ValidationErrors:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.say(f"{name} is {shown(value)}, expected true or false")
+            self.add(f"{name} is {shown(value)}, expected true or false")
         return bool(value)
 
     def items(self, name: str, *, high: int) -> list[Any]:
@@ -112,10 +112,10 @@ class ValidationErrors:
         if value is None:
             return []
         if not isinstance(value, list | tuple):
-            self.say(f"{name} is {shown(value)}, expected a list")
+            self.add(f"{name} is {shown(value)}, expected a list")
             return []
         if len(value) > high:
-            self.say(f"{name} has {len(value)} items, expected at most {high}")
+            self.add(f"{name} has {len(value)} items, expected at most {high}")
         return list(value)[:high]
 
     def structure(self, name: str) -> Mapping[str, Any] | None:
@@ -123,14 +123,14 @@ class ValidationErrors:
         value = self._members.get(name)
         if value is None or isinstance(value, Mapping):
             return value
-        self.say(f"{name} is {shown(value)}, expected a structure")
+        self.add(f"{name} is {shown(value)}, expected a structure")
         return None
 
     def refuse_members(self, names: Iterable[str], why: str) -> None:
         """Complain of every member that does not belong here."""
         found = [name for name in names if self.has(name)]
         if found:
-            self.say(f"found {', '.join(found)}, expected none of them {why}")
+            self.add(f"found {', '.join(found)}, expected none of them {why}")
 
 
 def refuse(message: str, code: str = VALIDATION) -> NoReturn:

@@ -22,7 +22,7 @@ from detector.cloudwatch.history.statements import (
 from detector.cloudwatch.history.store import ReportStore
 from detector.cloudwatch.metrics.key_text import keys_of
 from detector.cloudwatch.metrics.ranges import (
-    MOST_DATAPOINTS,
+    MAX_DATAPOINTS,
     RangePoints,
     RangeReport,
     RangeRequest,
@@ -91,7 +91,7 @@ def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
     """Return the report for ``request``; ``None`` for an unknown subject.
 
     Raises ``RangeTooCostlyError`` when it takes too long, needs too much memory, or has more than
-    ``MOST_DATAPOINTS`` datapoints.
+    ``MAX_DATAPOINTS`` datapoints.
     """
     given = parameters(store, request)
     subject = store.subject(request.subject)
@@ -100,13 +100,13 @@ def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
     with reading(store) as cursor:
         points = read_points(cursor, given)
         listed = _fetch(
-            cursor, CONTRIBUTORS[request.order], {**given, "most": request.most_contributors}
+            cursor, CONTRIBUTORS[request.order], {**given, "most": request.max_contributors}
         )
         whole = cursor.execute(WHOLE, used(WHOLE, given)).fetchall()
     [(value, understated, panes, incomplete, unique)] = whole
-    if len(listed["period"]) > MOST_DATAPOINTS:
+    if len(listed["period"]) > MAX_DATAPOINTS:
         raise RangeTooCostlyError(
-            f"more than {MOST_DATAPOINTS} datapoints: ask for fewer contributors, "
+            f"more than {MAX_DATAPOINTS} datapoints: ask for fewer contributors, "
             "a longer period or a shorter range"
         )
     return RangeReport(

@@ -32,7 +32,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class ReportMetrics:
-    """A ``MetricSource`` over the history; ``through_ms`` returns the time a partition is read to."""
+    """A ``MetricSource`` over the history; ``through_ms`` returns how far a partition is read."""
 
     def __init__(self, store: ReportStore, through_ms: Callable[[int], int]) -> None:
         self._store = store

@@ -1,8 +1,8 @@
 """The SQL statements that read the history; all values are passed as parameters.
 
 ``$subject`` is the subject's number; ``$pane``, ``$window`` and ``$period`` are lengths and
-``$begin`` the start of the range, in milliseconds. Periods begin ``$phase`` after multiples of their
-length since the epoch. Windows that end in ``[$first, $last)`` are read.
+``$begin`` the start of the range, in milliseconds. Periods begin at multiples of their length since
+the epoch plus ``$phase``. Windows that end in ``[$first, $last)`` are read.
 
 Theory of operation: windows overlap, so only their newest panes are added up. The number of
 contributors of a period and its largest contributor are the maximum over three sources: the merged
@@ -14,7 +14,7 @@ pane is no lower bound and is not used.
 from typing import Final
 
 from detector.cloudwatch.metrics.fleets import FleetColumn
-from detector.cloudwatch.metrics.ranges import MOST_DATAPOINTS, RankOrder
+from detector.cloudwatch.metrics.ranges import MAX_DATAPOINTS, RankOrder
 
 # Statements are built only from the constants in this file.
 # ruff: noqa: S608
@@ -63,7 +63,7 @@ WITH ranked AS (
     GROUP BY contributor ORDER BY {column} DESC, value DESC, contributor LIMIT $most
 )
 SELECT contributor, value, largest, period, amount FROM ranked JOIN owned USING (contributor)
-ORDER BY {column} DESC, value DESC, contributor, period LIMIT {MOST_DATAPOINTS + 1}"""
+ORDER BY {column} DESC, value DESC, contributor, period LIMIT {MAX_DATAPOINTS + 1}"""
     for order, column in ((RankOrder.SUM, "value"), (RankOrder.MAXIMUM, "largest"))
 }
 WHOLE: Final = """

@@ -55,9 +55,9 @@ class Axis:
     def grid(self, series: Series) -> Values:
         """Lay a series out; a datapoint belongs to the period that it lies in, the newest wins."""
         values = self.empty()
-        places = (series.times - self.start_ms) // self.period_ms
-        inside = (places >= 0) & (places < self.size)
-        values[places[inside]] = series.values[inside]
+        indices = (series.times - self.start_ms) // self.period_ms
+        inside = (indices >= 0) & (indices < self.size)
+        values[indices[inside]] = series.values[inside]
         return values
 
     def grid_all(self, many: Sequence[Series]) -> Values:
@@ -67,12 +67,12 @@ class Axis:
             return values
         rows = np.repeat(np.arange(len(many)), [series.times.size for series in many])
         times = np.concatenate([series.times for series in many])
-        places = (times - self.start_ms) // self.period_ms
+        indices = (times - self.start_ms) // self.period_ms
         found = np.concatenate([series.values for series in many])
-        inside = (places >= 0) & (places < self.size)
+        inside = (indices >= 0) & (indices < self.size)
         if not inside.all():
-            rows, places, found = rows[inside], places[inside], found[inside]
-        values[rows, places] = found
+            rows, indices, found = rows[inside], indices[inside], found[inside]
+        values[rows, indices] = found
         return values
 
     def series(self, values: Values) -> Series:

@@ -131,14 +131,14 @@ def _if(zero_where_true: bool, _: Axis, arguments: Sequence[Value]) -> Value:
 
 
 def _sort(statistic: str, descending: bool, _: Axis, arguments: Sequence[Value]) -> Value:
-    limit = _place(arguments[1]) if len(arguments) > 1 else None
+    limit = _index(arguments[1]) if len(arguments) > 1 else None
     lanes = _lanes(arguments[0])
     return functions.ordered(lanes, statistic, descending=descending, limit=limit)
 
 
 def _slice(_: Axis, arguments: Sequence[Value]) -> Value:
-    lanes, start = _lanes(arguments[0]), _place(arguments[1])
-    end = _place(arguments[2]) if len(arguments) > 2 else len(lanes)  # noqa: PLR2004
+    lanes, start = _lanes(arguments[0]), _index(arguments[1])
+    end = _index(arguments[2]) if len(arguments) > 2 else len(lanes)  # noqa: PLR2004
     return lanes[start:end]
 
 
@@ -165,7 +165,7 @@ def _time_series(axis: Axis, arguments: Sequence[Value]) -> Value:
     return np.broadcast_to(scalar, (*scalar.shape[:-1], axis.size))
 
 
-def _place(scalar: Value) -> int:
+def _index(scalar: Value) -> int:
     """Return a scalar as a place in an array: whole, not below 0; 0 where it has no value."""
     number = float(_values(scalar)[0])
     return int(min(max(number, 0.0), 1e9)) if number == number else 0  # noqa: PLR0124 - nan

@@ -40,7 +40,7 @@ class ClosedWindow:
 class _Gathering:
     """The newest slide of one partition that is not told yet, and which was told last."""
 
-    told_ms: int = 0
+    closed_ms: int = 0
     end_ms: int = 0
     reports: dict[str, Report] = field(default_factory=dict)
 
@@ -54,16 +54,16 @@ class SlideGatherer:
     def through_ms(self, partition: int) -> int:
         """Return the end of the newest window that is whole; 0 before the first."""
         gathering = self._by_partition.get(partition)
-        return 0 if gathering is None else gathering.told_ms
+        return 0 if gathering is None else gathering.closed_ms
 
     def resume(self, partition: int, through_ms: int) -> None:
         """Tell no window that ends at or before ``through_ms``: a former life did."""
-        self._by_partition[partition] = _Gathering(told_ms=through_ms)
+        self._by_partition[partition] = _Gathering(closed_ms=through_ms)
 
     def add(self, partition: int, report: Report) -> Iterator[ClosedWindow]:
         """Take the first copy of a report in; yield the windows that are whole by it, in order."""
         gathering = self._by_partition.setdefault(partition, _Gathering())
-        if report.window_end <= gathering.told_ms or report.window_end < gathering.end_ms:
+        if report.window_end <= gathering.closed_ms or report.window_end < gathering.end_ms:
             return
         if report.window_end > gathering.end_ms:
             if gathering.reports:
@@ -76,7 +76,7 @@ class SlideGatherer:
 
 def _close(partition: int, gathering: _Gathering) -> ClosedWindow:
     reports = list(gathering.reports.values())
-    gathering.told_ms, gathering.reports = gathering.end_ms, {}
+    gathering.closed_ms, gathering.reports = gathering.end_ms, {}
     window: dict[Metric, float] = {}
     pane: dict[Metric, float] = {}
     for report in reports:
@@ -86,7 +86,7 @@ def _close(partition: int, gathering: _Gathering) -> ClosedWindow:
     return ClosedWindow(
         partition=partition,
         start_ms=reports[0].window_start,
-        end_ms=gathering.told_ms,
+        end_ms=gathering.closed_ms,
         pane_start_ms=starts[0] if starts else -1,
         window=window,
         pane=pane,

@@ -193,8 +193,8 @@ class ExpressionCompiler:
         arguments: Sequence[Compiled],
         width: int = 1,
     ) -> Compiled:
-        places = [argument.step for argument in arguments]
-        step = self._builder.add(operation, kind, run, places, width=width)
+        steps = [argument.step for argument in arguments]
+        step = self._builder.add(operation, kind, run, steps, width=width)
         return Compiled(step, kind)
 
 

@@ -19,8 +19,8 @@ class MetricMathError(DetectorError):
         self.line = line
         self.column = column
         place = f"line {line}, column {column}" if line else ""
-        told = f"found {found}, expected {expected}"
-        super().__init__(": ".join(part for part in (query_id, place, told) if part))
+        message = f"found {found}, expected {expected}"
+        super().__init__(": ".join(part for part in (query_id, place, message) if part))
 
     def of_query(self, query_id: str) -> "MetricMathError":
         """Return the same fault, with the query in which it was found."""

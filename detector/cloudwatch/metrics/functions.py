@@ -91,18 +91,18 @@ def running_sum(values: Values) -> Values:
     return np.where(missing | ~np.isfinite(sums), np.nan, sums)
 
 
-def _places_before(values: Values) -> NDArray[np.intp]:
-    """For every period, the place of the newest datapoint before it, or -1."""
+def _indices_before(values: Values) -> NDArray[np.intp]:
+    """For every period, the index of the newest datapoint before it, or -1."""
     size = values.shape[-1]
-    places = np.where(np.isnan(values), -1, np.arange(size))
-    newest = np.maximum.accumulate(places, axis=-1)
+    indices = np.where(np.isnan(values), -1, np.arange(size))
+    newest = np.maximum.accumulate(indices, axis=-1)
     first = np.full((*newest.shape[:-1], 1), -1)
     return np.concatenate([first, newest], axis=-1)[..., :-1]
 
 
 def change(name: str, axis: Axis, values: Values) -> Values:
     """Apply ``DIFF DIFF_TIME RATE`` between every datapoint and the one before it."""
-    before = _places_before(values)
+    before = _indices_before(values)
     none = (before < 0) | np.isnan(values)
     seconds = (np.arange(axis.size) - before) * (axis.period_ms / _MS_PER_SECOND)
     if name == "DIFF_TIME":
@@ -118,7 +118,7 @@ def fill(values: Values, filler: Values) -> Values:
 
 def fill_repeat(values: Values) -> Values:
     """Fill holes with the newest datapoint before them."""
-    before = _places_before(values)
+    before = _indices_before(values)
     filler = np.take_along_axis(values, before.clip(0), axis=-1)
     return np.where(np.isnan(values) & (before >= 0), filler, values)
 
@@ -126,14 +126,14 @@ def fill_repeat(values: Values) -> Values:
 def fill_linear(values: Values) -> Values:
     """Fill holes with the line between the datapoints at both ends."""
     size = values.shape[-1]
-    places = np.arange(size)
-    before = _places_before(values)
-    after = size - 1 - _places_before(values[..., ::-1])[..., ::-1]
+    indices = np.arange(size)
+    before = _indices_before(values)
+    after = size - 1 - _indices_before(values[..., ::-1])[..., ::-1]
     hole = np.isnan(values) & (before >= 0) & (after < size)
     before, after = before.clip(0), after.clip(None, size - 1)
     low = np.take_along_axis(values, before, axis=-1)
     high = np.take_along_axis(values, after, axis=-1)
-    share = (places - before) / np.maximum(after - before, 1)
+    share = (indices - before) / np.maximum(after - before, 1)
     return np.where(hole, only_finite(low + (high - low) * share), values)
 
 
@@ -176,8 +176,8 @@ def ordered(lanes: Lanes, statistic: str, *, descending: bool, limit: int | None
     """
     found = [float(along(statistic, lane.values)[0]) for lane in lanes]
     sign = -1 if descending else 1
-    places = sorted(range(len(lanes)), key=lambda at: (np.isnan(found[at]), sign * found[at]))
-    return tuple(lanes[place] for place in places[:limit])
+    indices = sorted(range(len(lanes)), key=lambda at: (np.isnan(found[at]), sign * found[at]))
+    return tuple(lanes[index] for index in indices[:limit])
 
 
 def without_empty(lanes: Lanes) -> Lanes:

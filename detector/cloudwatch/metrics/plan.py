@@ -47,10 +47,10 @@ class PlanBuilder:
 
     def __init__(self) -> None:
         self.steps: list[PlanStep] = []
-        self._place_by_key: dict[bytes, int] = {}
+        self._index_by_key: dict[bytes, int] = {}
 
     def read(self, metric: Metric) -> int:
-        """Add the reading of a metric; return its place."""
+        """Add the reading of a metric; return its index."""
         return self._add(
             PlanStep(_key(repr(metric), ()), ValueKind.SERIES, None, (), metric=metric)
         )
@@ -65,15 +65,15 @@ class PlanBuilder:
         width: int = 1,
     ) -> int:
         """Add a computation; ``operation`` names all that decides what ``run`` does."""
-        keys = tuple(self.steps[place].key for place in arguments)
+        keys = tuple(self.steps[index].key for index in arguments)
         key = _key(operation, keys)
         return self._add(PlanStep(key, kind, run, tuple(arguments), width=width))
 
     def _add(self, step: PlanStep) -> int:
-        place = self._place_by_key.setdefault(step.key, len(self.steps))
-        if place == len(self.steps):
+        index = self._index_by_key.setdefault(step.key, len(self.steps))
+        if index == len(self.steps):
             self.steps.append(step)
-        return place
+        return index
 
 
 class DatapointRange:
@@ -109,7 +109,7 @@ class DatapointRange:
 
     def _done(self, step: PlanStep, values: Sequence[Value]) -> Value:
         if step.run is not None:
-            return step.run(self.axis, [values[place] for place in step.arguments])
+            return step.run(self.axis, [values[index] for index in step.arguments])
         series = self._series_by_metric.get(step.metric) if step.metric is not None else None
         return self.axis.empty() if series is None else self.axis.grid(series)
 

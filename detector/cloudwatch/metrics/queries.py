@@ -120,7 +120,7 @@ def _circle(waiting: list[str], uses_by_id: Mapping[str, set[str]]) -> MetricMat
     while way[-1] not in way[:-1]:
         way.append(next(used for used in waiting if used in uses_by_id[way[-1]]))
     circle = way[way.index(way[-1]) :]
-    told = " -> ".join(circle[:_SHOWN_IN_CIRCLE])
+    listed = " -> ".join(circle[:_SHOWN_IN_CIRCLE])
     more = " -> ..." if len(circle) > _SHOWN_IN_CIRCLE else ""
     expected = "expressions that do not need themselves"
-    return MetricMathError(f"the circle {told}{more}", expected, query_id=circle[0])
+    return MetricMathError(f"the circle {listed}{more}", expected, query_id=circle[0])

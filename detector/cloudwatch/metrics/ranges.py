@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from detector.cloudwatch.metrics.series import RuleMetric, Series
 from detector.core.errors import DetectorError
 
-MOST_DATAPOINTS: Final = 150_000
+MAX_DATAPOINTS: Final = 150_000
 """Most datapoints of contributors in one answer: 100 contributors over 24 hours by the minute."""
 
 
@@ -39,14 +39,14 @@ class RangeRequest:
 
     Datapoints belong to periods of ``period_ms`` (a multiple of a pane), which begin ``phase_ms``
     after whole ones of the epoch; of a period that the range cuts they hold the part within.
-    ``most_contributors`` from 1 to 500.
+    ``max_contributors`` from 1 to 500.
     """
 
     subject: str
     start_ms: int
     end_ms: int
     period_ms: int
-    most_contributors: int = 10
+    max_contributors: int = 10
     order: RankOrder = RankOrder.SUM
     phase_ms: int = 0
 

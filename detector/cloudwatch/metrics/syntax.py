@@ -8,7 +8,7 @@ needs parentheses, because ``1 < m1 < 5`` would not mean what it says.
 ``INSIGHT_RULE_METRIC(rule, "Sum")``: both arguments may stand bare or quoted, and mean the same: a
 bare name is the name of the rule itself, never the id of a query.
 
-Known limit: the first fault of an expression is told, not all of them.
+Known limit: the first fault of an expression is reported, not all of them.
 """
 
 import re
@@ -199,7 +199,7 @@ def _check_nesting(text: str) -> None:
     for found in _BRACKETS.finditer(text):
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(found[0], 0)
         if depth > MAX_NESTING:
-            line, column = _place(text, found.start())
+            line, column = _line_and_column(text, found.start())
             raise MetricMathError(
                 f"brackets {depth} deep", f"at most {MAX_NESTING}", line=line, column=column
             )
@@ -216,14 +216,14 @@ def _fault(error: UnexpectedInput, text: str) -> MetricMathError:
     parsing = _parser().parse_interactive(text[:at])
     parsing.exhaust_lexer()
     names: set[str] = parsing.accepts()  # type: ignore[no-untyped-call]
-    expected = _listed([told for name, told in _EXPECTED.items() if name in names])
+    expected = _listed([description for name, description in _EXPECTED.items() if name in names])
     if found == '"("' and re.search(r"[a-z]\w*\s*$", text[:at]):
         expected = "an operator or the end: functions are written in capitals"
-    line, column = _place(text, at)
+    line, column = _line_and_column(text, at)
     return MetricMathError(found, expected, line=line, column=column)
 
 
-def _place(text: str, at: int) -> tuple[int, int]:
+def _line_and_column(text: str, at: int) -> tuple[int, int]:
     before = text[:at]
     return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 

@@ -5,10 +5,10 @@ repeated; of two that cross each other the later one in the log counts.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from detector.cloudwatch.alarms.alarm_history import configuration_item
 from detector.cloudwatch.alarms.alarm_model import Alarm, AlarmKind, CompositeAlarm
@@ -35,7 +35,7 @@ class AlarmCommands:
 
     def __init__(self, alarms: MetricAlarms, clock: Callable[[], float]) -> None:
         self._alarms = alarms
-        self._book = alarms.book
+        self._book = alarms.store
         self._clock = clock
 
     async def put_metric_alarm(self, members: Members) -> Members:
@@ -51,7 +51,7 @@ class AlarmCommands:
         async with self._alarms.lock:
             self._book.graph.check(alarm, self._book.entries)
             await self._put(AlarmKind.COMPOSITE, alarm, members)
-            await self._alarms.settle({}, self._now_ms(), [alarm.name])
+            await self._alarms.evaluate_changed({}, self._now_ms(), [alarm.name])
         return {}
 
     async def set_alarm_state(self, members: Members) -> Members:
@@ -61,11 +61,11 @@ class AlarmCommands:
         state = StateValue(complaints.choice("StateValue", StateValue))
         reason = complaints.text("StateReason", low=0, high=1_023)
         if not complaints.has("StateReason"):
-            complaints.say("StateReason is missing, expected a text")
+            complaints.add("StateReason is missing, expected a text")
         numbers = str(members.get("StateReasonData") or "")
         if len(numbers) > 4_000:  # noqa: PLR2004 - the model's bound
-            complaints.say(f"StateReasonData has {len(numbers)} characters, expected at most 4000")
-        complaints.settle()
+            complaints.add(f"StateReasonData has {len(numbers)} characters, expected at most 4000")
+        complaints.raise_if_invalid()
         if numbers and not _is_json(numbers):
             refuse(f"StateReasonData is {shown(numbers)}, expected JSON", "InvalidFormat")
         async with self._alarms.lock:
@@ -73,8 +73,8 @@ class AlarmCommands:
             if entry is None:
                 refuse(f"there is no alarm {shown(name)}", NOT_FOUND)
             now_ms = self._now_ms()
-            moved = entry.standing.moved(state, reason, numbers, now_ms)
-            await self._alarms.settle({name: moved}, now_ms)
+            moved = entry.state.moved(state, reason, numbers, now_ms)
+            await self._alarms.evaluate_changed({name: moved}, now_ms)
         return {}
 
     async def enable_alarm_actions(self, members: Members) -> Members:
@@ -89,7 +89,7 @@ class AlarmCommands:
         """Delete up to 100 alarms, at most one of them composite."""
         complaints = ValidationErrors(members)
         names = [str(name) for name in complaints.items("AlarmNames", high=DELETED_AT_ONCE)]
-        complaints.settle()
+        complaints.raise_if_invalid()
         async with self._alarms.lock:
             entries = self._book.entries
             found = [entries[name] for name in dict.fromkeys(names) if name in entries]
@@ -121,7 +121,7 @@ class AlarmCommands:
                 )
             complaints = ValidationErrors(members)
             tags = read_tags(complaints)
-            complaints.settle()
+            complaints.raise_if_invalid()
             item = configuration_item(alarm.name, kind, "created", plain, now_ms)
             incarnation = f"{now_ms}"
             record = AlarmRecord(kind, plain, tags, incarnation, now_ms, now_ms, outbox=(item,))
@@ -148,7 +148,7 @@ class AlarmCommands:
     async def _set_actions(self, members: Members, *, enabled: bool) -> Members:
         complaints = ValidationErrors(members)
         names = [str(name) for name in complaints.items("AlarmNames", high=100)]
-        complaints.settle()
+        complaints.raise_if_invalid()
         async with self._alarms.lock:
             for name in dict.fromkeys(names):
                 entry = self._book.entries.get(name)
@@ -176,12 +176,12 @@ class AlarmCommands:
         item = configuration_item(entry.name, record.kind, "deleted", record.members, now_ms)
         outbox = (
             *self._alarms.lacking(record.outbox),
-            *self._alarms.lacking(entry.told),
+            *self._alarms.lacking(entry.state_outbox),
             item,
         )
         gone = replace(record, updated_ms=now_ms, deleted=True, outbox=outbox)
         await self._write(entry.name, gone)
-        await self._alarms.bury(entry.name)
+        await self._alarms.write_tombstone(entry.name)
 
 
 def plain_members(members: Members) -> dict[str, Any]:

@@ -34,9 +34,9 @@ class AlarmMutes:
 
     def __init__(self, alarms: MetricAlarms, clock: Callable[[], float]) -> None:
         self._alarms = alarms
-        self._book = alarms.book
+        self._book = alarms.store
         self._clock = clock
-        self._prefix = mute_arn_prefix(alarms.settings.rounds.arn_prefix)
+        self._prefix = mute_arn_prefix(alarms.settings.evaluation.arn_prefix)
 
     async def put_alarm_mute_rule(self, members: Members) -> Members:
         """Create or replace a mute rule; the alarms that it names must exist."""
@@ -58,7 +58,7 @@ class AlarmMutes:
                 )
             complaints = ValidationErrors(members)
             tags = read_tags(complaints) if found is None else found[0].tags
-            complaints.settle()
+            complaints.raise_if_invalid()
             now_ms = self._now_ms()
             record = MuteRecord(_plain(members), now_ms, tags)
             await self._write(rule.name, record)
@@ -80,8 +80,8 @@ class AlarmMutes:
         statuses = [str(each) for each in complaints.items("Statuses", high=len(MuteStatus))]
         for each in statuses:
             if each not in set(MuteStatus):
-                complaints.say(f"Statuses has {shown(each)}, expected {', '.join(MuteStatus)}")
-        complaints.settle()
+                complaints.add(f"Statuses has {shown(each)}, expected {', '.join(MuteStatus)}")
+        complaints.raise_if_invalid()
         alarm = members.get("AlarmName")
         if alarm is not None and alarm not in self._book.entries:
             refuse(f"there is no alarm {shown(alarm)}", NOT_FOUND)
@@ -102,7 +102,7 @@ class AlarmMutes:
         async with self._alarms.lock:
             if name in self._book.mutes:
                 await self._alarms.write([LogRecord(f"{MUTE}{name}", None)], ())
-                await self._alarms.settle({}, self._now_ms())
+                await self._alarms.evaluate_changed({}, self._now_ms())
         return {}
 
     def _now_ms(self) -> int:

@@ -38,8 +38,8 @@ class AlarmReads:
 
     def __init__(self, alarms: MetricAlarms) -> None:
         self._alarms = alarms
-        self._book = alarms.book
-        self._prefix = alarms.settings.rounds.arn_prefix
+        self._book = alarms.store
+        self._prefix = alarms.settings.evaluation.arn_prefix
 
     async def describe_alarms(self, members: Members) -> Members:
         """Show alarms by name, prefix, type, state, action or family, in pages by name."""
@@ -52,7 +52,7 @@ class AlarmReads:
             complaints.refuse_members(["AlarmNamePrefix"], "beside AlarmNames")
         complaints.items("AlarmNames", high=LONGEST_PAGE)
         kinds = self._kinds(complaints, default=(AlarmKind.METRIC,))
-        complaints.settle()
+        complaints.raise_if_invalid()
         if family:
             found = self._family(family[0], str(members[family[0]]))
         else:
@@ -95,7 +95,7 @@ class AlarmReads:
             "ScanBy", ("TimestampDescending", "TimestampAscending"), default="TimestampDescending"
         )
         start, end = (_milliseconds(members.get(each)) for each in ("StartDate", "EndDate"))
-        complaints.settle()
+        complaints.raise_if_invalid()
         sign = 1 if scan == "TimestampAscending" else -1
         contributor = members.get("AlarmContributorId")
         everything = self._alarms.items()
@@ -124,17 +124,17 @@ class AlarmReads:
         entry = self._book.entries.get(name)
         if entry is None:
             refuse(f"there is no alarm {shown(name)}", "ResourceNotFoundException")
-        found = [each for each in entry.standing.contributors if each.state is StateValue.ALARM]
+        found = [each for each in entry.state.contributors if each.state is StateValue.ALARM]
         found.sort(key=lambda each: each.id)
         contributors, token = page(members, found, lambda each: each.id, length=LONGEST_PAGE)
-        shown_all = [contributor_view(entry.standing, each) for each in contributors]
+        shown_all = [contributor_view(entry.state, each) for each in contributors]
         return {"AlarmContributors": shown_all, **token}
 
     def _kinds(self, complaints: ValidationErrors, default: Sequence[AlarmKind]) -> set[str]:
         asked = [str(each) for each in complaints.items("AlarmTypes", high=len(TYPES))]
         for each in asked:
             if each not in TYPES:
-                complaints.say(f"AlarmTypes has {shown(each)}, expected {', '.join(TYPES)}")
+                complaints.add(f"AlarmTypes has {shown(each)}, expected {', '.join(TYPES)}")
         return set(asked or default)
 
     def _family(self, member: str, reference: str) -> list[Entry]:
@@ -157,7 +157,7 @@ class AlarmReads:
             entries[name]
             for name in sorted(found)
             if (not prefix or name.startswith(prefix))
-            and (not state or entries[name].standing.state == state)
+            and (not state or entries[name].state.state == state)
             and (not action or _acts_on(entries[name], action))
         ]
 

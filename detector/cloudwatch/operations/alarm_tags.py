@@ -1,7 +1,8 @@
 """Tags of alarms and mute rules; other ARNs are for others to answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from detector.cloudwatch.alarms.alarm_records import (
     ALARM,
@@ -25,7 +26,7 @@ class AlarmTags:
 
     def __init__(self, alarms: MetricAlarms) -> None:
         self._alarms = alarms
-        self._alarm_prefix = alarms.settings.rounds.arn_prefix
+        self._alarm_prefix = alarms.settings.evaluation.arn_prefix
         self._mute_prefix = mute_arn_prefix(self._alarm_prefix)
 
     def owns(self, arn: str) -> bool:
@@ -36,8 +37,8 @@ class AlarmTags:
         """Add tags or replace their values."""
         complaints = ValidationErrors(members)
         added = read_tags(complaints)
-        if complaints.said:
-            refuse("; ".join(complaints.said), INVALID)
+        if complaints.messages:
+            refuse("; ".join(complaints.messages), INVALID)
         await self._change(members, lambda tags: {**tags, **added})
         return {}
 
@@ -68,7 +69,7 @@ class AlarmTags:
 
     def _found(self, members: Members) -> tuple[str, AlarmRecord | MuteRecord]:
         arn = str(members.get("ResourceARN"))
-        book = self._alarms.book
+        book = self._alarms.store
         if arn.startswith(self._mute_prefix):
             name = arn.removeprefix(self._mute_prefix)
             if name in book.mutes:

@@ -20,7 +20,7 @@ def moment(at_ms: int) -> datetime:
 
 def alarm_view(entry: Entry, arn_prefix: str) -> dict[str, Any]:
     """Return everything about an alarm: what was put, and how it stands."""
-    record, standing = entry.record, entry.standing
+    record, standing = entry.record, entry.state
     shown: dict[str, Any] = {
         **{name: [] for name in ACTION_LISTS},
         **record.members,
@@ -47,8 +47,8 @@ def child_view(entry: Entry, arn_prefix: str) -> dict[str, Any]:
     """Return what is told of an alarm that is asked for as somebody's child."""
     return {
         **parent_view(entry, arn_prefix),
-        "StateUpdatedTimestamp": moment(entry.standing.updated_ms),
-        "StateValue": entry.standing.state.value,
+        "StateUpdatedTimestamp": moment(entry.state.updated_ms),
+        "StateValue": entry.state.state.value,
     }
 
 

@@ -1,4 +1,4 @@
-"""Alarms and standings for tests of this package, checked by the readers that the product uses."""
+"""Alarms and states for tests of this package, checked by the readers that the product uses."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from detector.cloudwatch.alarms.alarm_model import (
     ContributorAlarm,
     MetricAlarm,
 )
-from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_standing
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_state
 from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.requests import read_composite_alarm, read_metric_alarm
 from tests.support import alarm_world
@@ -29,14 +29,14 @@ def composite_alarm(name: str = "c", rule: str = "TRUE", **changes: Any) -> Comp
     return read_composite_alarm({"AlarmName": name, "AlarmRule": rule, **changes})
 
 
-def standing(state: StateValue = StateValue.OK, reason: str = "because") -> MetricAlarmState:
+def alarm_state(state: StateValue = StateValue.OK, reason: str = "because") -> MetricAlarmState:
     return MetricAlarmState(state, reason, 0, 0)
 
 
 __all__ = [
+    "alarm_state",
     "composite_alarm",
     "contributor_alarm",
-    "first_standing",
+    "first_state",
     "metric_alarm",
-    "standing",
 ]

@@ -111,5 +111,5 @@ def test_random_graphs_agree_with_a_search_of_every_way(seed: int) -> None:
         assert stuck == made.on_a_cycle()
         order = made.order(["m"])
         assert set(order) == {name for name in names if "m" in reach(name)} - stuck
-        for place, name in enumerate(order):
-            assert not set(below[name]) & set(order[place:])
+        for index, name in enumerate(order):
+            assert not set(below[name]) & set(order[index:])

@@ -19,7 +19,7 @@ from detector.cloudwatch.alarms.alarm_history import (
 )
 from detector.cloudwatch.alarms.alarm_model import AlarmKind
 from detector.cloudwatch.alarms.m_of_n import StateValue
-from tests.cloudwatch.alarms.builders import composite_alarm, metric_alarm, standing
+from tests.cloudwatch.alarms.builders import alarm_state, composite_alarm, metric_alarm
 
 PAGE = "arn:aws:sns:us-east-1:1:page"
 
@@ -29,8 +29,8 @@ def item(name: str, at_ms: int = 0) -> HistoryItem:
 
 
 def test_a_move_is_told_with_both_states_and_their_numbers() -> None:
-    before = replace(standing(StateValue.OK, "calm"), reason_data='{"a": 1}')
-    after = replace(standing(StateValue.ALARM, "bad"), reason_data="no json")
+    before = replace(alarm_state(StateValue.OK, "calm"), reason_data='{"a": 1}')
+    after = replace(alarm_state(StateValue.ALARM, "bad"), reason_data="no json")
     told = state_item(metric_alarm(), before, after, 60_000)
     assert (told.summary, told.type) == ("Alarm updated from OK to ALARM", ItemType.STATE)
     assert json.loads(told.data) == {
@@ -46,7 +46,7 @@ def test_a_move_is_told_with_both_states_and_their_numbers() -> None:
     ("reason", "numbers"), [("x" * 1_023, "1" * 1_900), ('"' * 1_023, "[" + "1," * 1_990 + "1]")]
 )
 def test_a_move_is_told_within_the_bounds_of_the_api(reason: str, numbers: str) -> None:
-    long = replace(standing(StateValue.OK, reason), reason_data=numbers)
+    long = replace(alarm_state(StateValue.OK, reason), reason_data=numbers)
     told = state_item(metric_alarm(), long, replace(long, state=StateValue.ALARM), 0)
     assert len(told.data) <= 4_095
     assert json.loads(told.data)["newState"]["stateValue"] == "ALARM"
@@ -67,9 +67,9 @@ def test_a_configuration_that_is_too_long_is_told_by_its_name() -> None:
 def test_an_action_says_whom_why_and_with_which_tags() -> None:
     [told] = action_items(
         metric_alarm(),
-        standing(StateValue.ALARM, "bad"),
+        alarm_state(StateValue.ALARM, "bad"),
         StateValue.ALARM,
-        told=NotificationContext(tags={"team": "a"}),
+        context=NotificationContext(tags={"team": "a"}),
         at_ms=60_000,
     )
     assert told.summary == f"Action {PAGE} published"
@@ -86,7 +86,11 @@ def test_an_action_says_whom_why_and_with_which_tags() -> None:
 
 def test_an_action_that_is_muted_says_by_whom() -> None:
     [told] = action_items(
-        metric_alarm(), standing(), StateValue.OK, told=NotificationContext("night"), at_ms=60_000
+        metric_alarm(),
+        alarm_state(),
+        StateValue.OK,
+        context=NotificationContext("night"),
+        at_ms=60_000,
     )
     assert told.summary.endswith("calm muted by rule 'night'")
     assert json.loads(told.data)["mutedBy"] == "night"
@@ -95,7 +99,11 @@ def test_an_action_that_is_muted_says_by_whom() -> None:
 def test_tags_that_are_too_many_are_left_out() -> None:
     tags = {f"key-{number}": "v" * 256 for number in range(50)}
     [told] = action_items(
-        metric_alarm(), standing(), StateValue.OK, told=NotificationContext(tags=tags), at_ms=0
+        metric_alarm(),
+        alarm_state(),
+        StateValue.OK,
+        context=NotificationContext(tags=tags),
+        at_ms=0,
     )
     assert "tags" not in json.loads(told.data)
 
@@ -103,7 +111,7 @@ def test_tags_that_are_too_many_are_left_out() -> None:
 def test_disabled_actions_are_not_told() -> None:
     alarm = metric_alarm(ActionsEnabled=False)
     assert not [
-        *action_items(alarm, standing(), StateValue.OK, told=NotificationContext(), at_ms=0)
+        *action_items(alarm, alarm_state(), StateValue.OK, context=NotificationContext(), at_ms=0)
     ]
 
 

@@ -101,6 +101,6 @@ def test_a_bad_composite_alarm_is_refused(changes: dict[str, Any], message: str)
     ],
 )
 def test_tags_have_bounds(tags: list[Any], said: tuple[str, ...]) -> None:
-    complaints = ValidationErrors({"Tags": tags})
-    read_tags(complaints)
-    assert said == complaints.said
+    errors = ValidationErrors({"Tags": tags})
+    read_tags(errors)
+    assert said == errors.messages

@@ -117,7 +117,7 @@ def test_no_depth_meets_a_limit_of_recursion() -> None:
 
 
 def test_a_hundred_alarms_are_the_limit() -> None:
-    names = [f"a{place}" for place in range(100)]
+    names = [f"a{index}" for index in range(100)]
     assert len(parse_composite_rule(f"AT_LEAST(1, OK, ({', '.join(names)}))").children) == 100
 
 

@@ -1,4 +1,4 @@
-"""One standing per contributor: persistence, pending and recovery periods, the bound."""
+"""One alarm_state per contributor: persistence, pending and recovery periods, the bound."""
 
 import random
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_standing
+from detector.cloudwatch.alarms.alarm_state import MetricAlarmState, first_state
 from detector.cloudwatch.alarms.contributor_states import (
     PENDING,
     ContributorValue,
@@ -39,17 +39,17 @@ def value_alarm(pending: int = 0, recovery: int = 0, **changes: Any) -> Any:
 
 def course(alarm: Any, windows: list[ContributorWindow | None], limit: int = 100) -> list[str]:
     """Who is in ALARM after each window, in order."""
-    found, standing = [], first_standing(alarm, 0)
-    for place, each in enumerate(windows):
-        standing = contributor_alarm_after(
-            alarm, standing, each, created_ms=0, at_ms=(place + 1) * STEP, limit=limit
+    found, alarm_state = [], first_state(alarm, 0)
+    for index, each in enumerate(windows):
+        alarm_state = contributor_alarm_after(
+            alarm, alarm_state, each, created_ms=0, at_ms=(index + 1) * STEP, limit=limit
         )
-        found.append("".join(sorted(names(standing))))
+        found.append("".join(sorted(names(alarm_state))))
     return found
 
 
-def names(standing: MetricAlarmState) -> list[str]:
-    return [each.keys[0] for each in standing.contributors if each.state is StateValue.ALARM]
+def names(alarm_state: MetricAlarmState) -> list[str]:
+    return [each.keys[0] for each in alarm_state.contributors if each.state is StateValue.ALARM]
 
 
 def test_persistence_never_passes_from_one_contributor_to_another() -> None:
@@ -72,9 +72,7 @@ def test_a_window_that_is_not_known_proves_nothing() -> None:
     assert course(value_alarm(pending=20), [bad, bad, None, bad, bad, bad]) == [*[""] * 5, "a"]
     alarm = value_alarm(recovery=20)
     assert course(alarm, [bad, calm, calm, None, calm, calm, calm]) == [*["a"] * 6, ""]
-    unknown = contributor_alarm_after(
-        alarm, first_standing(alarm, 0), None, created_ms=0, at_ms=STEP
-    )
+    unknown = contributor_alarm_after(alarm, first_state(alarm, 0), None, created_ms=0, at_ms=STEP)
     assert (unknown.evaluation_state, unknown.state) == ("PARTIAL_DATA", StateValue.OK)
 
 
@@ -89,15 +87,15 @@ def test_a_share_is_a_part_of_the_whole_sum() -> None:
 def test_the_worst_are_in_alarm_and_the_others_are_counted() -> None:
     alarm = value_alarm()
     everybody = window(a=6.0, b=9.0, c=7.0, d=8.0, e=1.0)
-    standing = contributor_alarm_after(
-        alarm, first_standing(alarm, 0), everybody, created_ms=0, at_ms=STEP, limit=2
+    alarm_state = contributor_alarm_after(
+        alarm, first_state(alarm, 0), everybody, created_ms=0, at_ms=STEP, limit=2
     )
-    assert (sorted(names(standing)), standing.overflow) == (["b", "d"], 2)
-    assert standing.reason == (
+    assert (sorted(names(alarm_state)), alarm_state.overflow) == (["b", "d"], 2)
+    assert alarm_state.reason == (
         "2 contributors of rule r are in ALARM, 2 more breach beyond the limit of 2"
     )
     after = contributor_alarm_after(
-        alarm, standing, window(a=6.0, b=9.0, c=7.0), created_ms=0, at_ms=2 * STEP, limit=2
+        alarm, alarm_state, window(a=6.0, b=9.0, c=7.0), created_ms=0, at_ms=2 * STEP, limit=2
     )
     assert (sorted(names(after)), after.overflow) == (["b", "c"], 1)
     assert after.reason.endswith("1 more breach beyond the limit of 2")
@@ -107,35 +105,35 @@ def test_the_worst_are_in_alarm_and_the_others_are_counted() -> None:
 def test_what_is_pending_is_bounded() -> None:
     alarm = value_alarm(pending=60)
     flood = window(**{f"h{number}": 9.0 for number in range(PENDING + 50)})
-    standing = contributor_alarm_after(
-        alarm, first_standing(alarm, 0), flood, created_ms=0, at_ms=STEP
+    alarm_state = contributor_alarm_after(
+        alarm, first_state(alarm, 0), flood, created_ms=0, at_ms=STEP
     )
-    assert len(standing.contributors) == PENDING
+    assert len(alarm_state.contributors) == PENDING
 
 
 def test_reasons_say_what_was_measured_and_for_how_long() -> None:
     alarm = value_alarm(pending=10, recovery=10)
-    standing = first_standing(alarm, 0)
-    assert (standing.state, standing.reason[:13]) == (StateValue.OK, "not evaluated")
+    alarm_state = first_state(alarm, 0)
+    assert (alarm_state.state, alarm_state.reason[:13]) == (StateValue.OK, "not evaluated")
     told = []
-    for place, each in enumerate((9.0, 9.0, 1.0, 1.0)):
-        standing = contributor_alarm_after(
-            alarm, standing, window(a=each), created_ms=0, at_ms=(place + 1) * STEP
+    for index, each in enumerate((9.0, 9.0, 1.0, 1.0)):
+        alarm_state = contributor_alarm_after(
+            alarm, alarm_state, window(a=each), created_ms=0, at_ms=(index + 1) * STEP
         )
-        told.append([each.reason for each in standing.contributors])
+        told.append([each.reason for each in alarm_state.contributors])
     assert told == [
         [""],
         ["its value is 9, > 5 for 10 s"],
         ["its value is 9, > 5 for 10 s"],
         ["its value has not been > 5 for 10 s"],
     ]
-    assert standing.state is StateValue.OK
-    assert attributes_of(standing, standing.contributors[0]) == {"$.host": "a"}
+    assert alarm_state.state is StateValue.OK
+    assert attributes_of(alarm_state, alarm_state.contributors[0]) == {"$.host": "a"}
 
 
 def test_a_warm_up_waits_for_the_first_window_or_the_clock() -> None:
     alarm = value_alarm(WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 1})
-    before = first_standing(alarm, 0)
+    before = first_state(alarm, 0)
     assert before.state is StateValue.INSUFFICIENT_DATA
     assert contributor_alarm_after(alarm, before, None, created_ms=0, at_ms=STEP) is before
     after = contributor_alarm_after(alarm, before, window(a=9.0), created_ms=0, at_ms=STEP)
@@ -146,32 +144,36 @@ def test_long_keys_are_cut_to_be_shown_and_told_apart_by_their_whole() -> None:
     long = "x" * 1_000
     rows = tuple(ContributorValue((long + end,), 9.0) for end in "ab")
     alarm = value_alarm()
-    standing = contributor_alarm_after(
+    alarm_state = contributor_alarm_after(
         alarm,
-        first_standing(alarm, 0),
+        first_state(alarm, 0),
         ContributorWindow(("k",), 18.0, rows),
         created_ms=0,
         at_ms=STEP,
     )
-    assert len({each.id for each in standing.contributors}) == 2
-    assert {len(each.keys[0]) for each in standing.contributors} == {256}
+    assert len({each.id for each in alarm_state.contributors}) == 2
+    assert {len(each.keys[0]) for each in alarm_state.contributors} == {256}
     assert {len(contributor_id((long, ""))), len(contributor_id(()))} == {16}
 
 
 def test_a_muted_contributor_is_remembered_until_it_was_told() -> None:
     alarm = value_alarm()
-    standing = first_standing(alarm, 0)
-    standing = contributor_alarm_after(alarm, standing, window(a=9.0), created_ms=0, at_ms=STEP)
+    alarm_state = first_state(alarm, 0)
+    alarm_state = contributor_alarm_after(
+        alarm, alarm_state, window(a=9.0), created_ms=0, at_ms=STEP
+    )
     from dataclasses import replace  # noqa: PLC0415
 
-    calm = contributor_alarm_after(alarm, standing, window(), created_ms=0, at_ms=2 * STEP)
+    calm = contributor_alarm_after(alarm, alarm_state, window(), created_ms=0, at_ms=2 * STEP)
     muted = replace(calm, contributors=tuple(replace(e, muted=True) for e in calm.contributors))
     for each in (window(), None):
         kept = contributor_alarm_after(alarm, muted, each, created_ms=0, at_ms=3 * STEP)
         assert [(one.keys, one.muted) for one in kept.contributors] == [(("a",), True)]
 
 
-def retold(windows: list[Mapping[str, float] | None], pending: int, recovery: int) -> list[str]:
+def expected_course(
+    windows: list[Mapping[str, float] | None], pending: int, recovery: int
+) -> list[str]:
     """Every contributor by itself, from the whole past: who has been bad, or calm, for how long."""
     found = []
     everybody = sorted({name for each in windows if each for name in each})
@@ -206,7 +208,10 @@ def test_random_courses_agree_with_each_contributor_told_alone(seed: int) -> Non
         windows[0] = {"a": 1.0, "b": 1.0, "c": 1.0}
         given = [None if each is None else window(**each) for each in windows]
         alarm = value_alarm(pending * 10, recovery * 10)
-        assert course(alarm, given) == retold(windows, pending, recovery), (pending, recovery)
+        assert course(alarm, given) == expected_course(windows, pending, recovery), (
+            pending,
+            recovery,
+        )
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])

@@ -1,4 +1,4 @@
-"""One evaluation: the next standing, its reason in words and in numbers."""
+"""One evaluation: the next alarm_state, its reason in words and in numbers."""
 
 import json
 from datetime import datetime
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from detector.cloudwatch.alarms.alarm_state import first_standing
+from detector.cloudwatch.alarms.alarm_state import first_state
 from detector.cloudwatch.alarms.evaluations import (
     composite_alarm_after,
     metric_alarm_after,
 )
 from detector.cloudwatch.alarms.m_of_n import StateValue
 from detector.cloudwatch.alarms.reasons import EvaluatedRange, aws_time, metric_reason_data
-from tests.cloudwatch.alarms.builders import composite_alarm, metric_alarm, standing
+from tests.cloudwatch.alarms.builders import alarm_state, composite_alarm, metric_alarm
 
 NOW = 600_000
 MINUTE = 60_000
@@ -68,7 +68,7 @@ def reading(*values: float | None, **changes: Any) -> EvaluatedRange:
 def test_a_state_that_is_entered_is_explained(
     changes: dict[str, Any], values: tuple[float | None, ...], state: StateValue, reason: str
 ) -> None:
-    before = standing()
+    before = alarm_state()
     after = metric_alarm_after(
         metric_alarm(**changes), before, reading(*values), created_ms=0, at_ms=NOW
     )
@@ -78,14 +78,14 @@ def test_a_state_that_is_entered_is_explained(
 
 def test_without_any_datapoint_nothing_is_said_of_a_mode_that_does_not_fill() -> None:
     after = metric_alarm_after(
-        metric_alarm(), standing(), reading(None, None, None), created_ms=0, at_ms=NOW
+        metric_alarm(), alarm_state(), reading(None, None, None), created_ms=0, at_ms=NOW
     )
     assert after.state is StateValue.INSUFFICIENT_DATA
     assert after.reason == "there is no datapoint in the last 3 periods"
 
 
 def test_a_state_that_stays_is_the_very_same_standing() -> None:
-    before = standing()
+    before = alarm_state()
     for values in ((1.0,), (None, 1.0)):
         found = metric_alarm_after(
             metric_alarm(), before, reading(*values), created_ms=0, at_ms=NOW
@@ -131,7 +131,7 @@ def test_numbers_that_are_too_long_lose_their_oldest_datapoints() -> None:
 def test_a_warm_up_ends_by_its_data_or_by_the_clock() -> None:
     warm = {"WarmUpPeriodDurationInMinutes": 20}
     alarm = metric_alarm(WarmUpConfiguration=warm, EvaluationPeriods=2)
-    before = first_standing(alarm, 0)
+    before = first_state(alarm, 0)
     early = metric_alarm_after(alarm, before, reading(None, 9.0), created_ms=0, at_ms=NOW)
     assert early is before
     by_data = metric_alarm_after(alarm, before, reading(9.0, 9.0), created_ms=0, at_ms=NOW)
@@ -148,7 +148,7 @@ def test_a_warm_up_ends_by_its_data_or_by_the_clock() -> None:
 
 def test_what_a_user_set_ends_with_an_evaluation_that_still_warms_up() -> None:
     alarm = metric_alarm(WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 20})
-    before = standing(StateValue.ALARM)
+    before = alarm_state(StateValue.ALARM)
     after = metric_alarm_after(alarm, before, reading(None), created_ms=0, at_ms=NOW)
     assert after.state is StateValue.INSUFFICIENT_DATA
     assert after.reason == "the alarm warms up for 600 s more"
@@ -160,7 +160,7 @@ STATES = {f"a{number}": StateValue.ALARM for number in range(80)}
 def composed(rule: str, states: dict[str, StateValue]) -> Any:
     return composite_alarm_after(
         composite_alarm(rule=rule),
-        standing(StateValue.INSUFFICIENT_DATA),
+        alarm_state(StateValue.INSUFFICIENT_DATA),
         states.get,
         since_ms={"a1": 1_000},
         arn_prefix="arn:x:alarm:",
@@ -192,7 +192,7 @@ def test_what_many_alarms_would_say_is_bounded() -> None:
 
 
 def test_a_composite_alarm_that_stays_is_the_very_same_standing() -> None:
-    before = standing()
+    before = alarm_state()
     found = composite_alarm_after(
         composite_alarm(rule="FALSE"), before, lambda _: None, since_ms={}, arn_prefix="", at_ms=NOW
     )

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudwatch.alarms.m_of_n import ComparisonOperator, MissingData, StateValue, judge
+from detector.cloudwatch.alarms.m_of_n import (
+    ComparisonOperator,
+    MissingData,
+    StateValue,
+    evaluate_m_of_n,
+)
 from detector.detection.persistence import Persistence
 
 POINTS = {"0": False, "X": True, "-": None}
@@ -45,7 +50,7 @@ def rows(table: str) -> list[tuple[str, str, list[str]]]:
     return [(m_of_n.strip(), data.strip(), said.split()) for m_of_n, data, said in cells]
 
 
-def told(word: str) -> StateValue | None:
+def wanted(word: str) -> StateValue | None:
     return WORDS[word] if word in WORDS else StateValue(word)
 
 
@@ -53,11 +58,11 @@ def told(word: str) -> StateValue | None:
 def test_the_documented_tables_hold(m_of_n: str, data: str, said: list[str]) -> None:
     required, seen = map(int, m_of_n.split("/"))
     breaches = [POINTS[each] for each in data.split()]
-    found = [judge(breaches, Persistence(required, seen), mode) for mode in MODES]
-    assert [told(word) for word in said] == found
+    found = [evaluate_m_of_n(breaches, Persistence(required, seen), mode) for mode in MODES]
+    assert [wanted(word) for word in said] == found
 
 
-def retold(text: str, required: int, seen: int, mode: str) -> str:
+def expected_course(text: str, required: int, seen: int, mode: str) -> str:
     """The documented rules, written over text and by filling in, not by counting what is there."""
     there = text.replace("-", "")
     if len(there) >= seen:
@@ -88,9 +93,11 @@ def test_ten_thousand_random_series_agree_with_a_second_telling(seed: int) -> No
         weights = [chance.random() for _ in range(3)]
         text = "".join(chance.choices("0X-", weights, k=seen + chance.randint(0, 4)))
         for mode in MissingData:
-            verdict = judge([POINTS[each] for each in text], Persistence(required, seen), mode)
-            expected = retold(text, required, seen, mode.value)
-            assert expected == (verdict.value if verdict else "keep"), (text, required, seen, mode)
+            state = evaluate_m_of_n(
+                [POINTS[each] for each in text], Persistence(required, seen), mode
+            )
+            expected = expected_course(text, required, seen, mode.value)
+            assert expected == (state.value if state else "keep"), (text, required, seen, mode)
 
 
 ranges = st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=12)
@@ -101,8 +108,8 @@ def test_nothing_breaching_raises_no_alarm_unless_missing_data_breaches(
     breaches: list[bool | None], required: int, more: int, mode: MissingData
 ) -> None:
     calm = [False if each else each for each in breaches]
-    verdict = judge(calm, Persistence(required, required + more), mode)
-    assert verdict is not StateValue.ALARM or mode is MissingData.BREACHING
+    state = evaluate_m_of_n(calm, Persistence(required, required + more), mode)
+    assert state is not StateValue.ALARM or mode is MissingData.BREACHING
 
 
 @given(ranges, st.integers(1, 8), st.integers(0, 7))
@@ -110,8 +117,8 @@ def test_breaching_raises_whatever_another_mode_raises(
     breaches: list[bool | None], required: int, more: int
 ) -> None:
     persistence = Persistence(required, required + more)
-    if StateValue.ALARM in {judge(breaches, persistence, mode) for mode in MODES}:
-        assert judge(breaches, persistence, MissingData.BREACHING) is StateValue.ALARM
+    if StateValue.ALARM in {evaluate_m_of_n(breaches, persistence, mode) for mode in MODES}:
+        assert evaluate_m_of_n(breaches, persistence, MissingData.BREACHING) is StateValue.ALARM
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from detector.cloudwatch.alarms.alarm_model import Alarm
 from detector.cloudwatch.alarms.alarm_state import (
     ContributorState,
     MetricAlarmState,
-    first_standing,
+    first_state,
 )
 from detector.cloudwatch.alarms.m_of_n import StateValue
-from detector.cloudwatch.alarms.notifications import acted, has_waiting_actions
+from detector.cloudwatch.alarms.notifications import has_waiting_actions, notifications_after
 from detector.cloudwatch.alarms.suppression import Hold, Suppression
 from tests.cloudwatch.alarms.builders import (
+    alarm_state,
     composite_alarm,
     contributor_alarm,
     metric_alarm,
-    standing,
 )
 
 OK, ALARM = StateValue.OK, StateValue.ALARM
@@ -33,8 +33,8 @@ def tell(
     told: NotificationContext | None = None,
     **more: Any,
 ) -> tuple[MetricAlarmState, list[str]]:
-    result, items = acted(
-        alarm, before, after, told=told or NotificationContext(), **{"at_ms": 0, **more}
+    result, items = notifications_after(
+        alarm, before, after, context=told or NotificationContext(), **{"at_ms": 0, **more}
     )
     return result, [item.summary.replace("arn:aws:sns:us-east-1:1:", "") for item in items]
 
@@ -44,14 +44,14 @@ def to(before: MetricAlarmState, state: StateValue, at_ms: int = 0) -> MetricAla
 
 
 def test_a_move_tells_its_state_and_its_actions() -> None:
-    before = standing(OK)
+    before = alarm_state(OK)
     after, told = tell(metric_alarm(), before, to(before, ALARM))
     assert told == ["Alarm updated from OK to ALARM", "Action page published"]
     assert tell(metric_alarm(), after, after) == (after, [])
 
 
 def test_what_a_mute_rule_holds_is_told_at_its_end_if_it_is_still_so() -> None:
-    before = standing(OK)
+    before = alarm_state(OK)
     held, told = tell(metric_alarm(), before, to(before, ALARM), MUTED)
     assert told == ["Alarm updated from OK to ALARM", "Action page muted by rule 'night'"]
     assert has_waiting_actions(held)
@@ -62,12 +62,12 @@ def test_what_a_mute_rule_holds_is_told_at_its_end_if_it_is_still_so() -> None:
 
 
 def test_what_is_not_so_any_more_is_not_told_after_a_mute_rule() -> None:
-    held = replace(standing(OK), muted=ALARM)
+    held = replace(alarm_state(OK), muted=ALARM)
     assert tell(metric_alarm(), held, held) == (replace(held, muted=None), [])
 
 
 def test_a_move_after_a_mute_rule_tells_itself_only() -> None:
-    held = replace(standing(ALARM), muted=ALARM)
+    held = replace(alarm_state(ALARM), muted=ALARM)
     after, told = tell(metric_alarm(), held, to(held, OK))
     assert (after.muted, told[1:]) == (None, ["Action calm published"])
 
@@ -84,7 +84,7 @@ def suppressed(**changes: Any) -> Any:
 
 def test_a_suppressor_holds_the_actions_of_a_composite_alarm() -> None:
     alarm = suppressed()
-    before = first_standing(alarm, 0)
+    before = first_state(alarm, 0)
     held, told = tell(alarm, before, to(before, ALARM))
     assert told == ["Alarm updated from INSUFFICIENT_DATA to ALARM"]
     assert held.suppression == Suppression(StateValue.INSUFFICIENT_DATA, Hold.WAITING, 10_000)
@@ -98,28 +98,28 @@ def test_a_suppressor_holds_the_actions_of_a_composite_alarm() -> None:
 
 
 def test_a_suppressor_that_is_new_begins_with_the_state_before() -> None:
-    after, told = tell(suppressed(), standing(OK), standing(OK))
+    after, told = tell(suppressed(), alarm_state(OK), alarm_state(OK))
     assert (after.suppression, told) == (Suppression(OK), [])
 
 
 def test_a_suppressor_that_is_gone_holds_nothing() -> None:
-    before = replace(standing(OK), suppression=Suppression(OK, Hold.SUPPRESSED))
+    before = replace(alarm_state(OK), suppression=Suppression(OK, Hold.SUPPRESSED))
     after, _ = tell(composite_alarm(), before, before)
     assert after.suppression is None
 
 
 def contributors(*states: StateValue, muted: bool = False) -> MetricAlarmState:
     made = tuple(
-        ContributorState(f"id{place}", (f"h{place}",), state, "because", 0, muted=muted)
-        for place, state in enumerate(states)
+        ContributorState(f"id{index}", (f"h{index}",), state, "because", 0, muted=muted)
+        for index, state in enumerate(states)
     )
     summed_up = ALARM if ALARM in states else OK
-    return replace(standing(summed_up), labels=("host",), contributors=made)
+    return replace(alarm_state(summed_up), labels=("host",), contributors=made)
 
 
 def test_contributors_tell_their_own_moves_and_actions() -> None:
     alarm = contributor_alarm()
-    _, told = tell(alarm, standing(OK), contributors(ALARM, OK, ALARM))
+    _, told = tell(alarm, alarm_state(OK), contributors(ALARM, OK, ALARM))
     moved = ["Alarm contributor updated from OK to ALARM", "Action page published"]
     assert told == ["Alarm updated from OK to ALARM", *moved, *moved]
     _, told = tell(alarm, contributors(ALARM, ALARM), contributors(ALARM, OK))
@@ -128,7 +128,7 @@ def test_contributors_tell_their_own_moves_and_actions() -> None:
 
 def test_what_is_muted_of_a_contributor_is_told_at_the_end() -> None:
     alarm = contributor_alarm()
-    held, told = tell(alarm, standing(OK), contributors(ALARM), MUTED)
+    held, told = tell(alarm, alarm_state(OK), contributors(ALARM), MUTED)
     assert told[1:] == [
         "Alarm contributor updated from OK to ALARM",
         "Action page muted by rule 'night'",

@@ -155,7 +155,7 @@ def test_a_window_that_comes_again_changes_nothing() -> None:
 
 def test_the_number_of_metrics_is_bounded_and_grows_by_need() -> None:
     counting = Counting()
-    held = recent(counting, most_metrics=100)
+    held = recent(counting, max_metrics=100)
     metrics = [InsightRuleMetric(f"r{number}", RuleMetric.SUM) for number in range(101)]
     for number, metric in enumerate(metrics):
         held.add(window(START, float(number), partition=number, metric=metric))

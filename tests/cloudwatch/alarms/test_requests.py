@@ -176,11 +176,15 @@ def test_tags_may_go_with_actions() -> None:
         return read_metric_alarm(metric_alarm(ActionConfiguration=configuration)).actions
 
     tags = {"team": "a", "cost": "b"}
-    assert propagation(Enabled=True).tags_told(tags) == tags
-    assert propagation(Enabled=False).tags_told(tags) == {}
-    assert propagation(Enabled=True, IncludedTagKeys=["team"]).tags_told(tags) == {"team": "a"}
-    assert propagation(Enabled=True, ExcludedTagKeys=["team"]).tags_told(tags) == {"cost": "b"}
-    assert Actions().tags_told(tags) == {}
+    assert propagation(Enabled=True).notification_tags(tags) == tags
+    assert propagation(Enabled=False).notification_tags(tags) == {}
+    assert propagation(Enabled=True, IncludedTagKeys=["team"]).notification_tags(tags) == {
+        "team": "a"
+    }
+    assert propagation(Enabled=True, ExcludedTagKeys=["team"]).notification_tags(tags) == {
+        "cost": "b"
+    }
+    assert Actions().notification_tags(tags) == {}
 
 
 EXAMPLE = 'insight_rule_contributor_share{rule="faults-by-host"} > 0.66'

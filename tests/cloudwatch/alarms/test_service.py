@@ -21,9 +21,9 @@ FAULTS = fleet_metric()
 
 async def minutes(world: AlarmWorld, *sums: float | None, start: int = START) -> None:
     """Bring minutes of data, six windows each; the whole sum falls into the last one."""
-    for place, value in enumerate(sums):
+    for index, value in enumerate(sums):
         for pane in range(1, 7):
-            end_ms = start + place * MINUTE + pane * 10_000
+            end_ms = start + index * MINUTE + pane * 10_000
             last = pane == 6 and value is not None
             await world.window(end_ms, {FAULTS: value or 0.0} if last else None)
 
@@ -38,7 +38,7 @@ async def born(world: AlarmWorld, *puts: dict[str, Any]) -> AlarmWorld:
 
 
 def summaries(world: AlarmWorld, name: str = "many-faults") -> list[str]:
-    return [line.split(" ", 1)[1] for line in world.told() if line.startswith(f"{name} ")]
+    return [line.split(" ", 1)[1] for line in world.summaries() if line.startswith(f"{name} ")]
 
 
 async def test_an_alarm_goes_the_whole_way_and_tells_it() -> None:
@@ -75,7 +75,7 @@ async def test_without_windows_the_clock_moves_on_and_missing_data_is_seen() -> 
 async def test_a_window_from_the_future_moves_nothing_beyond_the_clock() -> None:
     world = await born(AlarmWorld(), metric_alarm())
     await world.service.on_window(START + 100 * MINUTE, START / 1000 + 60)
-    assert world.service.book.through_ms == START + MINUTE
+    assert world.service.store.through_ms == START + MINUTE
 
 
 async def test_after_a_long_pause_only_the_last_instants_are_evaluated() -> None:
@@ -92,7 +92,7 @@ async def test_an_update_keeps_the_state_and_the_tags_and_is_told() -> None:
     await minutes(world, 9)
     await world.call("PutMetricAlarm", **metric_alarm(Threshold=100.0))
     assert world.state("many-faults") == "ALARM"
-    entry = world.service.book.entries["many-faults"]
+    entry = world.service.store.entries["many-faults"]
     assert entry.record.tags == {"team": "a"}
     assert summaries(world)[-1].endswith("Alarm 'many-faults' updated")
     await minutes(world, 9, start=START + MINUTE)
@@ -156,7 +156,7 @@ async def test_an_expression_over_rule_metrics_is_watched() -> None:
     world = await born(AlarmWorld(), metric_alarm(Metrics=[entry, doubled], Threshold=17.0, **bare))
     await minutes(world, 9)
     assert world.state("many-faults") == "ALARM"
-    assert '"value":18.0' in world.service.book.entries["many-faults"].standing.reason_data
+    assert '"value":18.0' in world.service.store.entries["many-faults"].state.reason_data
 
 
 async def test_a_day_of_the_calendar_is_watched_where_clocks_change() -> None:
@@ -195,8 +195,8 @@ async def test_too_few_samples_of_a_percentile_keep_the_state() -> None:
 
 async def test_contributors_stand_for_themselves() -> None:
     world = await born(AlarmWorld(), contributor_alarm(criteria={"PendingPeriod": 20}))
-    for place, owner in enumerate("aabbb"):
-        end_ms = START + (place + 1) * 10_000
+    for index, owner in enumerate("aabbb"):
+        end_ms = START + (index + 1) * 10_000
         world.windows.put("faults-by-host", end_ms, {owner: 9.0, "z": 1.0})
         await world.window(end_ms)
     second = START // 1000
@@ -301,12 +301,12 @@ async def prepared() -> AlarmWorld:
     await world.live()
     for operation, members in PUTS:
         await world.call(operation, **members)
-    for place in range(len(SUMS) * 6):
-        end_ms = START + (place + 1) * 10_000
-        value = SUMS[place // 6]
-        if place % 6 == 5 and value is not None:
+    for index in range(len(SUMS) * 6):
+        end_ms = START + (index + 1) * 10_000
+        value = SUMS[index // 6]
+        if index % 6 == 5 and value is not None:
             world.datapoints.put(FAULTS, end_ms - 10_000, value)
-        owner = OWNERS[place % len(OWNERS)]
+        owner = OWNERS[index % len(OWNERS)]
         if owner is not None:
             world.windows.put("faults-by-host", end_ms, {owner: 9.0} if owner else {"x": 1, "y": 1})
     return world
@@ -314,8 +314,8 @@ async def prepared() -> AlarmWorld:
 
 async def played(world: AlarmWorld, fuse: Fuse) -> None:
     """Bring every window, beginning anew with the last one whenever the process dies."""
-    for place in range(len(SUMS) * 6):
-        end_ms = START + (place + 1) * 10_000
+    for index in range(len(SUMS) * 6):
+        end_ms = START + (index + 1) * 10_000
         try:
             await world.window(end_ms)
         except Crash:
@@ -327,7 +327,7 @@ async def played(world: AlarmWorld, fuse: Fuse) -> None:
 async def test_the_story_has_everything_in_it() -> None:
     world = await prepared()
     await played(world, Fuse())
-    told = "\n".join(world.told())
+    told = "\n".join(world.summaries())
     for part in (
         "muted by rule",
         "contributor updated from ALARM to OK",
@@ -353,23 +353,23 @@ async def story(left: int | None, *, compact: bool = False) -> tuple[list[Any], 
     if compact:
         world.alarm_topic.compact()
         await world.live()
-    standings = [
-        (name, entry.standing, entry.record) for name, entry in world.service.book.entries.items()
+    states = [
+        (name, entry.state, entry.record) for name, entry in world.service.store.entries.items()
     ]
     return (
         sorted(world.history_topic.items(), key=lambda item: item.id),
-        sorted(standings, key=lambda each: each[0]),
+        sorted(states, key=lambda each: each[0]),
         fuse,
     )
 
 
 async def test_a_crash_before_any_record_loses_and_contradicts_nothing() -> None:
-    items, standings, fuse = await story(None)
+    items, states, fuse = await story(None)
     assert fuse.passed > 40
     for left in range(fuse.passed):
         again, stand, _ = await story(left, compact=left % 7 == 0)
         assert items == again, left
-        assert [each[:2] for each in standings] == [each[:2] for each in stand], left
+        assert [each[:2] for each in states] == [each[:2] for each in stand], left
 
 
 @pytest.mark.parametrize("operation", ["PutMetricAlarm", "SetAlarmState", "DeleteAlarms"])
@@ -392,11 +392,11 @@ async def test_a_command_that_died_is_whole_or_not_at_all(operation: str) -> Non
             await world.call(operation, **members)
         except Crash:
             await world.live()
-        entry = world.service.book.entries.get("many-faults")
-        told = [line.split(" ", 2)[2] for line in world.told()]
+        entry = world.service.store.entries.get("many-faults")
+        told = [line.split(" ", 2)[2] for line in world.summaries()]
         changed = {
             "PutMetricAlarm": entry is not None and entry.record.members["Threshold"] == 6.0,
-            "SetAlarmState": entry is not None and entry.standing.state.value == "ALARM",
+            "SetAlarmState": entry is not None and entry.state.state.value == "ALARM",
             "DeleteAlarms": entry is None,
         }[operation]
         words = {"PutMetricAlarm": "updated", "SetAlarmState": "to ALARM"}.get(operation, "deleted")
@@ -427,17 +427,17 @@ async def test_two_processes_end_in_the_order_of_the_log_and_tell_once() -> None
     first = world.service
     await world.live()
     second = world.service
-    for place in range(len(SUMS) * 6):
-        end_ms = START + (place + 1) * 10_000
+    for index in range(len(SUMS) * 6):
+        end_ms = START + (index + 1) * 10_000
         for service in (first, second):
             # Each hears what the other wrote, as from a topic that both follow.
             for key, value in world.alarm_topic.records:
-                service.book.apply(key, value)
+                service.store.apply(key, value)
             await service.on_window(end_ms, end_ms / 1000)
-    items, standings, _ = await story(None)
+    items, states, _ = await story(None)
     assert items == sorted(world.history_topic.items(), key=lambda item: item.id)
-    assert {name: standing for name, standing, _ in standings} == {
-        name: entry.standing for name, entry in second.book.entries.items()
+    assert {name: alarm_state for name, alarm_state, _ in states} == {
+        name: entry.state for name, entry in second.store.entries.items()
     }
 
 
@@ -451,7 +451,7 @@ async def test_what_cannot_be_read_is_counted_and_stops_nothing() -> None:
         ("weather", b"fine"),
     ]
     await world.live()
-    assert world.service.book.unreadable == 5
+    assert world.service.store.unreadable == 5
     world.history_topic.records = [("x", b"no json")]
     await world.live()
     assert world.service.unreadable_items == 1
@@ -464,8 +464,8 @@ async def test_a_write_that_failed_is_finished_before_anything_else() -> None:
         world = await prepared()
         fuse = Fuse(left)
         world.service = (await world.live(fuse)).service
-        for place in range(len(SUMS) * 6):
-            end_ms = START + (place + 1) * 10_000
+        for index in range(len(SUMS) * 6):
+            end_ms = START + (index + 1) * 10_000
             try:
                 await world.window(end_ms)
             except Crash:

@@ -13,9 +13,9 @@ from detector.cloudwatch.alarms.validation import (
 
 
 def said(members: dict[str, Any], read: str, *arguments: Any, **options: Any) -> tuple[str, ...]:
-    complaints = ValidationErrors(members)
-    getattr(complaints, read)(*arguments, **options)
-    return complaints.said
+    errors = ValidationErrors(members)
+    getattr(errors, read)(*arguments, **options)
+    return errors.messages
 
 
 TEXT = {"low": 1, "high": 3}
@@ -111,12 +111,12 @@ def test_members_that_do_not_belong_are_named() -> None:
 
 
 def test_everything_is_said_at_once() -> None:
-    complaints = ValidationErrors({})
-    complaints.settle()
-    complaints.say("one")
-    complaints.say("two")
+    errors = ValidationErrors({})
+    errors.raise_if_invalid()
+    errors.add("one")
+    errors.add("two")
     with pytest.raises(AlarmRefusedError) as raised:
-        complaints.settle()
+        errors.raise_if_invalid()
     assert ("ValidationError", "one; two") == (raised.value.code, str(raised.value))
 
 

@@ -284,7 +284,7 @@ async def test_the_reader_of_the_api_answers_as_the_function_does() -> None:
 
 
 def test_too_many_datapoints_are_refused(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranges_module, "MOST_DATAPOINTS", 11)
+    monkeypatch.setattr(ranges_module, "MAX_DATAPOINTS", 11)
     panes: list[Pane] = [{("a",): [1.0], ("b",): [1.0]}] * 6
     with pytest.raises(RangeTooCostlyError, match="more than 11 datapoints"):
         history.ask(panes, START, START + 6 * PANE, PANE)

@@ -219,7 +219,7 @@ def test_a_file_of_other_windows_or_another_topic_is_set_aside(tmp_path: Path) -
         store.close()
 
 
-def test_a_file_that_is_lost_is_begun_anew_when_it_is_opened_again(tmp_path: Path) -> None:
+def test_a_file_that_is_lost_is_created_again_on_reopening(tmp_path: Path) -> None:
     path = tmp_path / "history.duckdb"
     store = filled(reports_of(ONE * 9), path)
     for left in tmp_path.iterdir():

@@ -49,7 +49,7 @@ def fleet_report(number: int = 0, slide: int = 2) -> Report:
     return structs.replace(report, pane=pane_of(report, sample_count=10.0, sum=2.0, totals=totals))
 
 
-def told(gatherer: SlideGatherer, reports: Iterable[Report], part: int = 0) -> list[ClosedWindow]:
+def closed(gatherer: SlideGatherer, reports: Iterable[Report], part: int = 0) -> list[ClosedWindow]:
     return [window for report in reports for window in gatherer.add(part, report)]
 
 
@@ -59,9 +59,9 @@ def ends(windows: Iterable[ClosedWindow]) -> list[int]:
 
 def test_a_window_is_told_when_all_reports_of_its_slide_were_seen() -> None:
     gatherer = SlideGatherer()
-    assert [] == told(gatherer, [rule_report(1)])
+    assert [] == closed(gatherer, [rule_report(1)])
     assert 0 == gatherer.through_ms(0)
-    [window] = told(gatherer, [fleet_report(1)])
+    [window] = closed(gatherer, [fleet_report(1)])
     assert (0, EPOCH + PANE - WINDOW, EPOCH + PANE, EPOCH) == (
         window.partition,
         window.start_ms,
@@ -78,13 +78,13 @@ def test_a_window_is_told_when_all_reports_of_its_slide_were_seen() -> None:
 def test_a_later_slide_closes_one_of_which_reports_are_missing() -> None:
     gatherer = SlideGatherer()
     reports = [rule_report(1, slide=0), rule_report(2, slide=3), rule_report(3, slide=1)]
-    assert [1, 2, 3] == ends(told(gatherer, reports))
+    assert [1, 2, 3] == ends(closed(gatherer, reports))
 
 
 def test_partitions_do_not_wait_for_each_other() -> None:
     gatherer = SlideGatherer()
-    assert [5] == ends(told(gatherer, [rule_report(5, 1)], part=1))
-    assert [2] == ends(told(gatherer, [rule_report(2, 1)], part=0))
+    assert [5] == ends(closed(gatherer, [rule_report(5, 1)], part=1))
+    assert [2] == ends(closed(gatherer, [rule_report(2, 1)], part=0))
     assert (0, EPOCH + 2 * PANE, EPOCH + 5 * PANE) == (
         gatherer.through_ms(2),
         gatherer.through_ms(0),
@@ -95,10 +95,10 @@ def test_partitions_do_not_wait_for_each_other() -> None:
 def test_what_was_told_is_not_told_again() -> None:
     gatherer = SlideGatherer()
     gatherer.resume(0, EPOCH + 2 * PANE)
-    assert [] == told(gatherer, [rule_report(number, 1) for number in (0, 1, 2)])
-    assert [3] == ends(told(gatherer, [rule_report(3, 1), rule_report(3, 1)]))
-    assert [] == told(gatherer, [rule_report(4), rule_report(3, name="late")])
-    assert [4] == ends(told(gatherer, [fleet_report(4)]))
+    assert [] == closed(gatherer, [rule_report(number, 1) for number in (0, 1, 2)])
+    assert [3] == ends(closed(gatherer, [rule_report(3, 1), rule_report(3, 1)]))
+    assert [] == closed(gatherer, [rule_report(4), rule_report(3, name="late")])
+    assert [4] == ends(closed(gatherer, [fleet_report(4)]))
 
 
 def test_the_values_of_a_rule_are_those_of_its_report_and_of_its_pane() -> None:
@@ -159,5 +159,5 @@ def test_a_pane_that_lacks_something_is_silent_or_unknown_has_no_values() -> Non
     assert {} == pane_values(rule_report(sample_count=0.0))
     unknown = structs.replace(rule_report(1, 1), pane=None)
     assert {} == pane_values(unknown)
-    [window] = told(SlideGatherer(), [unknown])
+    [window] = closed(SlideGatherer(), [unknown])
     assert -1 == window.pane_start_ms

@@ -5,4 +5,4 @@ from detector.cloudwatch.metrics.ranges import RangeRequest, RankOrder
 
 def test_ten_contributors_by_their_sum_are_what_is_asked_for() -> None:
     request = RangeRequest("rule:r", 0, 60_000, 60_000)
-    assert (10, RankOrder.SUM) == (request.most_contributors, request.order)
+    assert (10, RankOrder.SUM) == (request.max_contributors, request.order)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from detector.cloudwatch.alarms.m_of_n import (
     CODE_BY_STATE,
-    VERDICTS,
+    STATE_BY_CODE,
     ComparisonOperator,
     MissingData,
     StateValue,
-    judge,
-    judge_rows,
+    evaluate_m_of_n,
+    evaluate_rows,
 )
 from detector.detection.persistence import Persistence
 
@@ -36,20 +36,20 @@ def test_every_row_has_the_verdict_of_its_own(
     missing: MissingData,
 ) -> None:
     persistence = Persistence(required, required + more)
-    thresholds = np.array([float(place % 3) for place in range(len(rows))])
+    thresholds = np.array([float(index % 3) for index in range(len(rows))])
     values = np.array([[np.nan if each is None else each for each in row] for row in rows])
-    found = judge_rows(values, thresholds, comparison, persistence, missing)
+    found = evaluate_rows(values, thresholds, comparison, persistence, missing)
     expected = [
-        judge(
+        evaluate_m_of_n(
             [None if each is None else comparison.breaches(each, threshold) for each in row],
             persistence,
             missing,
         )
         for row, threshold in zip(rows, thresholds, strict=True)
     ]
-    assert expected == [VERDICTS[code] for code in found]
+    assert expected == [STATE_BY_CODE[code] for code in found]
 
 
 @pytest.mark.parametrize("state", CODE_BY_STATE)
 def test_every_state_has_its_code(state: StateValue) -> None:
-    assert state == VERDICTS[CODE_BY_STATE[state]]
+    assert state == STATE_BY_CODE[CODE_BY_STATE[state]]
