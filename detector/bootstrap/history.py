@@ -28,7 +28,7 @@ class History:
     """The history that one process keeps: ``start``, ``reader`` and ``metrics``, ``stop``.
 
     Raises ``StoreInUseError`` if another process keeps the same file. ``ReportReader`` calls
-    ``on_window`` for every window that ended after ``tell_from_ms``.
+    ``on_window`` for every window that ended after ``windows_from_ms``.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class History:
         notify: NoticeListener,
         now: Callable[[], float],
         on_window: Callable[[ClosedWindow], None] = lambda _window: None,
-        tell_from_ms: int = 0,
+        windows_from_ms: int = 0,
     ) -> None:
         self.store = ReportStore(
             store_config(settings, settings.history.path),
@@ -46,7 +46,7 @@ class History:
         )
         self._follower = ReportReader(
             self.store,
-            _follower_settings(settings, tell_from_ms),
+            _follower_settings(settings, windows_from_ms),
             now=now,
             notify=notify,
             on_window=on_window,
@@ -111,8 +111,8 @@ def store_config(settings: Settings, path: Path | None) -> StoreConfig:
         pane_ms=times.pane_ms,
         window_ms=times.window_ms,
         retention_ms=section.retention_days * _DAY_MS,
-        most_reports=section.most_reports,
-        most_subjects=section.most_subjects,
+        max_reports=section.most_reports,
+        max_subjects=section.most_subjects,
         contributors=section.contributors,
         memory_mebibytes=section.memory_mebibytes,
         threads=section.threads,
@@ -120,9 +120,9 @@ def store_config(settings: Settings, path: Path | None) -> StoreConfig:
     )
 
 
-def _follower_settings(settings: Settings, tell_from_ms: int) -> HistorySettings:
+def _follower_settings(settings: Settings, windows_from_ms: int) -> HistorySettings:
     return HistorySettings(
         topic=settings.topic_names().reports,
         client=Brokers(settings).aiokafka(),
-        tell_from_ms=tell_from_ms,
+        windows_from_ms=windows_from_ms,
     )

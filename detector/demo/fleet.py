@@ -1,7 +1,7 @@
-"""The simulated fleet at work: a thread that writes its log lines as the wall clock passes.
+"""The running fleet: a thread that writes the fleet's log lines in real time.
 
-Law: every millisecond since the start is written exactly once and in order, so a stall of the
-machine delays lines and loses none.
+Law: the lines of every millisecond since the start are written exactly once and in order, so a
+stall of the machine delays lines but loses none.
 """
 
 import threading
@@ -15,10 +15,10 @@ from detector.gameday.script import Script
 TICK_SECONDS = 0.1
 
 
-class FleetAtWork:
-    """Writes the fleet's events from ``script.start_ms`` on; use it as a context manager.
+class FleetWriter:
+    """Writes the fleet's events from ``script.start_ms`` on; a context manager.
 
-    ``now`` gives epoch seconds.
+    ``now`` returns epoch seconds.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class FleetAtWork:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="fleet", daemon=True)
         self.trouble = ""
-        """Why it stopped by itself, empty while all is well."""
+        """Why it failed; empty while it has not."""
 
     @property
     def written(self) -> int:
-        """Lines that the broker has acknowledged."""
+        """Number of lines that the broker has acknowledged."""
         return self._feed.written
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class FleetAtWork:
             while not self._stopping.wait(TICK_SECONDS):
                 self._catch_up()
         except BufferError as error:
-            self.trouble = f"the broker takes no more log lines: {error}"
+            self.trouble = f"the broker does not accept log lines: {error}"
         finally:
             self._feed.close()
 

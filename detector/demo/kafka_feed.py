@@ -1,6 +1,6 @@
-"""Writes log lines to one topic as a log shipper does: keyed, batched, compressed, counted.
+"""Writes log lines to one topic like a log shipper: keyed, batched, compressed, counted.
 
-Law: a line counts as written only once the broker has acknowledged it.
+Law: a line counts as written only after the broker has acknowledged it.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _FLUSH_SECONDS = 5.0
 
 
 class LogFeed:
-    """Producer of one topic; not thread-safe, one thread owns it."""
+    """Producer for one topic; not thread-safe."""
 
     def __init__(self, broker: str, topic: str) -> None:
         self._topic = topic
@@ -21,20 +21,20 @@ class LogFeed:
                 "acks": "all",
                 "linger.ms": 20,
                 "compression.type": "lz4",
-                # A second request in flight could overtake one that is sent again.
+                # With a second request in flight, a retry could change the order of records.
                 "max.in.flight.requests.per.connection": 1,
                 "log_level": 0,
             }
         )
         self.written = 0
-        """Lines that the broker has acknowledged."""
+        """Number of lines that the broker has acknowledged."""
         self.failed = 0
-        """Lines that were given up."""
+        """Number of lines that could not be delivered."""
 
     def write(self, lines: Iterable[tuple[bytes, bytes, int]]) -> None:
-        """Hand over lines of (key, value, event time in epoch ms); returns before they are durable.
+        """Send lines of (key, value, event time in epoch ms); returns before they are durable.
 
-        ``BufferError`` when the broker has not taken anything for too long.
+        Raises ``BufferError`` when the local queue is full because the broker does not respond.
         """
         for key, value, event_ms in lines:
             self._producer.produce(
@@ -43,7 +43,7 @@ class LogFeed:
         self._producer.poll(0)
 
     def close(self) -> None:
-        """Wait at most five seconds for the last acknowledgements."""
+        """Wait up to five seconds for outstanding acknowledgements."""
         self._producer.flush(_FLUSH_SECONDS)
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:

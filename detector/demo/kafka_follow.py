@@ -1,9 +1,9 @@
-"""Follows topics from their beginning in a thread, outside of any consumer group.
+"""Reads topics from their beginning in a thread, without a consumer group.
 
-Law: nothing is committed and no group is joined, so following changes nothing for anyone.
+Law: no group is joined and nothing is committed, so reading has no effect on other consumers.
 
-Known limits: partitions are looked up once, so the topics must exist. What was read and not yet
-taken is kept in memory; the reader is expected to take it several times a second.
+Known limits: partitions are looked up once, so the topics must exist. Records are buffered in
+memory without a limit; the caller is expected to drain them several times a second.
 """
 
 import queue
@@ -21,7 +21,7 @@ _RECORDS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
-    """One record as read; ``at`` is when it was read, in epoch seconds."""
+    """One record; ``at`` is when it was read, in epoch seconds."""
 
     topic: str
     value: bytes
@@ -29,9 +29,9 @@ class ReadRecord:
 
 
 class TopicReader:
-    """Reads ``topics`` of ``broker`` (host:port) until ``stop``; use it as a context manager.
+    """Reads ``topics`` of ``broker`` (host:port); a context manager.
 
-    ``now`` gives epoch seconds. ``KafkaException`` when the broker does not answer.
+    ``now`` returns epoch seconds. Raises ``KafkaException`` when the broker does not answer.
     """
 
     def __init__(self, broker: str, topics: Iterable[str], now: Callable[[], float]) -> None:
@@ -43,7 +43,7 @@ class TopicReader:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": broker,
-                # librdkafka wants a group's name also where no group is joined.
+                # librdkafka requires a group id even if no group is joined.
                 "group.id": "detector-demo-screen",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -53,12 +53,12 @@ class TopicReader:
         )
 
     def __enter__(self) -> Self:
-        places = [
+        partitions = [
             TopicPartition(topic, partition, OFFSET_BEGINNING)
             for topic in self._topics
             for partition in self._partitions(topic)
         ]
-        self._consumer.assign(places)
+        self._consumer.assign(partitions)
         self._thread.start()
         return self
 
@@ -69,7 +69,7 @@ class TopicReader:
         self._consumer.close()
 
     def drain(self) -> Iterator[ReadRecord]:
-        """Yield what was read since the last call, in order within each partition."""
+        """Yield the records read since the last call, in order within each partition."""
         while True:
             try:
                 yield self._read.get_nowait()
@@ -86,6 +86,6 @@ class TopicReader:
         while not self._stopping.is_set():
             for message in self._consumer.consume(_RECORDS_AT_ONCE, _WAIT_SECONDS):
                 topic, value = message.topic(), message.value()
-                # Errors come as messages too; librdkafka tries again by itself.
+                # Errors arrive as messages too; librdkafka retries by itself.
                 if message.error() is None and topic is not None:
                     self._read.put(ReadRecord(topic, bytes(value or b""), self._now()))

@@ -1,6 +1,6 @@
-"""The demo in plain lines: one sentence per thing that happened, for terminals without a screen.
+"""The demo as plain lines: one line per event, for output without a live screen.
 
-Law: what producers wrote is escaped; a line is one line.
+Law: text from producers is escaped, so one event never takes more than one line.
 """
 
 from detector.core.safe_text import escape_controls
@@ -11,7 +11,7 @@ from detector.demo.state import DemoState, Record
 from detector.detection.alarms import AlarmChange, Target
 from detector.tables.reports import Report
 
-_DEEDS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from"}
+_ACTION_TEXTS = {ActionKind.REPLACE_HOST: "replace host", ActionKind.SHIFT_AWAY: "shift away from"}
 HEALTHY = "all hosts are healthy: one request in a thousand fails"
 _RECOVERED = (
     "healthy again: host {0.host} has been replaced",
@@ -21,20 +21,20 @@ _RECOVERED = (
 
 
 def clock(seconds: float) -> str:
-    """Write seconds since the start as minutes and seconds."""
+    """Format seconds since the start as minutes and seconds."""
     return f"{int(max(0.0, seconds)) // 60:02d}:{int(max(0.0, seconds)) % 60:02d}"
 
 
-def deed(kind: ActionKind, target: Target | None) -> str:
-    """Say in a few words what an action would do to whom."""
+def action_text(kind: ActionKind, target: Target | None) -> str:
+    """Return the action and its target in a few words."""
     if target is None:
-        return f"{_DEEDS[kind]} nobody"
+        return f"{_ACTION_TEXTS[kind]} nobody"
     place = f"{target.host} in {target.zone}" if target.host else target.zone
-    return escape_controls(f"{_DEEDS[kind]} {place} ({target.service})")
+    return escape_controls(f"{_ACTION_TEXTS[kind]} {place} ({target.service})")
 
 
-def why(decision: DecisionRecord) -> str:
-    """Give the reason of a decision: the first check that failed, or what speaks for it."""
+def reason_text(decision: DecisionRecord) -> str:
+    """Return the reason of a decision: the first failed check, or the evidence if all passed."""
     failed = next((check for check in decision.checks if not check.passed), None)
     if failed is None:
         excess = decision.evidence.excess_faults
@@ -44,7 +44,7 @@ def why(decision: DecisionRecord) -> str:
 
 
 def story(state: DemoState, now: float) -> str:
-    """Say what the fleet is going through at epoch second ``now``."""
+    """Describe the condition of the fleet at epoch second ``now``."""
     at_ms = int(now * 1000)
     phase = state.script.phase_at(at_ms)
     if phase is not None:
@@ -54,34 +54,39 @@ def story(state: DemoState, now: float) -> str:
 
 
 def sentence(record: Record) -> str:
-    """Tell of one record; empty for what is not worth a line."""
+    """Return the line of a record; empty if it has none."""
     match record:
         case AlarmChange() if record.state in {AlarmState.ALARM, AlarmState.PENDING}:
-            return f"{record.state.value:8} {told(record)}"
+            return f"{record.state.value:8} {alarm_text(record)}"
         case AlarmChange() if record.previous is AlarmState.ALARM:
-            return f"{record.state.value:8} {told(record)}"
+            return f"{record.state.value:8} {alarm_text(record)}"
         case DecisionRecord(verdict=Decision.REFUSED):
-            return f"refused  {deed(record.kind, record.target)}, because {why(record)}"
+            return (
+                f"refused  {action_text(record.kind, record.target)}, because {reason_text(record)}"
+            )
         case DecisionRecord():
-            named = deed(record.kind, record.target)
-            return f"{record.verdict.value:8} {named}: {why(record)}"
+            named = action_text(record.kind, record.target)
+            return f"{record.verdict.value:8} {named}: {reason_text(record)}"
         case Action():
-            return f"action   {escape_controls(record.id)}: {deed(record.kind, record.target)}"
+            return (
+                f"action   {escape_controls(record.id)}: {action_text(record.kind, record.target)}"
+            )
         case Outcome():
             reason = escape_controls(record.reason or record.executor)
-            return f"outcome  {record.state.value}: {deed(record.kind, record.target)} ({reason})"
+            named = action_text(record.kind, record.target)
+            return f"outcome  {record.state.value}: {named} ({reason})"
         case AlarmChange() | Report():
             return ""
 
 
-def told(change: AlarmChange) -> str:
-    """Tell of an alarm: whose fault it is by all detectors together, and what this one found."""
+def alarm_text(change: AlarmChange) -> str:
+    """Return the text of an alarm: the diagnosis of all detectors, and what this one found."""
     verdict = f"verdict {change.verdict.kind.value}: " if change.verdict else ""
     return escape_controls(f"{verdict}{change.sentence}")
 
 
 def heartbeat(state: DemoState) -> str:
-    """Sum up where things stand."""
+    """Return one line with the current figures."""
     parts = [f"{state.events_per_second:,.0f} events/s", f"{state.events:,} written"]
     if state.delay_seconds is not None:
         parts.append(f"newest window came {state.delay_seconds:.1f} s after its end")
@@ -96,13 +101,13 @@ def heartbeat(state: DemoState) -> str:
 
 
 def kcat_lines(topics: Topics, config: str) -> list[str]:
-    """Return the commands that tail the demo's topics; ``config`` is kcat's configuration file."""
+    """Return kcat commands that tail the demo's topics; ``config`` is kcat's configuration."""
     tailed = (topics.actions, topics.decisions, topics.alarms, topics.outcomes)
     return [f"kcat -F {config} -C -q -t {topic} -p 0 -o 0" for topic in tailed]
 
 
 KCAT_CONFIG = """\
-# Old versions of librdkafka misread how the embedded broker introduces itself: they must not ask.
+# Old versions of librdkafka misread the embedded broker's list of API versions: do not ask for it.
 bootstrap.servers={broker}
 api.version.request=false
 broker.version.fallback=0.9.0.1

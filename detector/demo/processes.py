@@ -1,6 +1,6 @@
-"""The demo's own child processes: what they are told, when they are ready, and how they end.
+"""The demo's child processes: their environment, readiness and end.
 
-Law: every child that was started is ended by its own process id, whatever happens in between.
+Law: every child that was started is ended, by its own process id, whatever happens in between.
 """
 
 import os
@@ -22,9 +22,9 @@ _TAIL_BYTES = 4_000
 def child_environment(
     parent: Mapping[str, str], own: Mapping[str, str], folder: Path
 ) -> dict[str, str]:
-    """Return the environment of a child: the parent's, but its settings are ``own`` alone.
+    """Return the environment of a child: the parent's, with only the settings in ``own``.
 
-    Temporary files of the child go to ``folder``; the package is found where this one was.
+    The child writes temporary files to ``folder`` and imports the same package as this process.
     """
     kept = {name: value for name, value in parent.items() if not name.startswith(_PREFIX)}
     source = str(Path(detector.__file__).parent.parent)
@@ -39,7 +39,7 @@ def child_environment(
 
 
 class Child:
-    """One ``detector`` subcommand running in ``folder``, its output in ``<name>.log`` there."""
+    """One running ``detector`` subcommand; its output goes to ``<name>.log`` in ``folder``."""
 
     def __init__(
         self, name: str, arguments: list[str], *, env: dict[str, str], folder: Path
@@ -49,8 +49,8 @@ class Child:
         self._seen = 0
         self._is_ready = False
         self._output: IO[bytes] = self.log.open("wb")
-        # An own session keeps a Ctrl-C at the terminal for the parent, which stops in order; the
-        # folder as working directory keeps a detector.toml of the user out.
+        # In its own session the child does not get a Ctrl-C of the terminal; the parent stops it.
+        # With ``folder`` as working directory it does not read the user's detector.toml.
         self._process = subprocess.Popen(  # noqa: S603 - our own argument list
             [sys.executable, "-m", "detector", *arguments],
             stdin=subprocess.DEVNULL,
@@ -68,30 +68,30 @@ class Child:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether it has logged the event ``ready``."""
+        """Whether it has logged the event ``ready``."""
         if not self._is_ready:
             with self.log.open("rb") as log:
                 log.seek(self._seen)
                 whole, _, _ = log.read().rpartition(b"\n")
             self._seen += len(whole) + 1 if whole else 0
-            self._is_ready = any(map(_says_ready, whole.splitlines()))
+            self._is_ready = any(map(_is_ready_line, whole.splitlines()))
         return self._is_ready
 
-    def last_words(self, lines: int = 8) -> str:
-        """Return the end of its log."""
+    def log_tail(self, lines: int = 8) -> str:
+        """Return the last lines of its log."""
         with self.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = log.read().decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
-    def ask_to_stop(self) -> None:
-        """Send the signal to end, without waiting."""
+    def terminate(self) -> None:
+        """Send SIGTERM, without waiting."""
         if self.returncode is None:
             self._process.terminate()
 
     def stop(self) -> None:
-        """End it: by the signal that it obeys, after eight seconds by the one it cannot ignore."""
-        self.ask_to_stop()
+        """End it: with SIGTERM, after eight seconds with SIGKILL."""
+        self.terminate()
         try:
             self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -101,7 +101,7 @@ class Child:
 
 
 class Children:
-    """All children of one demo; use it as a context manager."""
+    """All children of one demo; a context manager that ends them."""
 
     def __init__(self) -> None:
         self.running: list[Child] = []
@@ -111,27 +111,28 @@ class Children:
 
     def __exit__(self, *_: object) -> None:
         for child in self.running:
-            child.ask_to_stop()
+            child.terminate()
         for child in self.running:
             child.stop()
 
     def add(self, child: Child) -> Child:
-        """Take over a child that should run as long as the demo does."""
+        """Add a child that must run as long as the demo does."""
         self.running.append(child)
         return child
 
     def trouble(self) -> str:
-        """Say which child ended by itself and what it said last; empty while all run."""
+        """Return which child exited and the end of its log; empty while all run."""
         for child in self.running:
             code = child.returncode
             if code is not None:
-                return f"the {child.name} ended with code {code}; it said:\n{child.last_words()}"
+                end = f"the {child.name} exited with code {code}"
+                return f"{end}; its last log lines:\n{child.log_tail()}"
         return ""
 
 
-def _says_ready(line: bytes) -> bool:
+def _is_ready_line(line: bytes) -> bool:
     try:
-        said = msgspec.json.decode(line)
+        event = msgspec.json.decode(line)
     except msgspec.DecodeError:
         return False
-    return isinstance(said, dict) and said.get("event") == "ready"
+    return isinstance(event, dict) and event.get("event") == "ready"

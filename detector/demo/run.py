@@ -1,11 +1,12 @@
-"""The demo: a broker, a fleet, a worker and an actuator on this machine alone, and what they do.
+"""The demo: a broker, a fleet, a worker and an actuator, all on this machine.
 
-Law: everything that is started is ended, in every way out; exit 0 only if what was to be seen was.
+Law: everything that is started is ended, however the demo ends; it exits with 0 only if it showed
+what it should.
 
-Theory of operation: the embedded broker and the topics first, then worker and actuator as child
-processes with the shipped settings, but mode ``enforce`` into the dry-run executor and a list of
-contributors long enough for every host. When the worker is ready the fleet begins to write, the
-public topics are followed, and the script runs its course.
+Theory of operation: the embedded broker and the topics come first, then the worker and the actuator
+as child processes. They use the default settings, except for mode ``enforce`` with the dry-run
+executor and a list of contributors long enough for every host. When the worker is ready, the fleet
+starts to write, the public topics are read, and the script runs.
 """
 
 import contextlib
@@ -28,14 +29,14 @@ from rich.console import Console
 
 from detector.core.topics import Topics
 from detector.decisions.config import DecideConfig
-from detector.demo.fleet import FleetAtWork
+from detector.demo.fleet import FleetWriter
 from detector.demo.kafka_feed import LogFeed
 from detector.demo.kafka_follow import TopicReader
 from detector.demo.lines import KCAT_CONFIG, kcat_lines
 from detector.demo.processes import Child, Children, child_environment
 from detector.demo.show import DONE, LiveScreen, PlainLines, Show, ShowContext
 from detector.demo.state import DemoState
-from detector.demo.verdict import measured, still_missing, summary
+from detector.demo.summary import measured, still_missing, summary
 from detector.gameday.fleet import Fleet
 from detector.gameday.script import Script
 from detector.kafka.embedded_broker import EmbeddedBroker, EmbeddedBrokerError
@@ -44,7 +45,7 @@ from detector.telemetry.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """``once`` ends by itself; ``seed`` None draws one; ``screen`` is used on a terminal only."""
+    """``once`` ends by itself; ``seed`` None draws one; ``screen`` needs a terminal."""
 
     once: bool = False
     json_output: bool = False
@@ -61,20 +62,21 @@ EXIT_INTERRUPTED = 130
 ONCE_SECONDS = 240.0
 SET_UP_SECONDS = 120.0
 LINGER_SECONDS = 3.0
-"""After the last thing to see: what follows from it shows too, and counts."""
+"""Time to keep running after the last expected event, so that its consequences show and count."""
 FRAME_SECONDS = 0.2
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEPS = ("embedded broker", "topics", "worker takes its partitions")
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue; the message is the reason."""
 
 
 def run_demo(options: DemoOptions) -> int:
-    """Run the demo; return 0, 1 if it failed or did not show what it should, 130 if interrupted.
+    """Run the demo and return its exit code.
 
-    Without ``once`` an interruption is the normal end, and 0. A seed that no fleet has returns 2.
+    0 is success, 1 a failure or a missing result, 130 an interruption, 2 an invalid seed. Without
+    ``once`` an interruption is the normal end: 0.
     """
     seed = secrets.randbelow(100_000) if options.seed is None else options.seed
     console = Console(stderr=True, highlight=False)
@@ -119,11 +121,11 @@ class _Demo:
         self._show: Show = PlainLines(console)
 
     def say(self, text: str) -> None:
-        """Write a line to stderr, outside of any screen."""
+        """Write a line to stderr, outside the live screen."""
         self._console.out(text, highlight=False)
 
     def run(self) -> int:
-        """Set up, run, and take down."""
+        """Set up, run, and tear down."""
         self.say(f"detector demo, seed {self._fleet.seed}; logs in {self._folder}")
         if (
             self._options.screen
@@ -137,12 +139,12 @@ class _Demo:
                 self._set_up(stack)
                 return self._watch(stack)
             finally:
-                # The screen goes first, so that taking down is seen.
+                # Close the screen first, so that these lines are visible.
                 self._show.close()
                 self.say("stopping the fleet, the worker, the actuator and the broker")
 
     def report(self) -> None:
-        """Write what was seen to stderr, and the result to stdout."""
+        """Write the summary to stderr, and the result to stdout."""
         for line in summary(self._state) if self._state is not None else ():
             self.say(line)
         if self._options.json_output and self._state is not None:
@@ -161,12 +163,12 @@ class _Demo:
             stack.callback(topics.stop)
         self._await("the topics", lambda: topics.returncode is not None)
         if topics.returncode:
-            raise DemoError(f"the topics could not be created:\n{topics.last_words()}")
+            raise DemoError(f"the topics could not be created:\n{topics.log_tail()}")
         self._step(2)
         worker = self._start("worker", "run")
         self._await("the worker", lambda: worker.is_ready)
-        # The embedded broker takes seconds over a join, and longer over two at a time. Nobody waits
-        # for this one: the actuator has joined its group long before the first action.
+        # The embedded broker needs seconds for a join, and longer for two at a time. The demo does
+        # not wait for the actuator: it has joined its group long before the first action.
         self._start("actuator", "actuate")
         self._step(3)
 
@@ -179,7 +181,7 @@ class _Demo:
             "DETECTOR_BROKER": self._broker.bootstrap,
             "DETECTOR_MODE": "enforce",
             "DETECTOR_WORKER_ID": "demo",
-            # Every host has its place in the reports, so that the shares of a zone are whole.
+            # Reports list every host, so that the shares of a zone are complete.
             "DETECTOR_ALARMS__TOP_N": str(min(500, len(self._fleet.hosts))),
             "DETECTOR_TELEMETRY__METRICS_PORT": "0",
         }
@@ -191,28 +193,28 @@ class _Demo:
         self._show_steps()
 
     def _show_steps(self) -> None:
-        words = [DONE] * self._done + ["..."] + [""] * len(_STEPS)
-        self._show.set_up(list(zip(_STEPS, words, strict=False)), self._now() - self._began)
+        states = [DONE] * self._done + ["..."] + [""] * len(_STEPS)
+        self._show.set_up(list(zip(_STEPS, states, strict=False)), self._now() - self._began)
 
     def _await(self, what: str, is_done: Callable[[], bool]) -> None:
         until = self._now() + SET_UP_SECONDS
         while not is_done():
             self._check()
             if self._now() > until:
-                words = "\n".join(child.last_words() for child in self._children.running)
-                raise DemoError(f"{what} took more than {SET_UP_SECONDS:.0f} s:\n{words}")
+                logs = "\n".join(child.log_tail() for child in self._children.running)
+                raise DemoError(f"{what} took more than {SET_UP_SECONDS:.0f} s:\n{logs}")
             self._show_steps()
             time.sleep(FRAME_SECONDS)
 
     def _check(self) -> None:
         if self._broker.pid is None:
-            raise DemoError("the embedded broker ended by itself")
+            raise DemoError("the embedded broker exited")
         if trouble := self._children.trouble():
             raise DemoError(trouble)
 
     def _watch(self, stack: ExitStack) -> int:
         topics, address = self._topics, self._broker.bootstrap
-        # Also the order in which news is told: what was decided before what came of it.
+        # Also the order of output: decisions before actions and outcomes.
         followed = (
             *(topics.reports, topics.alarms, topics.decisions),
             *(topics.actions, topics.outcomes, topics.dead_letters),
@@ -221,7 +223,7 @@ class _Demo:
         script = Script.default(self._fleet, int(self._now() * 1000))
         state = self._state = DemoState(script, topics)
         feed = LogFeed(address, topics.logs)
-        fleet = stack.enter_context(FleetAtWork(self._fleet, script, feed, self._now))
+        fleet = stack.enter_context(FleetWriter(self._fleet, script, feed, self._now))
         hints = (
             f"broker {address}, logs in {self._folder}; to tail a topic:",
             *kcat_lines(topics, str(self._folder / "kcat.conf")),
@@ -235,15 +237,15 @@ class _Demo:
             now = self._now()
             state.wrote(fleet.written, now)
             for read in sorted(follower.drain(), key=lambda read: followed.index(read.topic)):
-                if (news := state.apply(read.topic, read.value, read.at)) is not None:
-                    self._show.print(state, news, now)
+                if (record := state.apply(read.topic, read.value, read.at)) is not None:
+                    self._show.print(state, record, now)
             self._show.frame(state, now)
-            if (code := self._verdict(state, now)) is not None:
+            if (code := self._exit_code(state, now)) is not None:
                 return code
             time.sleep(FRAME_SECONDS)
 
-    def _verdict(self, state: DemoState, now: float) -> int | None:
-        """Return the exit status once it is known; only ``once`` ever ends."""
+    def _exit_code(self, state: DemoState, now: float) -> int | None:
+        """Return the exit code; ``None`` while the demo goes on. Only ``once`` ends by itself."""
         if not self._options.once:
             return None
         missing = still_missing(state)
@@ -257,7 +259,7 @@ class _Demo:
 
 @contextlib.contextmanager
 def _signals_to(react: Callable[[int, object], object]) -> Iterator[None]:
-    """Let ``react`` hear of every signal to end; only the main thread can, others hear of none."""
+    """Call ``react`` for each termination signal; no effect outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -270,19 +272,19 @@ def _signals_to(react: Callable[[int, object], object]) -> Iterator[None]:
 
 
 def _stopped_by_signals() -> contextlib.AbstractContextManager[None]:
-    """Let every signal to end act as Ctrl-C does, once: nothing must cut the taking down short."""
+    """Turn the first termination signal into Ctrl-C and ignore the rest: teardown must finish."""
     return _signals_to(_interrupt)
 
 
 @contextlib.contextmanager
 def _interruptions_later() -> Iterator[None]:
-    """Hold signals up while a process is started, until somebody knows that it must be ended."""
-    came: list[int] = []
+    """Delay signals while a process starts, until it is registered to be ended."""
+    received: list[int] = []
     try:
-        with _signals_to(lambda number, _: came.append(number)):
+        with _signals_to(lambda number, _: received.append(number)):
             yield
     finally:
-        for number in came[:1]:
+        for number in received[:1]:
             signal.raise_signal(number)
 
 

@@ -1,10 +1,10 @@
 """The demo's live screen, drawn with rich from a plain value.
 
-Law: every string is shown as it is, never read as markup; whoever makes the view escapes what
-producers wrote. Nothing depends on colour alone, so that NO_COLOR loses no meaning.
+Law: strings are shown literally, never parsed as markup; the code that builds the view escapes text
+from producers. No information depends on colour alone, so NO_COLOR loses none.
 
-Theory of operation: the height is dealt out from top to bottom. Header, zones and footer have what
-they need; alarms and decisions share the rest, newest first, and are cut at their lower edge.
+Theory of operation: header, zones, budget and footer have fixed heights. Alarms and decisions share
+the rest, newest first, and are cut off at the bottom.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRows:
-    """A service within one zone: the zone's share (0 to 1) of its faults, and its worst hosts."""
+    """A service in one zone: the zone's share (0 to 1) of its faults, and the worst hosts."""
 
     service: str
     share: float
@@ -58,16 +58,16 @@ class ServiceRows:
 
 @dataclass(frozen=True, slots=True)
 class ZoneView:
-    """One zone; ``standing`` is a word such as ``alarm``, or empty."""
+    """One zone; ``state`` is a word such as ``alarm``, or empty."""
 
     name: str
-    standing: str
+    state: str
     services: tuple[ServiceRows, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One line of a list: when, a word that carries the colour, and two texts."""
+    """One line of a list: time, a word that decides the colour, and two texts."""
 
     at: str
     word: str
@@ -76,8 +76,8 @@ class EntryView:
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
-    """One part of the story; ``progress`` below 0: to come, above 0: over, 0: now."""
+class PhaseView:
+    """One phase of the script; ``progress`` is -1 before, 0 during and 1 after it."""
 
     name: str
     progress: int
@@ -85,11 +85,11 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenView:
-    """Everything on the screen. While ``setting_up`` is not empty, only it and the header show."""
+    """The whole screen. While ``setting_up`` is not empty, only it and the header are shown."""
 
     title: str
     elapsed: str
-    chapters: tuple[Chapter, ...] = ()
+    phases: tuple[PhaseView, ...] = ()
     story: str = ""
     figures: str = ""
     setting_up: tuple[EntryView, ...] = ()
@@ -102,26 +102,24 @@ class ScreenView:
 
 
 def draw(view: ScreenView, console: Console) -> RenderableType:
-    """Lay the view out for the console's present size."""
-    layout = Layout()
+    """Return the view, laid out for the current size of the console."""
+    root = Layout()
     header = Layout(_header(view), size=_HEADER_LINES)
     if view.setting_up:
-        layout.split_column(header, Layout(_entries("setting up", view.setting_up, "")))
-        return layout
+        root.split_column(header, Layout(_entries("setting up", view.setting_up, "")))
+        return root
     tall = console.height >= _TALL
     zone_lines = _ZONE_LINES * 2 if tall else _ZONE_LINES
     footer = view.footer if tall else view.footer[:2]
-    layout.split_column(
+    root.split_column(
         header,
         Layout(_zones(view, zone_lines), size=zone_lines + _BORDER_LINES),
-        Layout(
-            _entries("alarms", view.alarms, "no alarm stands", wrap=tall), ratio=1, minimum_size=4
-        ),
+        Layout(_entries("alarms", view.alarms, "no alarms", wrap=tall), ratio=1, minimum_size=4),
         Layout(_entries("decisions", view.decisions, "nothing to decide"), ratio=1, minimum_size=4),
         Layout(_bottom(view), size=8 if tall else 5),
         Layout(_lines(footer, "dim"), size=len(footer)),
     )
-    return layout
+    return root
 
 
 def _header(view: ScreenView) -> RenderableType:
@@ -132,26 +130,26 @@ def _header(view: ScreenView) -> RenderableType:
     story = Text(view.story, "italic", no_wrap=True, overflow="ellipsis")
     figures = Text(view.figures, no_wrap=True, overflow="ellipsis")
     whole = Table.grid(expand=True)
-    for part in (top, _chapters(view.chapters), story, figures):
+    for part in (top, _phases(view.phases), story, figures):
         whole.add_row(part)
     return whole
 
 
-def _chapters(chapters: Sequence[Chapter]) -> Text:
+def _phases(phases: Sequence[PhaseView]) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    for chapter in chapters:
+    for phase in phases:
         text.append(" > " if text else "")
-        if chapter.progress == 0:
-            text.append(f"[{chapter.name}]", "bold reverse")
+        if phase.progress == 0:
+            text.append(f"[{phase.name}]", "bold reverse")
         else:
-            text.append(chapter.name, "dim" if chapter.progress < 0 else "green")
+            text.append(phase.name, "dim" if phase.progress < 0 else "green")
     return text
 
 
 def _zones(view: ScreenView, lines: int) -> RenderableType:
     if not view.zones:
         return _entries(
-            "faults by zone", (), "the first table comes when the first pane has closed"
+            "faults by zone", (), "the first table appears after the first pane has closed"
         )
     grid = Table.grid(expand=True)
     for _ in view.zones:
@@ -161,23 +159,23 @@ def _zones(view: ScreenView, lines: int) -> RenderableType:
 
 
 def _zone(zone: ZoneView, lines: int) -> Panel:
-    room = max(1, lines // max(1, len(zone.services)) - 1)
+    host_lines = max(1, lines // max(1, len(zone.services)) - 1)
     table = Table.grid(expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
     for service in zone.services:
         table.add_row(Text(service.service, "bold"), _share(service.share))
-        for host in service.hosts[:room]:
+        for host in service.hosts[:host_lines]:
             loud = "bold red" if host.share > _LOUD_SHARE else ""
             table.add_row(
                 Text(host.host, loud), Text(f" {host.faults:,.0f} {host.share:5.0%}", loud)
             )
-        for _ in range(room - len(service.hosts)):
+        for _ in range(host_lines - len(service.hosts)):
             table.add_row("", "")
-    style = STYLE_BY_WORD.get(zone.standing, "cyan" if zone.standing else "")
+    style = STYLE_BY_WORD.get(zone.state, "cyan" if zone.state else "")
     return Panel(
         table,
-        title=Text(f"{zone.name} {zone.standing.upper()}".strip(), style),
+        title=Text(f"{zone.name} {zone.state.upper()}".strip(), style),
         box=box.ROUNDED,
         border_style=style,
         height=lines + _BORDER_LINES,
@@ -196,7 +194,7 @@ def _share(share: float) -> Text:
 
 def _entries(title: str, entries: Sequence[EntryView], nothing: str, *, wrap: bool = True) -> Panel:
     table = Table.grid(padding=(0, 1), expand=True)
-    # Widths are stated, or rich would shorten time and word along with a long text.
+    # Without explicit widths rich would shorten time and word next to a long text.
     table.add_column(no_wrap=True, width=max((len(entry.at) for entry in entries), default=0))
     table.add_column(no_wrap=True, width=max((len(entry.word) for entry in entries), default=0))
     table.add_column(ratio=1, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
@@ -211,12 +209,12 @@ def _entries(title: str, entries: Sequence[EntryView], nothing: str, *, wrap: bo
 
 def _bottom(view: ScreenView) -> RenderableType:
     budget = Panel(_lines(view.budget, ""), title="budget", title_align="left", box=box.ROUNDED)
-    layout = Layout()
-    layout.split_row(
+    root = Layout()
+    root.split_row(
         Layout(budget, ratio=2),
         Layout(_entries("outcomes", view.outcomes, "none yet", wrap=False), ratio=3),
     )
-    return layout
+    return root
 
 
 def _lines(lines: Sequence[str], style: str) -> RenderableType:

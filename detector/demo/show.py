@@ -1,6 +1,6 @@
-"""How the demo is shown while it runs: a live screen, or plain lines. Both write to stderr.
+"""The demo's output while it runs: a live screen, or plain lines. Both write to stderr.
 
-Law: stdout belongs to the result alone.
+Law: stdout is reserved for the result.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ HEARTBEAT_SECONDS = 10.0
 DONE = "ok"
 
 Steps = Sequence[tuple[str, str]]
-"""What is set up, each step with the word for its state: empty, ``...`` or ``ok``."""
+"""Steps of the set-up, each with its state: empty, ``...`` or ``ok``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowContext:
-    """What does not change while the fleet runs; ``hints`` tell how to look deeper."""
+    """What does not change while the fleet runs; ``hints`` say how to inspect the topics."""
 
     fleet: Fleet
     bucket: BucketLimits
@@ -34,22 +34,22 @@ class ShowContext:
 
 
 class Show(Protocol):
-    """A way of showing the demo."""
+    """One form of output."""
 
     def set_up(self, steps: Steps, seconds: float) -> None:
-        """Show set-up, ``seconds`` after its beginning; called several times a second."""
+        """Show the set-up, ``seconds`` after its start; called several times a second."""
 
-    def begin(self, scene: ShowContext) -> None:
-        """Set-up is over and the fleet begins."""
+    def begin(self, context: ShowContext) -> None:
+        """Called when the set-up is done and the fleet starts."""
 
     def print(self, state: DemoState, record: Record, now: float) -> None:
-        """Something happened."""
+        """Show one new record."""
 
     def frame(self, state: DemoState, now: float) -> None:
-        """Show where things stand; called several times a second."""
+        """Show the current state; called several times a second."""
 
     def close(self) -> None:
-        """Give the terminal back; harmless when repeated."""
+        """Restore the terminal. Idempotent."""
 
 
 class LiveScreen:
@@ -58,7 +58,7 @@ class LiveScreen:
     def __init__(self, console: Console, seed: int) -> None:
         self._console = console
         self._seed = seed
-        self._scene: ShowContext | None = None
+        self._context: ShowContext | None = None
         self._live = Live(console=console, screen=True, auto_refresh=False)
         self._live.start()
 
@@ -66,18 +66,18 @@ class LiveScreen:
         """Draw the steps."""
         self._live.update(draw(setting_up(self._seed, steps, seconds), self._console), refresh=True)
 
-    def begin(self, scene: ShowContext) -> None:
-        """Remember the scene."""
-        self._scene = scene
+    def begin(self, context: ShowContext) -> None:
+        """Store the context for the next frames."""
+        self._context = context
 
     def print(self, state: DemoState, record: Record, now: float) -> None:
-        """Leave it to the next frame."""
+        """Do nothing: the next frame shows the record."""
 
     def frame(self, state: DemoState, now: float) -> None:
         """Draw the state."""
-        if self._scene is not None:
-            scene = self._scene
-            view = running(state, scene.fleet, scene.bucket, scene.hints, now)
+        if self._context is not None:
+            context = self._context
+            view = running(state, context.fleet, context.bucket, context.hints, now)
             self._live.update(draw(view, self._console), refresh=True)
 
     def close(self) -> None:
@@ -86,48 +86,47 @@ class LiveScreen:
 
 
 class PlainLines:
-    """One line for each thing that happens, and a summary every ten seconds."""
+    """One line per event, and a summary every ten seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
         self._story = ""
         self._next_heartbeat = 0.0
 
     def set_up(self, steps: Steps, seconds: float) -> None:
-        """Tell each step when it begins and when it is done."""
+        """Print each step when it starts and when it is done."""
         for text, word in steps:
             line = f"{text}: {word}"
-            if word and line not in self._told:
-                self._told.add(line)
+            if word and line not in self._printed:
+                self._printed.add(line)
                 self.say(f"set-up {clock(seconds)}  {line}")
 
-    def begin(self, scene: ShowContext) -> None:
-        """Tell how to look deeper."""
-        for hint in scene.hints:
+    def begin(self, context: ShowContext) -> None:
+        """Print the hints."""
+        for hint in context.hints:
             self.say(hint)
 
     def print(self, state: DemoState, record: Record, now: float) -> None:
-        """Tell of the record, if it is worth a line."""
-        said = sentence(record)
-        if said:
-            self._at(state, now, said)
+        """Print the record, if it has a line."""
+        if line := sentence(record):
+            self._at(state, now, line)
 
     def frame(self, state: DemoState, now: float) -> None:
-        """Tell when a chapter begins, and sum up now and then."""
-        if (present := story(state, now)) != self._story:
-            self._story = present
-            self._at(state, now, f"story    {present}")
+        """Print each new phase, and a summary every ten seconds."""
+        if (current := story(state, now)) != self._story:
+            self._story = current
+            self._at(state, now, f"story    {current}")
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_SECONDS
             self._at(state, now, f"         {heartbeat(state)}")
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: the terminal was not changed."""
 
     def _at(self, state: DemoState, now: float, text: str) -> None:
         self.say(f"{clock(now - state.script.start_ms / 1000)}  {text}")
 
     def say(self, text: str) -> None:
-        """Write one line as it is: no markup, no wrapping."""
+        """Write one line literally: no markup, no wrapping."""
         self._console.out(text, highlight=False)

@@ -1,9 +1,9 @@
-"""What the demo knows: a value that records of the public topics update, told to nobody by itself.
+"""The state of the demo, updated by records of the public topics.
 
 Law: it changes only by ``apply`` and ``wrote``, and the same calls give the same state; times are
-arguments. What a record says is judged against the script: the demo knows who is to blame.
+arguments. Records are compared with the script, which knows the culprits.
 
-Known limits: of alarms, decisions and outcomes the newest hundred are kept.
+Known limits: only the newest hundred alarms, decisions and outcomes are kept.
 """
 
 from collections import deque
@@ -22,14 +22,14 @@ KEPT = 100
 RATE_SECONDS = 5.0
 _FLEET = "fleet:"
 _ZONE_DETECTOR = "zone"
-_TAKEN = frozenset({OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED})
+_ACCEPTED = frozenset({OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED})
 
 Record = Report | AlarmChange | DecisionRecord | Action | Outcome
 
 
 @dataclass(slots=True)
 class Sightings:
-    """When each step of the story was first seen, in epoch seconds; ``None`` until then."""
+    """When each expected event was first seen, in epoch seconds; ``None`` until then."""
 
     host_alarm: float | None = None
     host_action: float | None = None
@@ -39,7 +39,7 @@ class Sightings:
 
 
 class DemoState:
-    """Updated by records; read by the screen, by the plain lines and by the verdict."""
+    """Updated by records; read by the screen, the plain lines and the summary."""
 
     def __init__(self, script: Script, topics: Topics) -> None:
         self.script = script
@@ -47,18 +47,18 @@ class DemoState:
         self.reports: dict[str, Report] = {}
         """Newest report by service."""
         self.alarms: dict[str, tuple[AlarmChange, float]] = {}
-        """Newest change by alarm, and when it was read."""
+        """Newest change by alarm id, and when it was read."""
         self.decisions: deque[DecisionRecord] = deque(maxlen=KEPT)
         self.outcomes: deque[Outcome] = deque(maxlen=KEPT)
         self.actions: dict[str, Action] = {}
         self.budgets: dict[str, BudgetView] = {}
-        """As they were left by the newest action of each scope."""
+        """Budget after the newest action, by scope."""
         self.host = ""
-        """Host that the first host alarm named."""
+        """Host named by the first host alarm."""
         self.zone = ""
-        """Zone that the first zone alarm named."""
+        """Zone named by the first zone alarm."""
         self.delay_seconds: float | None = None
-        """From the end of the newest window to its first report."""
+        """Time from the end of the newest window to its first report."""
         self.events = self.wrong_actions = self.late = self.dead_letters = self.unreadable = 0
         self._window_end = 0
         self._late_in_window = 0
@@ -73,7 +73,7 @@ class DemoState:
         }
 
     def wrote(self, events: int, at: float) -> None:
-        """Note that the fleet has written ``events`` lines in all by epoch second ``at``."""
+        """Record that the fleet has written ``events`` lines in total by epoch second ``at``."""
         self.events = events
         self._samples.append((at, events))
         while self._samples[0][0] < at - RATE_SECONDS:
@@ -81,14 +81,14 @@ class DemoState:
 
     @property
     def events_per_second(self) -> float:
-        """What the fleet wrote in the last seconds."""
+        """Rate at which the fleet wrote in the last seconds."""
         if not self._samples:
             return 0.0
         (first_at, first), (last_at, last) = self._samples[0], self._samples[-1]
         return (last - first) / (last_at - first_at) if last_at > first_at else 0.0
 
     def apply(self, topic: str, value: bytes, at: float) -> Record | None:
-        """Take one record that was read at epoch second ``at``; return it if it is news."""
+        """Apply one record, read at epoch second ``at``; return it if it is new."""
         if topic == self._dead_letters:
             self.dead_letters += 1
             return None
@@ -114,7 +114,7 @@ class DemoState:
             self._window_end, self._late_in_window = report.window_end, 0
             self.delay_seconds = at - report.window_end / 1000
         if report.window_end == self._window_end and report.late > self._late_in_window:
-            # Every subject of a window tells of the same late events, so they are not added up.
+            # All subjects of a window report the same late events, so these are not added up.
             self.late += report.late - self._late_in_window
             self._late_in_window = report.late
         service = report.subject.removeprefix(_FLEET)
@@ -133,10 +133,10 @@ class DemoState:
         if len(self.alarms) > KEPT:
             del self.alarms[next(iter(self.alarms))]
         if change.state is AlarmState.ALARM and change.target is not None:
-            self._sight_alarm(change, at)
+            self._note_alarm(change, at)
         return change
 
-    def _sight_alarm(self, change: AlarmChange, at: float) -> None:
+    def _note_alarm(self, change: AlarmChange, at: float) -> None:
         target, blamed = change.target, self.script.expected()
         if target is None or (change.detector == _ZONE_DETECTOR) is bool(target.host):
             return
@@ -169,11 +169,13 @@ class DemoState:
             return None
         self.actions[action.id] = action
         self.budgets[action.budget.scope] = action.budget
-        self.wrong_actions += not self.is_right(action.kind, action.target.zone, action.target.host)
+        self.wrong_actions += not self.is_expected(
+            action.kind, action.target.zone, action.target.host
+        )
         return action
 
-    def is_right(self, kind: ActionKind, zone: str, host: str) -> bool:
-        """Say whether the script wants this done: to its host, or to its first zone."""
+    def is_expected(self, kind: ActionKind, zone: str, host: str) -> bool:
+        """Return whether the script expects this action: on its host, or on its first zone."""
         blamed = self.script.expected()
         if kind is ActionKind.REPLACE_HOST:
             return host == blamed.host
@@ -182,7 +184,7 @@ class DemoState:
     def _outcome(self, outcome: Outcome, at: float) -> Record | None:
         self.outcomes.append(outcome)
         target = outcome.target
-        if outcome.state in _TAKEN and self.is_right(outcome.kind, target.zone, target.host):
+        if outcome.state in _ACCEPTED and self.is_expected(outcome.kind, target.zone, target.host):
             if outcome.kind is ActionKind.REPLACE_HOST and self.seen.host_action is None:
                 self.seen.host_action = at
             elif outcome.kind is ActionKind.SHIFT_AWAY and self.seen.zone_action is None:

@@ -1,4 +1,4 @@
-"""From what the demo knows to what its screen shows: pure, with all foreign text escaped."""
+"""Builds the screen's view from the demo's state; escapes all text from producers."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -6,11 +6,11 @@ from itertools import chain
 from detector.core.safe_text import escape_controls
 from detector.core.vocabulary import ActionKind, AlarmState
 from detector.decisions.budgets import BucketLimits
-from detector.demo.lines import clock, deed, story, told, why
+from detector.demo.lines import action_text, alarm_text, clock, reason_text, story
 from detector.demo.screen import (
-    Chapter,
     EntryView,
     HostRow,
+    PhaseView,
     ScreenView,
     ServiceRows,
     ZoneView,
@@ -21,17 +21,17 @@ from detector.gameday.fleet import Fleet
 from detector.tables.reports import Report, ReportContributor
 
 SHOWN = 12
-_CHAPTERS = {
+_PHASE_NAMES = {
     "gray_host": "gray host",
     "gray_zone": "gray zone",
     "second_gray_zone": "second gray zone, refused",
 }
-_STANDINGS = (AlarmState.ALARM, AlarmState.PENDING)
+_ACTIVE_STATES = (AlarmState.ALARM, AlarmState.PENDING)
 _HOST_KEYS = 2
 
 
 def setting_up(seed: int, steps: Sequence[tuple[str, str]], seconds: float) -> ScreenView:
-    """Show the steps of setting up, each with the word for its state."""
+    """Return the view of the set-up: its steps with their states."""
     return ScreenView(
         title=title(seed),
         elapsed=clock(seconds),
@@ -41,19 +41,19 @@ def setting_up(seed: int, steps: Sequence[tuple[str, str]], seconds: float) -> S
 
 
 def title(seed: int) -> str:
-    """Return the headline."""
+    """Return the title line."""
     return f"detector demo, seed {seed}"
 
 
 def running(
     state: DemoState, fleet: Fleet, bucket: BucketLimits, footer: Sequence[str], now: float
 ) -> ScreenView:
-    """Show the state at epoch second ``now``; ``bucket`` says how a fleet's tokens come back."""
+    """Return the view at epoch second ``now``; ``bucket`` limits the actions of each fleet."""
     start = state.script.start_ms / 1000
     return ScreenView(
         title=title(fleet.seed),
         elapsed=clock(now - start),
-        chapters=_chapters(state, now),
+        phases=_phases(state, now),
         story=escape_controls(story(state, now)),
         figures=_figures(state),
         zones=_zones(state, fleet) if state.reports else (),
@@ -62,15 +62,17 @@ def running(
             EntryView(
                 clock(decision.decided_at - start),
                 decision.verdict.value,
-                deed(decision.kind, decision.target),
-                why(decision),
+                action_text(decision.kind, decision.target),
+                reason_text(decision),
             )
             for decision in list(reversed(state.decisions))[:SHOWN]
         ),
         budget=_budget(state, bucket),
         outcomes=tuple(
             EntryView(
-                clock(outcome.at - start), outcome.state.value, deed(outcome.kind, outcome.target)
+                clock(outcome.at - start),
+                outcome.state.value,
+                action_text(outcome.kind, outcome.target),
             )
             for outcome in list(reversed(state.outcomes))[:SHOWN]
         ),
@@ -78,17 +80,17 @@ def running(
     )
 
 
-def _chapters(state: DemoState, now: float) -> tuple[Chapter, ...]:
+def _phases(state: DemoState, now: float) -> tuple[PhaseView, ...]:
     at_ms = int(now * 1000)
     phases = state.script.phases
     current = state.script.phase_at(at_ms)
     begun = at_ms >= phases[0].from_ms
     over = at_ms >= state.script.end_ms
-    chapters = [Chapter("healthy", 1 if begun else 0)]
+    views = [PhaseView("healthy", 1 if begun else 0)]
     for phase in phases:
         progress = 0 if phase is current else (1 if phase.until_ms <= at_ms else -1)
-        chapters.append(Chapter(_CHAPTERS.get(phase.name, phase.name), progress))
-    return (*chapters, Chapter("healthy again", 0 if over else -1))
+        views.append(PhaseView(_PHASE_NAMES.get(phase.name, phase.name), progress))
+    return (*views, PhaseView("healthy again", 0 if over else -1))
 
 
 def _figures(state: DemoState) -> str:
@@ -110,7 +112,7 @@ def _zones(state: DemoState, fleet: Fleet) -> tuple[ZoneView, ...]:
     return tuple(
         ZoneView(
             name=f"{zone.zone_id} {zone.zone_name}",
-            standing=_standing(state, zone.zone_id),
+            state=_zone_state(state, zone.zone_id),
             services=tuple(
                 _service(service, report, zone.zone_id)
                 for service, report in sorted(state.reports.items())
@@ -121,7 +123,7 @@ def _zones(state: DemoState, fleet: Fleet) -> tuple[ZoneView, ...]:
 
 
 def _service(service: str, report: Report, zone: str) -> ServiceRows:
-    # The keys of a fleet's contributors are its zone and its host.
+    # The keys of a fleet's contributors are zone and host.
     own = [c for c in report.contributors if len(c.keys) == _HOST_KEYS and c.keys[0] == zone]
     return ServiceRows(
         escape_controls(service), sum(c.share for c in own), tuple(map(_host, own[:SHOWN]))
@@ -132,35 +134,35 @@ def _host(contributor: ReportContributor) -> HostRow:
     return HostRow(escape_controls(contributor.keys[1]), contributor.share, contributor.value)
 
 
-def _standing(state: DemoState, zone: str) -> str:
-    """Say the worst that is known of a zone: away, or the standing of its alarm."""
+def _zone_state(state: DemoState, zone: str) -> str:
+    """Return ``away`` if traffic was shifted away, else the worst state of the zone's alarms."""
     if any(
         action.kind is ActionKind.SHIFT_AWAY and action.target.zone == zone
         for action in state.actions.values()
     ):
         return "away"
-    standings = {
+    states = {
         change.state
         for change, _ in state.alarms.values()
         if change.target is not None and change.target.zone == zone and not change.target.host
     }
-    return next((state.value for state in _STANDINGS if state in standings), "")
+    return next((state.value for state in _ACTIVE_STATES if state in states), "")
 
 
 def _alarms(state: DemoState, start: float) -> tuple[EntryView, ...]:
-    """List alarms that stand, then those about to, then those that have ended.
+    """Return alarms in ALARM, then pending ones, then those that have ended.
 
-    Within each, those that ask for an action come first, then the newest.
+    Within each group, alarms that request an action come first, then the newest.
     """
     newest = sorted(state.alarms.values(), key=lambda known: (known[0].action is None, -known[1]))
     by_rank: tuple[list[tuple[AlarmChange, float]], ...] = ([], [], [])
     for change, at in newest:
-        if change.state in _STANDINGS:
-            by_rank[_STANDINGS.index(change.state)].append((change, at))
+        if change.state in _ACTIVE_STATES:
+            by_rank[_ACTIVE_STATES.index(change.state)].append((change, at))
         elif change.previous is AlarmState.ALARM:
             by_rank[-1].append((change, at))
     return tuple(
-        EntryView(clock(at - start), change.state.value, told(change))
+        EntryView(clock(at - start), change.state.value, alarm_text(change))
         for change, at in list(chain.from_iterable(by_rank))[:SHOWN]
     )
 

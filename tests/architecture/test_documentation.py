@@ -22,7 +22,7 @@ from detector.core.topics import Topics
 from detector.decisions.budgets import at_least_one, healthy_needed
 from detector.decisions.config import DecideConfig
 from detector.demo.state import DemoState
-from detector.demo.verdict import measured
+from detector.demo.summary import measured
 from detector.gameday.fleet import Fleet
 from detector.gameday.script import Script
 from detector.rules.parser import parse_rule

@@ -1,9 +1,9 @@
-"""The fleet at work writes every event of the script once, in order, and stops when told."""
+"""The fleet at work writes every event of the script once, in order, and stops on request."""
 
 import threading
 from collections.abc import Iterable
 
-from detector.demo.fleet import FleetAtWork
+from detector.demo.fleet import FleetWriter
 from tests.demo.builders import FLEET, SCRIPT, START_MS
 
 
@@ -46,7 +46,7 @@ class Clock:
 
 def test_every_event_is_written_once_and_in_order() -> None:
     clock, feed = Clock(START_MS + 900), FakeFeed()
-    with FleetAtWork(FLEET, SCRIPT, feed, clock) as fleet:  # type: ignore[arg-type]
+    with FleetWriter(FLEET, SCRIPT, feed, clock) as fleet:  # type: ignore[arg-type]
         assert clock.ended.wait(20.0)
     assert FLEET.events(START_MS, START_MS + 900, SCRIPT.faults) == feed.lines
     assert (len(feed.lines), "") == (fleet.written, fleet.trouble)
@@ -55,13 +55,13 @@ def test_every_event_is_written_once_and_in_order() -> None:
 
 def test_a_broker_that_takes_nothing_stops_the_fleet_with_a_reason() -> None:
     clock, feed = Clock(START_MS + 10_000), FakeFeed(room=1)
-    with FleetAtWork(FLEET, SCRIPT, feed, clock) as fleet:  # type: ignore[arg-type]
+    with FleetWriter(FLEET, SCRIPT, feed, clock) as fleet:  # type: ignore[arg-type]
         assert feed.closed.wait(20.0)
-    assert fleet.trouble == "the broker takes no more log lines: queue full"
+    assert fleet.trouble == "the broker does not accept log lines: queue full"
 
 
 def test_lines_that_were_given_up_stop_the_fleet_with_a_reason() -> None:
     clock, feed = Clock(START_MS + 10_000), FakeFeed(failed=3)
-    with FleetAtWork(FLEET, SCRIPT, feed, clock) as fleet:  # type: ignore[arg-type]
+    with FleetWriter(FLEET, SCRIPT, feed, clock) as fleet:  # type: ignore[arg-type]
         assert feed.closed.wait(20.0)
     assert fleet.trouble == "3 log lines did not reach the broker"

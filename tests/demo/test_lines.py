@@ -10,9 +10,9 @@ from detector.demo.lines import (
     clock,
     heartbeat,
     kcat_lines,
+    reason_text,
     sentence,
     story,
-    why,
 )
 from detector.demo.state import DemoState
 from detector.detection.alarms import Target
@@ -46,30 +46,30 @@ def test_the_story_follows_the_script() -> None:
     for phase in SCRIPT.phases:
         assert phase.story == story(state, phase.from_ms / 1000)
     after = [story(state, phase.until_ms / 1000 + 1.0) for phase in SCRIPT.phases]
-    for told, name in zip(after, (BLAMED.host, BLAMED.zone, BLAMED.second_zone), strict=True):
-        assert told.startswith("healthy again")
-        assert name in told
+    for line, name in zip(after, (BLAMED.host, BLAMED.zone, BLAMED.second_zone), strict=True):
+        assert line.startswith("healthy again")
+        assert name in line
 
 
-def test_a_no_is_told_with_the_check_that_failed() -> None:
+def test_a_refusal_names_the_check_that_failed() -> None:
     refused = decision(target(BLAMED.second_zone), Refusal.ANOTHER_ZONE_IS_AWAY)
-    assert "another_zone_is_away: saw use1-az9; demanded none away" == why(refused)
-    told = sentence(refused)
-    assert told == (
+    assert "another_zone_is_away: saw use1-az9; demanded none away" == reason_text(refused)
+    line = sentence(refused)
+    assert line == (
         f"refused  shift away from {BLAMED.second_zone} (checkout), because "
         "another_zone_is_away: saw use1-az9; demanded none away"
     )
 
 
-def test_a_yes_is_told_with_what_speaks_for_it() -> None:
-    told = sentence(decision(HOST))
-    assert told == (
+def test_a_grant_names_its_evidence() -> None:
+    line = sentence(decision(HOST))
+    assert line == (
         f"granted  replace host {BLAMED.host} in {BLAMED.host_zone} (checkout): "
         "all 1 checks passed, 251 excess faults"
     )
 
 
-def test_alarms_that_were_never_raised_and_reports_are_not_told() -> None:
+def test_alarms_that_were_never_raised_and_reports_have_no_line() -> None:
     quiet = alarm(HOST, AlarmState.OK, previous=AlarmState.PENDING)
     assert ["", ""] == [sentence(quiet), sentence(report())]
     ended = alarm(HOST, AlarmState.OK, previous=AlarmState.ALARM)
@@ -79,11 +79,11 @@ def test_alarms_that_were_never_raised_and_reports_are_not_told() -> None:
 def test_control_characters_of_producers_never_reach_the_terminal() -> None:
     evil_alarm = alarm(EVIL, sentence="a\x1b]0;owned\x07 b\r\nc")
     state = DemoState(SCRIPT, TOPICS)
-    told = [sentence(each) for each in (evil_alarm, decision(EVIL), action(EVIL), outcome(EVIL))]
+    lines = [sentence(each) for each in (evil_alarm, decision(EVIL), action(EVIL), outcome(EVIL))]
     bad = report(shares={("az\n1", "\x1b[31mred"): 1.0})
     state.apply(TOPICS.reports, msgspec.json.encode(bad), at(66.0))
-    told.append(heartbeat(state))
-    for line in told:
+    lines.append(heartbeat(state))
+    for line in lines:
         assert line
         assert line.isprintable()
 

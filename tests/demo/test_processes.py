@@ -43,8 +43,8 @@ def child(folder: Path, subcommand: str) -> Child:
 def wait_until_ready(started: Child) -> None:
     deadline = time.monotonic() + 20.0
     while not started.is_ready:
-        assert time.monotonic() < deadline, started.last_words()
-        assert started.returncode is None, started.last_words()
+        assert time.monotonic() < deadline, started.log_tail()
+        assert started.returncode is None, started.log_tail()
         time.sleep(0.01)
 
 
@@ -56,7 +56,7 @@ def test_settings_of_the_user_do_not_reach_a_child(tmp_path: Path) -> None:
     assert env["PYTHONPATH"].endswith(":p")
 
 
-def test_a_child_is_ready_once_the_whole_line_is_written_and_ends_when_told(
+def test_a_child_is_ready_once_the_whole_line_is_written_and_ends_on_request(
     interpreter: Path,
 ) -> None:
     with Children() as children:
@@ -71,7 +71,7 @@ def test_a_child_that_ends_by_itself_is_named_with_its_last_words(interpreter: P
     with Children() as children:
         broken = children.add(child(interpreter, "broken"))
         broken._process.wait(20.0)
-        assert "the broken ended with code 3; it said:\nstarting" == children.trouble()
+        assert "the broken exited with code 3; its last log lines:\nstarting" == children.trouble()
         assert not broken.is_ready
 
 

@@ -30,9 +30,9 @@ def a_demo(tmp_path: Path, *, once: bool = True) -> demo._Demo:
 def test_once_ends_shortly_after_the_last_thing_was_seen(tmp_path: Path) -> None:
     state = DemoState(SCRIPT, TOPICS)
     state.seen.host_alarm, state.seen.host_action, state.seen.zone_alarm = at(50), at(51), at(115)
-    verdicts = [a_demo(tmp_path)._verdict(state, at(second)) for second in (115.0, 117.9, 118.0)]
+    verdicts = [a_demo(tmp_path)._exit_code(state, at(second)) for second in (115.0, 117.9, 118.0)]
     assert [None, None, 0] == verdicts
-    assert a_demo(tmp_path, once=False)._verdict(state, at(10_000.0)) is None
+    assert a_demo(tmp_path, once=False)._exit_code(state, at(10_000.0)) is None
 
 
 def test_once_gives_up_after_240_seconds_and_names_what_it_did_not_see(tmp_path: Path) -> None:
@@ -40,9 +40,9 @@ def test_once_gives_up_after_240_seconds_and_names_what_it_did_not_see(tmp_path:
     state.seen.host_alarm, state.seen.zone_alarm = at(50), at(115)
     run = a_demo(tmp_path)
     run._began = at(0.0)
-    assert run._verdict(state, at(239.9)) is None
+    assert run._exit_code(state, at(239.9)) is None
     with pytest.raises(demo.DemoError) as error:
-        run._verdict(state, at(240.0))
+        run._exit_code(state, at(240.0))
     assert f"after 240 s not seen: an accepted action on host {BLAMED.host}" == str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""The demo's state follows the public topics, and judges what it sees by the script."""
+"""The demo's state follows the public topics and compares them with the script."""
 
 import random
 
@@ -7,7 +7,7 @@ import pytest
 
 from detector.core.vocabulary import AlarmState, OutcomeState, Refusal
 from detector.demo.state import KEPT, DemoState, Record
-from detector.demo.verdict import measured, still_missing, summary
+from detector.demo.summary import measured, still_missing, summary
 from detector.detection.alarms import Target
 from tests.demo.builders import (
     BLAMED,
@@ -131,7 +131,7 @@ def test_the_refusal_of_the_second_zone_is_seen_for_its_reason_alone() -> None:
     assert (at(220.0), 3) == (state.seen.second_zone_refused, len(state.decisions))
 
 
-def test_late_events_are_counted_once_per_window_whoever_tells_of_them() -> None:
+def test_late_events_are_counted_once_per_window_whichever_report_has_them() -> None:
     """Each of the two tables of a window tells of the same late events; windows add up."""
     state = fed(
         (report(ended=60.0, late=3), 66.0),

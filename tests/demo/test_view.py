@@ -89,11 +89,11 @@ def test_every_zone_shows_its_share_and_its_worst_hosts_first() -> None:
 
 
 def test_a_zone_shows_that_it_is_away_or_what_its_alarm_says() -> None:
-    standing = {zone.name.split()[0]: zone.standing for zone in view_of(lived_through()).zones}
-    assert {BLAMED.zone: "away", BLAMED.second_zone: "pending", BLAMED.host_zone: ""} == standing
+    states = {zone.name.split()[0]: zone.state for zone in view_of(lived_through()).zones}
+    assert {BLAMED.zone: "away", BLAMED.second_zone: "pending", BLAMED.host_zone: ""} == states
 
 
-def test_standing_alarms_come_before_those_about_to_stand_and_those_that_ended() -> None:
+def test_alarms_come_before_pending_ones_and_those_that_ended() -> None:
     state = lived_through()
     for record in (
         alarm(HOST, AlarmState.OK, previous=AlarmState.ALARM),
@@ -118,10 +118,10 @@ def test_the_budget_shows_what_is_left_and_which_zone_is_away() -> None:
     assert untouched == ("untouched: 2 actions per service,", "one more every 600 s")
 
 
-def test_one_chapter_at_a_time_is_the_present_one() -> None:
+def test_one_phase_at_a_time_is_the_current_one() -> None:
     state = DemoState(SCRIPT, TOPICS)
     for second in range(0, 300, 5):
-        progress = [chapter.progress for chapter in view_of(state, second).chapters]
+        progress = [phase.progress for phase in view_of(state, second).phases]
         assert progress == sorted(progress, reverse=True)
         assert progress.count(0) <= 1
     assert [1, 1, 1, 1, 0] == progress

@@ -21,7 +21,7 @@ class MetricsInMemory:
         self.asked: list[tuple[Metric, int, int, int]] = []
         self.whole: int | None = None
 
-    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
+    def complete_until_ms(self, metrics: Iterable[Metric]) -> int | None:
         """Return what the test said, once any of ``metrics`` is known."""
         return self.whole if any(metric in self.points for metric in metrics) else None
 

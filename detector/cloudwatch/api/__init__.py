@@ -1,8 +1,8 @@
 """CloudWatch's API over HTTP, as unmodified AWS clients speak it.
 
-``Api`` answers one request and does no I/O; ``ApiServer`` puts it on a port. Everything about the
-operations (members, types, limits, errors) comes from the model that botocore carries, so that what
-is accepted here is what the clients of today send.
+``Api`` answers one request and does no I/O; ``ApiServer`` serves it on a port. Everything about the
+operations (members, types, limits, errors) comes from botocore's model, so this server accepts what
+current clients send.
 """
 
 from detector.cloudwatch.api.access import Access, KeyRing

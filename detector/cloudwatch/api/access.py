@@ -1,11 +1,11 @@
-"""Who may ask: whoever signs with a known key; without keys, this machine alone.
+"""Access control: clients that sign with a known key; without keys, this machine only.
 
-Law: a request that is not allowed reaches neither the reading of its members nor a handler.
+Law: a request that is not allowed reaches neither the parsing of its members nor a handler.
 
-Without keys there are three guards, because other programs of this machine fetch what strangers
-tell them to. The peer must be on loopback. The host that the client named must be loopback too: a
-stranger's name that resolves to 127.0.0.1 is refused. And nothing that a browser sent for a page,
-nor anything but POST, is answered: a page can send a form to 127.0.0.1, but not hide that it did.
+Without keys there are three guards, because other programs on this machine fetch addresses that
+strangers choose. The peer must be on loopback. The host that the client named must be loopback too:
+a foreign name that resolves to 127.0.0.1 is refused. Only POST is answered, and nothing that a
+browser sent for a page: a page can post a form to 127.0.0.1, but the browser's headers show it.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ from detector.cloudwatch.api.signatures import (
 )
 
 SKEW = timedelta(minutes=5)
-"""How far the clocks of client and server may lie apart."""
-_OF_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode", "referer")
+"""Largest difference between the clocks of client and server."""
+_BROWSER_HEADERS = ("origin", "sec-fetch-site", "sec-fetch-mode", "referer")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Secrets by access key id; empty means that nobody signs."""
+    """Secrets by access key id; empty means that requests are not signed."""
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Access:
-    """Lets a request pass, or raises ``RequestError``; ``region`` is what clients sign for."""
+    """Checks requests; ``region`` is the one that clients must sign for."""
 
     def __init__(self, keys: KeyRing, *, region: str) -> None:
         self._secrets = dict(keys.secrets)
@@ -48,15 +48,15 @@ class Access:
 
     @property
     def asks_for_keys(self) -> bool:
-        """Tell whether requests must be signed."""
+        """Whether requests must be signed."""
         return bool(self._secrets)
 
     def check(self, request: HttpRequest, now: datetime) -> None:
-        """Return when ``request`` may be answered at ``now``, an aware time."""
+        """Raise ``RequestError`` unless ``request`` is allowed at ``now``, an aware time."""
         if self._secrets:
             self._check_signature(request, now)
         else:
-            _check_place(request)
+            _check_loopback(request)
 
     def _check_signature(self, request: HttpRequest, now: datetime) -> None:
         claim = claim_of(request)
@@ -74,7 +74,7 @@ class Access:
         _check_payload(request)
         expected = signature_of(request, claim, secret)
         if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
-            raise _refused("the signature does not match: check the secret key, and that nothing")
+            raise _mismatch()
 
     def _check_scope(self, claim: Claim) -> None:
         for member, found, expected in (
@@ -88,7 +88,7 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether an address, or ``localhost``, is this machine and nothing else."""
+    """Return whether an address, or the name ``localhost``, is loopback."""
     if host.lower() == "localhost":
         return True
     try:
@@ -99,16 +99,17 @@ def is_loopback(host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def _check_place(request: HttpRequest) -> None:
+def _check_loopback(request: HttpRequest) -> None:
     hosts = request.headers.getall("host", [])
     named = _host_name(hosts[0]) if len(hosts) == 1 else ""
-    told = [name for name in _OF_BROWSERS if name in request.headers]
+    browser = [name for name in _BROWSER_HEADERS if name in request.headers]
     if not is_loopback(request.peer):
         raise _denied(f"peer: found {shown(request.peer)}, expected loopback")
     if not is_loopback(named):
         raise _denied(f"host: found {shown(', '.join(hosts))}, expected localhost or 127.0.0.1")
-    if told:
-        raise _denied(f"header {told[0]}: found a request out of a browser, expected an AWS client")
+    if browser:
+        why = f"header {browser[0]}: found a request from a browser, expected an AWS client"
+        raise _denied(why)
     if request.method != "POST":
         raise _denied(f"method: found {shown(request.method)}, expected POST")
 
@@ -127,10 +128,10 @@ def _denied(why: str) -> RequestError:
 
 def _check_time(claim: Claim, now: datetime) -> None:
     age = now - claim.instant
-    lasts = SKEW if claim.expires_seconds is None else timedelta(seconds=claim.expires_seconds)
-    if age > lasts:
+    lifetime = SKEW if claim.expires_seconds is None else timedelta(seconds=claim.expires_seconds)
+    if age > lifetime:
         found = f"signed {age.total_seconds():.0f} s ago"
-        why = f"signature expired: {found}, expected at most {lasts.total_seconds():.0f} s"
+        why = f"signature expired: {found}, expected at most {lifetime.total_seconds():.0f} s"
         raise RequestError("SignatureDoesNotMatch", why, status=403)
     if -age > SKEW:
         found = f"signed {-age.total_seconds():.0f} s in the future"
@@ -139,16 +140,17 @@ def _check_time(claim: Claim, now: datetime) -> None:
 
 
 def _check_payload(request: HttpRequest) -> None:
-    told = request.headers.get("x-amz-content-sha256")
-    if told is None:
+    declared = request.headers.get("x-amz-content-sha256")
+    if declared is None:
         return
     found = hashlib.sha256(request.body).hexdigest()
-    if not hmac.compare_digest(told.encode("utf-8", "replace"), found.encode()):
-        why = f"x-amz-content-sha256: found {shown(told)}, expected the hash of the body"
+    if not hmac.compare_digest(declared.encode("utf-8", "replace"), found.encode()):
+        why = f"x-amz-content-sha256: found {shown(declared)}, expected the hash of the body"
         raise RequestError("XAmzContentSHA256Mismatch", why)
 
 
-def _refused(why: str) -> RequestError:
+def _mismatch() -> RequestError:
+    remedy = "check the secret key, and that nothing changes the request on its way"
     return RequestError(
-        "SignatureDoesNotMatch", f"{why} changes the request on its way", status=403
+        "SignatureDoesNotMatch", f"the signature does not match: {remedy}", status=403
     )

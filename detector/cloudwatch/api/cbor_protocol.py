@@ -1,8 +1,8 @@
 """Smithy RPC v2 CBOR: the operation in the path, members in one CBOR map.
 
-Law: of CBOR's tags only number 1, a time, is read. The others (big numbers, decimals, shared
-references, regular expressions) are refused before anything is made of them: the protocol does not
-have them, and some are a way to make a small body cost much.
+Law: tag 1, a time, is the only CBOR tag that is accepted. All others (big numbers, decimals, shared
+references, regular expressions) are refused before they are decoded: the protocol does not have
+them, and some let a small body cost much.
 """
 
 import io
@@ -25,7 +25,7 @@ from detector.cloudwatch.api.scalars import CBOR_IN
 from detector.cloudwatch.api.shapes import shown
 from detector.cloudwatch.api.written_scalars import CBOR_OUT
 
-_TAGS_OF_THE_LIBRARY = (
+_LIBRARY_TAGS = (
     *(0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004),
     *(43000, 55799),
 )
@@ -40,7 +40,7 @@ def _as_tag(value: Any, _immutable: bool) -> Any:
     return cbor2.CBORTag(1, value)
 
 
-_TAGS = {**dict.fromkeys(_TAGS_OF_THE_LIBRARY, _no_such_tag), 1: _as_tag}
+_TAGS = {**dict.fromkeys(_LIBRARY_TAGS, _no_such_tag), 1: _as_tag}
 
 
 class CborProtocol:
@@ -49,7 +49,7 @@ class CborProtocol:
     name = "smithy-rpc-v2-cbor"
 
     def operation_name(self, request: HttpRequest) -> str:
-        """Return the last step of the path."""
+        """Return the last part of the path; raises ``RequestError`` for another service."""
         found = _PATH.fullmatch(request.path)
         service = service_model().metadata["targetPrefix"]
         if found is None or found[1] != service:
@@ -59,7 +59,7 @@ class CborProtocol:
         return found[2]
 
     def unknown_operation(self, name: str) -> RequestError:
-        """Refuse an operation that CloudWatch does not have."""
+        """Return the error for an operation that CloudWatch does not have."""
         return unknown_operation(name)
 
     def read(self, operation: Operation, request: HttpRequest) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def decoded(body: bytes) -> Any:
             strict_hashable_types=True,
         )
     except (cbor2.CBORDecodeError, ValueError, OverflowError) as error:
-        raise malformed(f"no cbor item of the protocol: {shown(str(error))}") from None
+        raise malformed(f"no valid CBOR item: {shown(str(error))}") from None
     if source.tell() != len(body):
-        raise malformed(f"{len(body) - source.tell()} bytes follow the cbor item")
+        raise malformed(f"{len(body) - source.tell()} bytes follow the CBOR item")
     return value
 
 
@@ -102,10 +102,10 @@ def _answer(
     request_id: str,
     headers: Mapping[str, str] | None = None,
 ) -> HttpAnswer:
-    told = {
+    all_headers = {
         "Content-Type": "application/cbor",
         "smithy-protocol": "rpc-v2-cbor",
         "x-amzn-RequestId": request_id,
         **(headers or {}),
     }
-    return HttpAnswer(status, told, cbor2.dumps(body))
+    return HttpAnswer(status, all_headers, cbor2.dumps(body))

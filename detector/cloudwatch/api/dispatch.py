@@ -1,8 +1,8 @@
-"""One request in, one answer out: who asks, what is asked for, the handler, and every refusal.
+"""Dispatch of one request: access, protocol, operation, handler, answer or error.
 
-Law: whatever comes in, an answer goes out, in the protocol of the question and with a request id.
-What a handler cannot do is told in the model's words; what a handler does wrong is logged with its
-traceback and answered with ``InternalServiceFault``, because it is ours to mend.
+Law: every request gets an answer, in its own protocol and with a request id. An ``ApiError`` of a
+handler is answered with the model's code. Any unexpected exception is logged with its traceback and
+answered with ``InternalServiceFault``, because it is a defect of this server.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ log = structlog.get_logger("detector.api")
 
 
 class Api:
-    """Answers requests with ``handlers`` by operation; ``clock`` gives aware times.
+    """Answers requests with ``handlers`` by operation; ``clock`` returns aware times.
 
-    ``request_seconds`` bounds a handler, ``requests_at_once`` how many run beside each other; one
-    more is told to come again. ``new_id`` gives the ids of requests and ``monotonic`` seconds.
+    ``request_seconds`` bounds one handler, ``requests_at_once`` how many run concurrently; further
+    requests are throttled. ``new_id`` returns request ids and ``monotonic`` seconds.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Api:
         request_seconds: float = 30.0,
         requests_at_once: int = 64,
     ) -> None:
-        if strangers := set(handlers) - operation_names():
-            raise ValueError(f"no operations of CloudWatch: {', '.join(sorted(strangers))}")
+        if unknown := set(handlers) - operation_names():
+            raise ValueError(f"no operations of CloudWatch: {', '.join(sorted(unknown))}")
         self._handlers = dict(handlers)
         self._access = access
         self._clock = clock
@@ -77,10 +77,10 @@ class Api:
             outcome = ApiOutcome.OK
         except RequestError as error:
             answer, outcome = protocol.refuse(error, request_id), _outcome(error)
-        except Exception as error:  # the law: whatever is wrong in here, the client is answered
-            told = {"operation": asked or None, "request_id": request_id}
-            log.exception("api_request_failed", error=type(error).__name__, **told)
-            answer = protocol.refuse(fault_of_ours(_OURS.format(request_id)), request_id)
+        except Exception as error:  # the law: every request is answered
+            fields = {"operation": asked or None, "request_id": request_id}
+            log.exception("api_request_failed", error=type(error).__name__, **fields)
+            answer = protocol.refuse(fault_of_ours(_INTERNAL.format(request_id)), request_id)
             outcome = ApiOutcome.FAILED
         operation_label = asked if asked in self._handlers else ""
         seconds = self._monotonic() - begun
@@ -88,7 +88,7 @@ class Api:
         return answer
 
     def refuse(self, request: HttpRequest, error: RequestError) -> HttpAnswer:
-        """Return the answer to a request whose body could not be read as a whole."""
+        """Return the answer to a request whose body could not be read completely."""
         protocol = protocol_of(request)
         self._notify(RequestAnswered("", protocol.name, _outcome(error), 0.0))
         return protocol.refuse(error, self._new_id())
@@ -107,7 +107,7 @@ class Api:
         self, handler: Handler, operation: Operation, members: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         if self._running >= self._requests_at_once:
-            why = f"{self._running} requests are being answered: come again"
+            why = f"{self._running} requests are in progress: try again later"
             raise RequestError("Throttling", why)
         self._running += 1
         try:
@@ -122,13 +122,13 @@ class Api:
             why = f"no answer within {self._request_seconds:g} s; it may still take effect"
             raise RequestError("ServiceUnavailable", why, status=503, sender=False) from None
         except PublishError as error:
-            why = "the broker did not confirm it; it may still take effect"
+            why = "the broker did not confirm the change; it may still take effect"
             raise RequestError("ServiceUnavailable", why, status=503, sender=False) from error
         finally:
             self._running -= 1
 
 
-_OURS = "something is wrong in the detector, not in the request: its log tells under {}"
+_INTERNAL = "internal error of the detector, not of the request: see request id {} in its log"
 
 
 def _members(
@@ -142,12 +142,12 @@ def _members(
 
 
 def _outcome(error: RequestError) -> ApiOutcome:
-    if error.code in _OF_ACCESS:
+    if error.code in _ACCESS_CODES:
         return ApiOutcome.DENIED
     return ApiOutcome.REFUSED if error.sender else ApiOutcome.FAILED
 
 
-_OF_ACCESS = frozenset(
+_ACCESS_CODES = frozenset(
     {
         "AccessDenied",
         "IncompleteSignature",

@@ -1,18 +1,18 @@
-"""Codes of errors, turned into what the model says of them; those of no operation are below.
+"""Error codes turned into the errors of the model.
 
-A code is looked for among the errors of the operation first, then among all of the service, by the
-name of its shape (``ResourceNotFound``) or by the code on the wire (``ValidationError``).
+A code is looked up among the errors of the operation first, then among all errors of the service,
+by shape name (``ResourceNotFound``) or by code on the wire (``ValidationError``).
 """
 
 from detector.cloudwatch.api.messages import RequestError
 from detector.cloudwatch.api.model import Operation, Shape, service_model
 from detector.cloudwatch.operations.contract import ApiError
 
-_FIRST_OF_OURS = 500
+_FIRST_SERVER_STATUS = 500
 
 
 def modelled(operation: Operation, error: ApiError) -> RequestError | None:
-    """Return the error as the model has it; ``None`` when the service knows no such code."""
+    """Return the model's error; ``None`` when the service has no such code."""
     for shape in (*operation.error_shapes, *service_model().error_shapes):
         if error.code in {shape.name, shape.error_code}:
             return _of_shape(shape, str(error))
@@ -29,13 +29,13 @@ def first_modelled(operation: Operation, codes: tuple[str, ...], message: str) -
 
 
 def _of_shape(shape: Shape, message: str) -> RequestError:
-    told = shape.metadata.get("error", {})
-    sender = told.get("senderFault", told.get("httpStatusCode", 400) < _FIRST_OF_OURS)
+    details = shape.metadata.get("error", {})
+    sender = details.get("senderFault", details.get("httpStatusCode", 400) < _FIRST_SERVER_STATUS)
     member = next((name for name in shape.members if name.lower() == "message"), "message")
     return RequestError(
         shape.error_code,
         message,
-        status=told.get("httpStatusCode", 400),
+        status=details.get("httpStatusCode", 400),
         name=shape.name,
         sender=sender,
         member=member,
@@ -43,17 +43,17 @@ def _of_shape(shape: Shape, message: str) -> RequestError:
 
 
 def missing_member(operation: Operation, message: str) -> RequestError:
-    """Refuse a request that lacks what it must have."""
+    """Return the error for a request that lacks a required member."""
     codes = ("MissingRequiredParameterException", "ValidationException")
     return first_modelled(operation, codes, message)
 
 
 def wrong_member(operation: Operation, message: str) -> RequestError:
-    """Refuse a request with a member that is not as it must be."""
+    """Return the error for a request with an invalid member."""
     codes = ("InvalidParameterValueException", "ValidationException")
     return first_modelled(operation, codes, message)
 
 
 def fault_of_ours(message: str) -> RequestError:
-    """Answer for what went wrong here."""
+    """Return the error for a defect of this server."""
     return _of_shape(service_model().shape_for("InternalServiceFault"), message)

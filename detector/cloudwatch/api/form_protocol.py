@@ -1,7 +1,7 @@
 """The query protocol: members as a form with dotted names, answers in XML.
 
-``Metrics.member.1.Label=x`` is the label of the first metric. What a form cannot say (an empty
-structure) its clients leave out.
+``Metrics.member.1.Label=x`` is the label of the first metric. A form cannot express an empty
+structure; clients leave it out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,8 +18,8 @@ from detector.cloudwatch.api.shapes import shown
 from detector.cloudwatch.api.written_scalars import XML_OUT
 from detector.cloudwatch.api.xml_text import elements, legal
 
-MOST_MEMBERS = 50_000
-"""Most pairs of one form; the body's limit is usually reached before."""
+MAX_MEMBERS = 50_000
+"""Maximum number of pairs in one form; the limit of the body usually applies first."""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _ENVELOPE = {"Action", "Version"}
 _SIGNATURE = "X-Amz-"
@@ -48,7 +48,7 @@ class FormProtocol:
         return pairs["Action"]
 
     def unknown_operation(self, name: str) -> RequestError:
-        """Refuse an operation that CloudWatch does not have."""
+        """Return the error for an operation that CloudWatch does not have."""
         why = f"Action: found {shown(name)}, expected an operation of CloudWatch"
         return RequestError("InvalidAction", why)
 
@@ -73,8 +73,8 @@ class FormProtocol:
         if shape is not None:
             wrapper = shape.serialization["resultWrapper"]
             inner = f"<{wrapper}>{''.join(elements(shape, written))}</{wrapper}>"
-        told = f"<ResponseMetadata>{_tag('RequestId', request_id)}</ResponseMetadata>"
-        return self._answer(200, f"{operation.name}Response", inner + told, request_id)
+        metadata = f"<ResponseMetadata>{_tag('RequestId', request_id)}</ResponseMetadata>"
+        return self._answer(200, f"{operation.name}Response", inner + metadata, request_id)
 
     def refuse(self, error: RequestError, request_id: str) -> HttpAnswer:
         """Return an error."""
@@ -94,18 +94,18 @@ def _tag(name: str, text: str) -> str:
 
 
 def _pairs(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """Yield what the address and the body say, in this order."""
+    """Yield the pairs of the query string, then those of the body."""
     for raw in (request.arguments.encode(), request.body if _is_form(request) else b""):
         try:
             pairs = parse_qsl(
                 raw.decode("ascii"),
                 keep_blank_values=True,
                 errors="strict",
-                max_num_fields=MOST_MEMBERS,
+                max_num_fields=MAX_MEMBERS,
             )
         except ValueError as error:
-            # What is no ASCII, and percent signs that are no UTF-8, are ValueErrors too.
-            raise malformed(f"no form: {shown(str(error))}", "MalformedInput") from None
+            # Bytes outside ASCII and percent escapes outside UTF-8 raise ValueError too.
+            raise malformed(f"invalid form: {shown(str(error))}", "MalformedInput") from None
         yield from pairs
 
 

@@ -1,4 +1,4 @@
-"""Dotted names of a form, turned into the structures and lists that they stand for."""
+"""Dotted names of a form, turned into structures and lists."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,31 +8,31 @@ from detector.cloudwatch.api.model import Shape
 from detector.cloudwatch.api.reading import malformed
 from detector.cloudwatch.api.shapes import shown
 
-DEEPEST = 32
+MAX_DEPTH = 32
 _DIGITS = 9
 
 
 def tree_of(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return nested mappings by the steps of the names; raises ``RequestError``."""
+    """Return nested mappings, one level for each part of a name; raises ``RequestError``."""
     root: dict[str, Any] = {}
     for name, value in pairs:
         *steps, last = name.split(".")
-        if len(steps) >= DEEPEST:
-            raise _refused(f"{shown(name)} has more than {DEEPEST} steps")
+        if len(steps) >= MAX_DEPTH:
+            raise _refused(f"{shown(name)} has more than {MAX_DEPTH} parts")
         node = root
         for step in steps:
             below = node.setdefault(step, {})
             if not isinstance(below, dict):
-                raise _refused(f"{shown(name)} is a value and a structure at once")
+                raise _refused(f"{shown(name)} is both a value and a structure")
             node = below
         if last in node:
-            raise _refused(f"{shown(name)} is there twice")
+            raise _refused(f"{shown(name)} is given twice")
         node[last] = value
     return root
 
 
 def untangled(shape: Shape, node: Any) -> Any:
-    """Return ``node`` with its lists and maps; what does not fit its shape stays as it is."""
+    """Return ``node`` with its lists and maps built; what does not fit ``shape`` is unchanged."""
     kind = shape.type_name
     if kind == "structure" and isinstance(node, dict):
         members = shape.members
@@ -61,21 +61,23 @@ def _map(shape: Shape, node: Any) -> Any:
     found: dict[str, Any] = {}
     for each in entries:
         if not isinstance(each, dict) or set(each) != {"key", "value"} or each["key"] in found:
-            raise _refused("an entry of a map is not one key, met once, with one value")
+            raise _refused(
+                "an entry of a map is not one key with one value, or its key is repeated"
+            )
         found[each["key"]] = untangled(shape.value, each["value"])
     return found
 
 
 def _numbered(node: Any, step: str) -> list[Any] | None:
-    """Return what stands under ``step.1``, ``step.2``, ... in order; gaps are closed up."""
+    """Return the values of ``step.1``, ``step.2``, ... in order; gaps are closed."""
     if not isinstance(node, dict) or set(node) != {step} or not isinstance(node[step], dict):
         return None
     numbers: dict[int, Any] = {}
     for text, each in node[step].items():
         if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-            raise _refused(f"{shown(text)} is no number of a list's member")
+            raise _refused(f"{shown(text)} is not the number of a list member")
         if int(text) in numbers:
-            raise _refused(f"number {int(text)} of a list is there twice")
+            raise _refused(f"number {int(text)} of a list is given twice")
         numbers[int(text)] = each
     return [numbers[number] for number in sorted(numbers)]
 

@@ -1,7 +1,7 @@
 """AWS JSON 1.0 and 1.1: the operation in a header, members in a JSON object.
 
-Errors carry ``__type`` in the body and, because the service once spoke the query protocol only, the
-old code in ``x-amzn-query-error``.
+Errors carry ``__type`` in the body and the code of the older query protocol in
+``x-amzn-query-error``.
 """
 
 import json
@@ -18,7 +18,7 @@ from detector.logs.events import Unreadable
 from detector.logs.json_text import parse_values
 
 NESTING = 32
-"""Deepest nesting of a body; the model's deepest request is far below."""
+"""Maximum nesting of a body; no request of the model comes near it."""
 _NAMESPACE = "com.amazonaws.cloudwatch#"
 
 
@@ -33,7 +33,7 @@ class JsonProtocol:
         self._version = metadata["jsonVersion"]
 
     def operation_name(self, request: HttpRequest) -> str:
-        """Return what follows the service's prefix in the target."""
+        """Return the target without the service's prefix; ``RequestError`` for another."""
         target = request.headers["x-amz-target"]
         if not target.startswith(self._prefix):
             why = f"x-amz-target: found {shown(target)}, expected {self._prefix} and an operation"
@@ -41,7 +41,7 @@ class JsonProtocol:
         return target.removeprefix(self._prefix)
 
     def unknown_operation(self, name: str) -> RequestError:
-        """Refuse an operation that CloudWatch does not have."""
+        """Return the error for an operation that CloudWatch does not have."""
         return unknown_operation(name)
 
     def read(self, operation: Operation, request: HttpRequest) -> dict[str, Any]:
@@ -69,12 +69,16 @@ class JsonProtocol:
         headers: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
         content_type = f"application/x-amz-json-{self._version}"
-        told = {"Content-Type": content_type, "x-amzn-RequestId": request_id, **(headers or {})}
-        return HttpAnswer(status, told, json.dumps(body, allow_nan=False).encode())
+        all_headers = {
+            "Content-Type": content_type,
+            "x-amzn-RequestId": request_id,
+            **(headers or {}),
+        }
+        return HttpAnswer(status, all_headers, json.dumps(body, allow_nan=False).encode())
 
 
 def unknown_operation(name: str) -> RequestError:
-    """Refuse an operation that CloudWatch does not have."""
+    """Return the error for an operation that CloudWatch does not have."""
     why = f"operation: found {shown(name)}, expected one of CloudWatch's"
     return RequestError("UnknownOperationException", why, status=404)
 
@@ -85,5 +89,5 @@ def error_body(error: RequestError) -> dict[str, str]:
 
 
 def error_headers(error: RequestError) -> dict[str, str]:
-    """Return the header that tells the code of the query protocol and whose fault it is."""
+    """Return the header with the code of the query protocol and whose fault it is."""
     return {"x-amzn-query-error": f"{error.code};{'Sender' if error.sender else 'Receiver'}"}

@@ -1,6 +1,6 @@
 """The limits that the model states: lengths, ranges, patterns and closed lists.
 
-Known limit: patterns are run by RE2, which counts characters where AWS counts UTF-16 units; they
+Known limit: RE2 runs the patterns and counts characters where AWS counts UTF-16 units; the counts
 differ outside the basic plane only.
 """
 
@@ -15,7 +15,7 @@ _LENGTHS = {"string": "characters", "blob": "bytes", "list": "members", "map": "
 
 
 def within_model(shape: Shape, value: Any) -> str | None:
-    """Say what the model expects of ``value`` where it is not so; for what clients send."""
+    """Return what the model expects of a request's ``value``; ``None`` when it is valid."""
     kind, limits = shape.type_name, shape.metadata
     measured = len(value) if kind in _LENGTHS else value
     unit = f" {_LENGTHS[kind]}" if kind in _LENGTHS else ""
@@ -33,7 +33,7 @@ def within_model(shape: Shape, value: Any) -> str | None:
 
 
 def closed_list(shape: Shape, value: Any) -> str | None:
-    """Say which values the model knows where ``value`` is not among them; for what we answer."""
+    """Return which values the model allows if ``value`` is not one; applies to answers too."""
     if shape.type_name == "string" and shape.enum and value not in shape.enum:
         return f"one of {', '.join(shape.enum)}"
     return None
@@ -41,5 +41,5 @@ def closed_list(shape: Shape, value: Any) -> str | None:
 
 @cache
 def compiled(pattern: str) -> Any:
-    """Return a pattern of the model as a matcher in linear time."""
+    """Return a pattern of the model, compiled to a matcher that runs in linear time."""
     return re2.compile(pattern)

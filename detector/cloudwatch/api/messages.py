@@ -1,4 +1,4 @@
-"""What comes in and what goes out, and how a request is refused."""
+"""Requests, answers, and errors of the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from detector.core.errors import DetectorError
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request; ``target`` is path and query as they were on the wire, ``peer`` an address."""
+    """One request; ``target`` is path and query as received, ``peer`` an IP address."""
 
     method: str
     target: str
@@ -42,8 +42,8 @@ class HttpAnswer:
 class RequestError(DetectorError):
     """A request that is refused.
 
-    ``code`` is what the query protocol names, ``name`` the shape's name in the other protocols,
-    ``sender`` says whose fault it is, and ``member`` how the message is called in the shape.
+    ``code`` is the code of the query protocol, ``name`` the shape's name in the other protocols.
+    ``sender`` is true for a fault of the client. ``member`` is the shape's name for the message.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class RequestError(DetectorError):
 
 
 class WrongAnswerError(DetectorError):
-    """Members that were to be answered and that the model does not know: a fault of ours."""
+    """An answer that does not fit the model: a defect of this server."""
 
 
 class ApiOutcome(StrEnum):
-    """What became of a request. Closed list."""
+    """Result of a request. Closed list."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -80,7 +80,7 @@ class ApiOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
-    """A request for ``operation`` was answered; empty where nothing that is offered was asked for.
+    """A request was answered; ``operation`` is empty unless it is one that this server implements.
 
     ``protocol`` is one of botocore's names.
     """

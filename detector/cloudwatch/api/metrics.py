@@ -1,7 +1,7 @@
 """Requests to the API as Prometheus metrics.
 
-Law: as for all metrics, every label has a closed list of values, all exported as 0 from the start;
-nothing that a client wrote becomes a label.
+Law: every label has a closed list of values, all exported as 0 from the start, as for all metrics;
+nothing from a request becomes a label.
 """
 
 import itertools
@@ -17,7 +17,7 @@ _ANSWER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class ApiMetrics:
-    """Listens to ``RequestAnswered``; ``operations`` are those offered, the rest is ``other``."""
+    """Counts ``RequestAnswered`` by ``operations``; any other operation counts as ``other``."""
 
     def __init__(self, registry: CollectorRegistry, operations: Iterable[str] = ()) -> None:
         self._operations = frozenset(operations)

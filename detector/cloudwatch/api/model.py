@@ -1,9 +1,9 @@
-"""The model of CloudWatch's API that botocore carries, and what of it this server relies on.
+"""Botocore's model of CloudWatch's API.
 
-Law: only the installed package is read, never models that somebody put in a home directory.
+Law: only the installed package is read, never models in a home directory.
 
-Known limit: members that are renamed on the wire and flattened lists are not implemented, because
-the service has none; a test fails when a newer model brings the first.
+Known limit: members renamed on the wire and flattened lists are not implemented, because the
+service has none; a test fails when a newer model has one.
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ Operation = Any
 """An operation of botocore's model."""
 
 SIGNING_NAME = "monitoring"
-"""What requests to CloudWatch are signed for."""
+"""Service name in the signatures of requests to CloudWatch."""
 
 
 @cache

@@ -1,7 +1,7 @@
-"""The protocols that clients speak with CloudWatch, told apart by what a request looks like.
+"""The wire protocols of CloudWatch's clients, detected from the request.
 
 Smithy RPC v2 CBOR names the operation in the path, AWS JSON in the header ``X-Amz-Target``, and the
-query protocol in the member ``Action`` of a form. All are offered, whatever a client prefers.
+query protocol in the member ``Action`` of a form. All three are supported.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from detector.cloudwatch.api.model import Operation
 
 
 class WireProtocol(Protocol):
-    """One way to write requests and answers."""
+    """Reads requests and writes answers."""
 
     name: str
-    """As botocore names it."""
+    """Botocore's name of the protocol."""
 
     def operation_name(self, request: HttpRequest) -> str:
-        """Return the operation that is asked for, known or not; raises ``RequestError``."""
+        """Return the requested operation, known or not; raises ``RequestError``."""
         ...
 
     def unknown_operation(self, name: str) -> RequestError:
-        """Refuse an operation that CloudWatch does not have."""
+        """Return the error for an operation that CloudWatch does not have."""
         ...
 
     def read(self, operation: Operation, request: HttpRequest) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class WireProtocol(Protocol):
     def write(
         self, operation: Operation, members: Mapping[str, Any], request_id: str
     ) -> HttpAnswer:
-        """Return an answer; raises ``WrongAnswerError`` when the model does not know it."""
+        """Return an answer; raises ``WrongAnswerError`` when it does not fit the model."""
         ...
 
     def refuse(self, error: RequestError, request_id: str) -> HttpAnswer:
@@ -48,7 +48,7 @@ PROTOCOLS: tuple[WireProtocol, ...] = (_CBOR, _JSON, _FORM)
 
 
 def protocol_of(request: HttpRequest) -> WireProtocol:
-    """Return the protocol that a request is written in; what is neither is taken for a form."""
+    """Return the protocol of a request; the default is the query protocol."""
     if "smithy-protocol" in request.headers or request.path.startswith("/service/"):
         return _CBOR
     return _JSON if "x-amz-target" in request.headers else _FORM

@@ -1,4 +1,4 @@
-"""Plain values of a request into members, refused as the model would have it."""
+"""Members of requests and answers, converted and checked against the model."""
 
 from typing import Any
 
@@ -17,25 +17,27 @@ def read_members(operation: Operation, value: Any, scalars: Scalars) -> dict[str
     walk = Walk(shape, value, scalars, within_model)
     if walk.faults:
         refused = missing_member if walk.missing else wrong_member
-        raise refused(operation, walk.told())
+        raise refused(operation, walk.message())
     members: dict[str, Any] = walk.result
     return members
 
 
 def written_members(operation: Operation, members: Any, scalars: Scalars) -> dict[str, Any]:
-    """Return the members of an answer as they are written; raises ``WrongAnswerError``."""
+    """Return the members of an answer ready to be encoded; raises ``WrongAnswerError``."""
     shape = operation.output_shape
     if shape is None:
         if members:
-            raise WrongAnswerError(f"{operation.name} answers nothing, found {sorted(members)}")
+            raise WrongAnswerError(
+                f"{operation.name} has no members in its answer, found {sorted(members)}"
+            )
         return {}
     walk = Walk(shape, members, scalars, closed_list)
     if walk.faults:
-        raise WrongAnswerError(f"answer to {operation.name}: {walk.told()}")
+        raise WrongAnswerError(f"answer to {operation.name}: {walk.message()}")
     written: dict[str, Any] = walk.result
     return written
 
 
 def malformed(why: str, code: str = "SerializationException") -> RequestError:
-    """Refuse a body that cannot be read at all."""
+    """Return the error for a body that cannot be parsed."""
     return RequestError(code, f"the body cannot be read: {why}")

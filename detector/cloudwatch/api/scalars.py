@@ -1,6 +1,6 @@
-"""How a number, a text, a time and a blob of a request are read, protocol by protocol.
+"""Readers of the scalars of a request (numbers, strings, times, blobs), by protocol.
 
-Handlers see whole numbers, floats, booleans, text, bytes and times as aware ``datetime`` in UTC.
+Handlers get ``int``, ``float``, ``bool``, ``str``, ``bytes`` and aware ``datetime`` in UTC.
 """
 
 import base64
@@ -52,7 +52,7 @@ def number(value: Any) -> float:
 
 
 def boolean(value: Any) -> bool:
-    """Read a boolean; numbers are none."""
+    """Read a boolean; numbers are not accepted."""
     if not isinstance(value, bool):
         raise ScalarError("true or false")
     return value
@@ -99,7 +99,7 @@ def _cbor_time_in(value: Any) -> datetime:
 
 
 def octets(value: Any) -> bytes:
-    """Read a blob that is bytes already."""
+    """Read a blob that is already bytes."""
     if not isinstance(value, bytes):
         raise ScalarError("bytes")
     return value

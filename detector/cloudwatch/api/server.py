@@ -1,7 +1,7 @@
-"""The API on a TCP port: sizes of requests, connections that stay open, a stop that ends.
+"""The API on a TCP port: limits on request sizes, keep-alive, and a bounded stop.
 
-Law: a body is never held beyond ``request_bytes``, and is not unpacked on the way in, because a
-signature covers the bytes as they were sent. Without keys no other address than loopback is bound.
+Law: a body never exceeds ``request_bytes`` in memory and is not decompressed on the way in, because
+a signature covers the bytes as sent. Without keys only a loopback address is bound.
 """
 
 from aiohttp import web
@@ -15,12 +15,15 @@ from detector.core.errors import Fault, SettingsError
 _LINE_BYTES = 65_536
 _HEADER_BYTES = 16_384
 _KEEP_ALIVE_SECONDS = 75.0
-# The library waits twice as long: for an answer, and then for the end of what it cancelled.
+# aiohttp waits up to twice as long: for answers, then for the handlers that it cancelled.
 _STOP_SECONDS = 2.0
 
 
 class ApiServer:
-    """Serves ``api`` from ``start`` to ``stop``; port 0 takes any free one."""
+    """Serves ``api`` from ``start`` to ``stop``; port 0 binds any free one.
+
+    Raises ``SettingsError`` for a ``host`` beyond loopback without keys.
+    """
 
     def __init__(
         self, api: Api, access: Access, *, host: str, port: int, request_bytes: int
@@ -36,11 +39,11 @@ class ApiServer:
 
     @property
     def port(self) -> int:
-        """The TCP port; after ``start`` the one that was bound."""
+        """The TCP port; after ``start`` the bound one."""
         return self._port
 
     async def start(self) -> None:
-        """Listen. Raises ``OSError`` when the address is taken."""
+        """Listen. Raises ``OSError`` when the address is in use."""
         app = web.Application(client_max_size=self._request_bytes)
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(
@@ -61,7 +64,7 @@ class ApiServer:
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Answer what is being asked, for two seconds, and close. Harmless twice."""
+        """Finish open requests for up to two seconds, then close. Idempotent."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -90,6 +93,6 @@ def _plain(request: web.Request, body: bytes) -> HttpRequest:
 
 
 def _response(answer: HttpAnswer) -> web.Response:
-    # Without a name of its own the library would tell its version.
+    # Without this header aiohttp would send its name and version.
     headers = {"Server": "detector", **answer.headers}
     return web.Response(status=answer.status, headers=headers, body=answer.body)

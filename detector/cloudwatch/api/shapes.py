@@ -1,10 +1,9 @@
-"""Walks members along their shape: one walk for what comes in and for what goes out.
+"""Converts and checks members against their shape, for requests and answers alike.
 
-Law: nothing passes that the model does not know: unknown members, other types, missing members,
-unions with several. A member that is null is a member that was left out.
+Law: nothing that the model does not allow passes: unknown members, wrong types, missing members,
+unions with several members. A null member counts as left out.
 
-Each protocol brings a table of scalars: how a string, a number, a time or a blob is read or
-written.
+Each protocol brings a table of functions that read or write its scalars.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,16 +19,16 @@ class ScalarError(Exception):
 
 
 Scalars = Mapping[str, Callable[[Any], Any]]
-"""Functions by the type's name in the model: each converts a value or raises ``ScalarError``."""
+"""Functions by type name of the model; each converts a value or raises ``ScalarError``."""
 Check = Callable[[Shape, Any], str | None]
-"""Says what was expected of a value of the right type, or nothing when it is as it must be."""
+"""Returns what was expected of a value of the right type; ``None`` when it is valid."""
 
-_MOST_FAULTS = 10
+_MAX_FAULTS = 10
 _SHOWN_CHARACTERS = 60
 
 
 def shown(value: object) -> str:
-    """Return a value as it may stand in a message: short, and without control characters."""
+    """Return a value for an error message: short, and without control characters."""
     if isinstance(value, Mapping):
         return "a structure"
     if isinstance(value, list | tuple):
@@ -40,9 +39,9 @@ def shown(value: object) -> str:
 
 
 class Walk:
-    """One walk; ``faults`` is empty when ``result`` may be used, and holds the first ten else.
+    """One conversion; ``result`` is valid only if ``faults`` is empty.
 
-    ``missing`` of them are members that were left out.
+    ``faults`` holds the first ten; ``missing`` counts required members that were left out.
     """
 
     def __init__(self, shape: Shape, value: Any, scalars: Scalars, check: Check) -> None:
@@ -84,7 +83,7 @@ class Walk:
         return {
             name: self._walk(member, given[name], _below(path, name))
             for name, member in members.items()
-            if name in given and not self._full
+            if name in given and not self._is_full
         }
 
     def _list(self, shape: Shape, value: Any, path: str) -> Any:
@@ -92,7 +91,7 @@ class Walk:
             return self._fault(path, shown(value), "a list")
         found = []
         for at, each in enumerate(value):
-            if self._full:
+            if self._is_full:
                 break
             found.append(self._walk(shape.member, each, f"{path}[{at}]"))
         return self._checked(shape, found, path)
@@ -102,7 +101,7 @@ class Walk:
             return self._fault(path, shown(value), "a map")
         found = {}
         for key, each in value.items():
-            if self._full:
+            if self._is_full:
                 break
             name = self._walk(shape.key, key, f"{path} (key)")
             found[name] = self._walk(shape.value, each, f"{path}[{shown(key)}]")
@@ -113,15 +112,15 @@ class Walk:
         return value if expected is None else self._fault(path, shown(value), expected)
 
     @property
-    def _full(self) -> bool:
-        return len(self.faults) >= _MOST_FAULTS
+    def _is_full(self) -> bool:
+        return len(self.faults) >= _MAX_FAULTS
 
     def _fault(self, path: str, found: str, expected: str) -> None:
-        if not self._full:
+        if not self._is_full:
             self.faults.append(Fault(0, path or "the request", found, expected))
 
-    def told(self) -> str:
-        """Write the faults in one line."""
+    def message(self) -> str:
+        """Return the faults in one line."""
         return "; ".join(map(str, self.faults))
 
 
@@ -132,7 +131,7 @@ def _below(path: str, name: object) -> str:
 
 
 def every_shape(shape: Shape) -> Iterator[Shape]:
-    """Yield ``shape`` and all that lie below it."""
+    """Yield ``shape`` and all shapes nested in it."""
     yield shape
     if shape.type_name == "structure":
         for member in shape.members.values():

@@ -1,11 +1,11 @@
-"""AWS Signature Version 4, as a server checks it: in the header, or presigned in the address.
+"""AWS Signature Version 4 on the server's side: in the header, or presigned in the URL.
 
-The algorithm is AWS's, from its reference "Signature Version 4 signing process". A signature covers
-the method, the path, the arguments, the headers that it names and the hash of the body. Nothing of
-a request that could change what it does may be left out of it: the host, the type of the body and
-every ``x-amz-*`` header must be among the signed ones.
+Source of the algorithm: AWS's reference "Signature Version 4 signing process". A signature covers
+the method, the path, the query string, the headers that it names and the hash of the body. Every
+part of a request that could change its effect must be signed: the host, the content type and every
+``x-amz-*`` header.
 
-Law: this module decides nothing; it says what was claimed and what the signature would have to be.
+Law: this module decides nothing; it returns the claim and the signature that it should carry.
 """
 
 import hashlib
@@ -26,15 +26,15 @@ _INSTANT = "%Y%m%dT%H%M%SZ"
 _HEX = re.compile(r"[0-9a-f]{64}")
 _SCOPE_STEPS = 5
 WEEK_SECONDS = 604_800
-"""Longest life of a presigned request."""
+"""Maximum lifetime of a presigned request."""
 _PRESIGNED = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a request says about its own signature.
+    """What a request states about its signature.
 
-    ``instant`` is when it was signed; ``expires_seconds`` is for presigned requests only.
+    ``instant`` is the time of signing; only presigned requests have ``expires_seconds``.
     """
 
     key_id: str
@@ -48,21 +48,21 @@ class Claim:
 
 
 def claim_of(request: HttpRequest) -> Claim | None:
-    """Return what is claimed, nothing for a request without a signature.
+    """Return the claim of a request; ``None`` when it is not signed.
 
-    Raises ``RequestError`` when there is a claim that cannot be read.
+    Raises ``RequestError`` when the claim cannot be parsed.
     """
     header = request.headers.getall("authorization", [])
     presigned = any(name.startswith(b"X-Amz-") for name, _ in arguments(request))
     if (header and presigned) or len(header) > 1:
-        raise incomplete("signature", "several", "one, in the header or in the address")
+        raise incomplete("signature", "several", "one, in the header or in the URL")
     if header:
         return _from_header(request, header[0])
     return _from_address(request) if presigned else None
 
 
 def signature_of(request: HttpRequest, claim: Claim, secret: str) -> str:
-    """Return the signature that ``claim`` would have to carry, in hexadecimal."""
+    """Return the signature that ``claim`` must carry, in hexadecimal."""
     scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
     hashed = hashlib.sha256(canonical_request(request, claim.signed_headers)).hexdigest()
     to_sign = "\n".join((ALGORITHM, claim.instant.strftime(_INSTANT), scope, hashed))
@@ -73,7 +73,7 @@ def signature_of(request: HttpRequest, claim: Claim, secret: str) -> str:
 
 
 def canonical_request(request: HttpRequest, signed_headers: Iterable[str]) -> bytes:
-    """Return a request in the one form that both sides hash."""
+    """Return the canonical form of a request, which both sides hash."""
     pairs = sorted(
         (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED))
         for name, value in arguments(request)
@@ -95,7 +95,7 @@ def canonical_request(request: HttpRequest, signed_headers: Iterable[str]) -> by
 
 
 def arguments(request: HttpRequest) -> list[tuple[bytes, bytes]]:
-    """Return the arguments in the address, percent signs resolved; a plus is a space."""
+    """Return the pairs of the query string, percent-decoded; a plus is a space."""
     # Clients sign a space as %20 and some send it as a plus; a plus itself is always sent as %2B.
     text = request.arguments.replace("+", " ")
     pairs = [pair.partition("=") for pair in text.split("&") if pair]
@@ -103,7 +103,7 @@ def arguments(request: HttpRequest) -> list[tuple[bytes, bytes]]:
 
 
 def unsigned_headers(request: HttpRequest, claim: Claim) -> list[str]:
-    """Return the headers of a request that should have been signed and were not."""
+    """Return the headers of a request that must be signed and are not."""
     needed = {"host"} | {
         name.lower()
         for name in request.headers
@@ -140,11 +140,11 @@ def _from_address(request: HttpRequest) -> Claim:
     for raw_name, raw_value in arguments(request):
         name = raw_name.decode("utf-8", "replace")
         if name in given and name.startswith("X-Amz-"):
-            raise incomplete("presigned address", f"{shown(name)} twice", "once")
+            raise incomplete("presigned URL", f"{shown(name)} twice", "once")
         given[name] = raw_value.decode("utf-8", "replace")
     missing = [f"X-Amz-{name}" for name in _PRESIGNED if f"X-Amz-{name}" not in given]
     if missing:
-        raise incomplete("presigned address", f"no {', no '.join(missing)}", "all six")
+        raise incomplete("presigned URL", f"no {', no '.join(missing)}", "all six")
     if given["X-Amz-Algorithm"] != ALGORITHM:
         raise incomplete("X-Amz-Algorithm", shown(given["X-Amz-Algorithm"]), ALGORITHM)
     expires = given["X-Amz-Expires"]
@@ -167,10 +167,10 @@ def _claim(
         expected = "KEY/DATE/REGION/SERVICE/aws4_request"
         raise incomplete("credential", shown(credential), expected)
     if not _HEX.fullmatch(signature):
-        raise incomplete("signature", shown(signature), "64 digits of hexadecimal")
+        raise incomplete("signature", shown(signature), "64 hexadecimal digits")
     names = tuple(headers.split(";"))
     if names != tuple(sorted({name.lower() for name in names if name})):
-        raise incomplete("signed headers", shown(headers), "small names, sorted, each once")
+        raise incomplete("signed headers", shown(headers), "lower-case names, sorted, each once")
     instant = _instant(date)
     if instant is None:
         raise incomplete("date", shown(date), "a time as in 20240501T120000Z")
@@ -188,6 +188,6 @@ def _instant(text: str) -> datetime | None:
 
 
 def incomplete(member: str, found: str, expected: str) -> RequestError:
-    """Refuse a signature that cannot be checked."""
+    """Return the error for a signature that cannot be checked."""
     why = f"{member}: found {found}, expected {expected}"
     return RequestError("IncompleteSignature", why)

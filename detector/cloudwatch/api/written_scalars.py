@@ -1,6 +1,6 @@
-"""How a number, a text, a time and a blob of an answer are written, protocol by protocol.
+"""Writers of the scalars of an answer (numbers, strings, times, blobs), by protocol.
 
-Text that is no Unicode (halves of surrogate pairs) comes out with U+FFFD in its place.
+Lone surrogates in text become question marks.
 """
 
 import base64
@@ -27,7 +27,7 @@ _MICROSECOND = datetime.resolution
 def _epoch(value: Any) -> int | float:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ScalarError("an aware datetime")
-    # Micro-seconds first, so that there is one rounding only.
+    # Whole microseconds first, so that the result is rounded only once.
     micros = (value - _EPOCH) // _MICROSECOND
     return micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
 

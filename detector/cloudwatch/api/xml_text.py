@@ -1,7 +1,7 @@
-"""Members of an answer as XML, in the manner of the query protocol.
+"""Members of an answer as XML of the query protocol.
 
-Law: what XML cannot carry (most control characters) comes out as U+FFFD, and a carriage return as a
-reference, because a parser would make a line feed of it.
+Law: characters that XML cannot carry (most control characters) become U+FFFD. A carriage return
+becomes a character reference, because a parser would turn it into a line feed.
 """
 
 import re
@@ -16,12 +16,12 @@ _CARRIAGE_RETURN = {"\r": "&#13;"}
 
 
 def legal(text: str) -> str:
-    """Return ``text`` without what XML 1.0 cannot carry."""
+    """Return ``text`` with U+FFFD for characters that XML 1.0 cannot carry."""
     return _ILLEGAL.sub("\ufffd", text)
 
 
 def elements(shape: Shape, members: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each member of a structure as its element; scalars are texts already."""
+    """Yield each member of a structure as an element; scalars are strings already."""
     for name, value in members.items():
         yield _element(name, shape.members[name], value)
 

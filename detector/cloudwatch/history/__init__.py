@@ -1,8 +1,8 @@
-"""The history of reports: a DuckDB file beside the process, filled from the reports topic.
+"""The history of reports: a local DuckDB file, filled from the reports topic.
 
-Law: the topic is the truth and the file a copy of it: what a record put into the file and how far
-the topic was read are one transaction, so that a restart goes on exactly there; a file that is
-lost or cannot be used is set aside and filled anew.
+Law: the topic is the source of truth and the file a copy. Rows and topic offsets are written in one
+transaction, so a restart continues exactly there. A file that cannot be used is set aside; like a
+lost file, it is rebuilt from the topic.
 """
 
 from detector.cloudwatch.history.batch import Applied, Fetched, StoreConfig

@@ -1,6 +1,6 @@
-"""What a batch of records would change in the history, judged before anything is written.
+"""The changes that a batch of records makes to the history, computed before anything is written.
 
-Law: of every subject and end of window the first record counts, in the order of the records.
+Law: for each subject and window end the first record counts, in the order of the records.
 """
 
 from collections import Counter
@@ -15,15 +15,16 @@ from detector.tables.reports import PaneReport, Report
 
 HOUR_MS: Final = 3_600_000
 StoredKey = tuple[int, int]
-"""Number of a subject and the end of a window."""
+"""Number of the subject, end of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreConfig:
-    """What the history holds; times in milliseconds.
+    """Limits of the history; times in milliseconds.
 
-    ``path`` ``None`` keeps it in memory. ``pane_ms`` and ``window_ms`` are those of the reports;
-    others are refused. ``read_seconds`` bounds one reading.
+    ``path`` ``None`` keeps it in memory. Reports with another pane or window length than
+    ``pane_ms`` and ``window_ms`` are refused. ``contributors`` is stored per report at most;
+    ``read_seconds`` bounds one query.
     """
 
     path: Path | None
@@ -31,8 +32,8 @@ class StoreConfig:
     pane_ms: int
     window_ms: int
     retention_ms: int = 15 * 24 * HOUR_MS
-    most_reports: int = 20_000_000
-    most_subjects: int = 10_000
+    max_reports: int = 20_000_000
+    max_subjects: int = 10_000
     contributors: int = 500
     memory_mebibytes: int = 512
     threads: int = 2
@@ -40,7 +41,7 @@ class StoreConfig:
 
     @property
     def about(self) -> dict[str, str]:
-        """What a file must have been made for."""
+        """The properties that a file must have been created with."""
         return {
             "topic": self.topic,
             "pane_ms": str(self.pane_ms),
@@ -59,12 +60,12 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a batch: how many records of each fate, and the new reports in order.
+    """The result of a batch: number of records by result, and the new reports in order.
 
-    Every new report comes with its partition.
+    Each new report is paired with its partition.
     """
 
-    fates: Counter[ReportResult]
+    results: Counter[ReportResult]
     reports: tuple[tuple[int, Report], ...]
 
 
@@ -80,7 +81,7 @@ class Subject:
 
 @dataclass(slots=True)
 class ReportBatch:
-    """Everything that one transaction is about to change."""
+    """Everything that one transaction changes."""
 
     config: StoreConfig
     known: Mapping[str, Subject]
@@ -88,17 +89,17 @@ class ReportBatch:
     now_ms: int
     added: int = 0
     subjects: dict[str, Subject] = field(default_factory=dict)
-    fates: Counter[ReportResult] = field(default_factory=Counter)
+    results: Counter[ReportResult] = field(default_factory=Counter)
     reports: list[tuple[int, Report]] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
     seen: set[StoredKey] = field(default_factory=set)
 
-    def judge(
+    def add(
         self, records: Sequence[Fetched], find: Callable[[Sequence[StoredKey]], set[StoredKey]]
     ) -> None:
-        """Take ``records`` in; ``find`` returns which of some windows are in the history."""
+        """Add ``records``; ``find`` returns which of the given keys the history already has."""
         read = [(each.part, read_report(each.value)) for each in records]
-        # Only what is not newer than its subject's newest can be there already.
+        # Only reports that are not newer than the newest of their subject can be duplicates.
         old = [
             (subject.number, report.window_end)
             for _, report in read
@@ -107,13 +108,13 @@ class ReportBatch:
             and report.window_end <= subject.newest_ms
         ]
         self.seen = find(old) if old else set()
-        self.fates = Counter(self._take(part, report) for part, report in read)
+        self.results = Counter(self._add_report(part, report) for part, report in read)
 
-    def _take(self, part: int, report: Report | None) -> ReportResult:
+    def _add_report(self, part: int, report: Report | None) -> ReportResult:
         if report is None:
             return ReportResult.UNREADABLE
         pane = report.pane
-        if pane is None or not self._is_ours(report, pane):
+        if pane is None or not self._has_our_windows(report, pane):
             return ReportResult.OTHER_WINDOWS
         if report.window_end <= self.now_ms - self.config.retention_ms:
             return ReportResult.EXPIRED
@@ -121,14 +122,14 @@ class ReportBatch:
             return ReportResult.FUTURE
         subject = self.subjects.get(report.subject) or self.known.get(report.subject)
         if subject is None:
-            if len(self.known) + self.added >= self.config.most_subjects:
+            if len(self.known) + self.added >= self.config.max_subjects:
                 return ReportResult.TOO_MANY_SUBJECTS
             subject = Subject(self.next_number + self.added, part, report.key_labels, 0)
             self.added += 1
-        place = (subject.number, report.window_end)
-        if place in self.seen:
+        key = (subject.number, report.window_end)
+        if key in self.seen:
             return ReportResult.DUPLICATE
-        self.seen.add(place)
+        self.seen.add(key)
         self.subjects[report.subject] = replace(
             subject,
             part=part,
@@ -139,7 +140,7 @@ class ReportBatch:
         self.reports.append((part, report))
         return ReportResult.STORED
 
-    def _is_ours(self, report: Report, pane: PaneReport) -> bool:
+    def _has_our_windows(self, report: Report, pane: PaneReport) -> bool:
         config = self.config
         return (
             report.window_end % config.pane_ms == 0

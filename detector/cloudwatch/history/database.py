@@ -1,11 +1,11 @@
-"""The DuckDB file itself: its tables, its limits, and what is done with one that is of no use.
+"""The DuckDB file: its tables, its limits, and the handling of an unusable file.
 
-Law: a file that cannot be read, or that another layout, topic or length of windows made, is moved
-to ``NAME.aside`` (one is kept) and a new one begun; a file that another process holds is left
-alone. Whatever comes from a report travels as a parameter, never as text of a statement.
+Law: a file that cannot be read, or that has another schema, topic or window length, is moved to
+``NAME.aside`` (only the last one is kept) and a new one is created. A file that another process
+holds is left alone. Values from reports are passed as parameters, never as SQL text.
 
-Known limit: offsets say nothing of a topic that was deleted and made again with more records than
-the old one had; remove the file then.
+Known limit: offsets do not reveal that a topic was deleted and created again if it has more records
+than the old one had. Delete the file in that case.
 """
 
 import contextlib
@@ -38,12 +38,12 @@ class StoreError(DetectorError):
 
 
 class StoreInUseError(StoreError):
-    """Another process writes the file."""
+    """Another process holds the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedDatabase:
-    """An open database; ``set_aside`` says why the file that was there is not used, if so."""
+    """An open database; ``set_aside`` is the reason if an existing file was set aside."""
 
     connection: duckdb.DuckDBPyConnection
     set_aside: str = ""
@@ -57,11 +57,11 @@ def open_database(
     threads: int,
     read_only: bool = False,
 ) -> OpenedDatabase:
-    """Open or make the file at ``path``, or a database in memory.
+    """Open or create the file at ``path``, or a database in memory.
 
-    ``about`` is what the file must have been made for. ``StoreInUseError`` when another process
-    holds it; ``StoreError`` when it can be neither used nor replaced, or is of no use and
-    ``read_only``.
+    ``about`` holds the properties that an existing file must have. Raises ``StoreInUseError`` when
+    another process holds the file, and ``StoreError`` when it can be neither used nor replaced;
+    with ``read_only`` it is never replaced.
     """
     limits: dict[str, Any] = {
         "memory_limit": f"{memory_mebibytes}MiB",
@@ -86,11 +86,11 @@ def open_database(
         _set_aside(path)
         return OpenedDatabase(_connect(path, about, limits, read_only=False), set_aside=why)
     except (duckdb.Error, OSError) as error:
-        raise StoreError(f"{path} cannot be made: {error}") from error
+        raise StoreError(f"{path} cannot be created: {error}") from error
 
 
 class _OtherFileError(Exception):
-    """A sound file that was made for something else."""
+    """A readable file with another schema, topic or window length."""
 
 
 def _connect(
@@ -98,8 +98,8 @@ def _connect(
 ) -> duckdb.DuckDBPyConnection:
     if path is not None and not read_only:
         path.parent.mkdir(parents=True, exist_ok=True)
-    place = ":memory:" if path is None else str(path)
-    connection = duckdb.connect(place, read_only=read_only, config=limits)
+    name = ":memory:" if path is None else str(path)
+    connection = duckdb.connect(name, read_only=read_only, config=limits)
     try:
         if not read_only:
             connection.execute(_TABLES)
@@ -111,7 +111,7 @@ def _connect(
 
 
 def _check_about(connection: duckdb.DuckDBPyConnection, expected: Mapping[str, str]) -> None:
-    """Refuse a file that was made for something else, and mark a new one."""
+    """Refuse a file with other properties; write them into a new file."""
     found = dict(connection.execute("SELECT name, value FROM about").fetchall())
     if not found:
         connection.execute(

@@ -1,10 +1,10 @@
-"""Follows the reports topic into the history, from where the file says to the end and on.
+"""Copies the reports topic into the history, continuing at the offsets in the file.
 
-Law: no consumer group and no commit: the offsets are in the file, in the transaction of the rows
-that they follow. Whatever goes wrong, the next try begins at what was committed there.
+Law: no consumer group and no commit to Kafka. The offsets are written to the file in the same
+transaction as the rows; after any failure, reading resumes at the offsets committed there.
 
-Known limit: a partition that the file has an offset of beyond the end of the log is read from its
-beginning, and what is there already counts as duplicates.
+Known limit: if the offset in the file is beyond the end of the log, the partition is read from its
+beginning, and reports that the file already has count as duplicates.
 """
 
 import asyncio
@@ -32,21 +32,22 @@ _TRIM_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class HistorySettings:
-    """How the topic is read: aiokafka's ``client`` arguments.
+    """The topic, and aiokafka's ``client`` arguments.
 
-    Windows that ended before ``tell_from_ms`` (epoch milliseconds) are kept and not told.
+    Only windows that ended after ``windows_from_ms`` (epoch milliseconds) are passed to
+    ``on_window``; all are stored.
     """
 
     topic: str
     client: Mapping[str, Any]
-    tell_from_ms: int = 0
+    windows_from_ms: int = 0
 
 
 class ReportReader:
-    """Reads in a task of its own between ``start`` and ``stop``.
+    """Reads in its own task between ``start`` and ``stop``.
 
-    ``now`` gives epoch seconds. ``on_window`` is called in the event loop with every window that
-    has become whole, in the order of its partition; it must be quick and must not raise.
+    ``now`` returns epoch seconds. ``on_window`` is called in the event loop with each window once
+    all its reports were read, in order within a partition; it must be quick and must not raise.
     """
 
     def __init__(
@@ -67,18 +68,18 @@ class ReportReader:
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._trimmed_at = 0.0
-        self._begin()
+        self._resume()
 
-    def _begin(self) -> None:
-        for part, through_ms in self._store.whole_ms.items():
+    def _resume(self) -> None:
+        for part, through_ms in self._store.complete_until_ms.items():
             self._gatherer.resume(part, through_ms)
 
     def through_ms(self, part: int) -> int:
-        """Return the end of the newest window of a partition of which no report is missing."""
+        """Return the end of the newest window of a partition whose reports were all read."""
         return self._gatherer.through_ms(part)
 
     async def start(self) -> None:
-        """Begin to follow; returns at once."""
+        """Start to follow the topic; returns at once."""
         self._task = asyncio.create_task(self._follow(), name="report-follower")
 
     async def stop(self) -> None:
@@ -90,7 +91,7 @@ class ReportReader:
             self._task = None
 
     async def wait_caught_up(self, timeout_seconds: float) -> bool:
-        """Wait until everything that was there at the start is kept; tell whether it is."""
+        """Wait until all records present at the start are stored; return whether they are."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._caught_up.wait()
@@ -104,7 +105,7 @@ class ReportReader:
             except StoreError as error:
                 self._notify(HistoryTroubled(HistoryTrouble.FILE_FAILED, str(error)))
                 await self._recover()
-            except Exception as error:  # noqa: BLE001 - whatever ends the reading, it begins again
+            except Exception as error:  # noqa: BLE001 - reading is retried after any failure
                 reason = f"{type(error).__name__}: {error}"
                 self._notify(HistoryTroubled(HistoryTrouble.TOPIC_UNREAD, reason))
             await asyncio.sleep(_RETRY_SECONDS)
@@ -122,17 +123,17 @@ class ReportReader:
             if records:
                 now_ms = int(self._now() * 1000)
                 applied = await asyncio.to_thread(self._store.apply, records, now_ms)
-                self._tell(applied)
+                self._publish(applied)
             elif not self._caught_up.is_set() and await _is_past(consumer, ends):
                 self._caught_up.set()
             await self._trim()
 
-    def _tell(self, applied: Applied) -> None:
-        for fate, count in applied.fates.items():
-            self._notify(ReportsKept(fate, count))
+    def _publish(self, applied: Applied) -> None:
+        for result, count in applied.results.items():
+            self._notify(ReportsKept(result, count))
         for part, report in applied.reports:
             for window in self._gatherer.add(part, report):
-                if window.end_ms > self._settings.tell_from_ms:
+                if window.end_ms > self._settings.windows_from_ms:
                     self._on_window(window)
 
     async def _trim(self) -> None:
@@ -145,16 +146,16 @@ class ReportReader:
 async def load_range(
     store: ReportStore, settings: HistorySettings, *, key: bytes, start_ms: int, now: float
 ) -> None:
-    """Fill ``store`` with the reports of one subject since ``start_ms``, straight from the topic.
+    """Fill ``store`` with the reports of one subject since ``start_ms``, directly from the topic.
 
-    ``KafkaError`` when the broker does not answer.
+    Raises ``KafkaError`` when the broker does not answer.
     """
     async with _consumer(settings) as consumer:
         parts = list(consumer.assignment())
-        # A record is published after its window ended, so nothing that is wanted comes before.
+        # A record is published after its window has ended, so earlier records are not needed.
         found = await consumer.offsets_for_times(dict.fromkeys(parts, start_ms))
         ends = await _seek(
-            consumer, {part.partition: place.offset for part, place in found.items() if place}
+            consumer, {part.partition: start.offset for part, start in found.items() if start}
         )
         while True:
             records = await _fetch(consumer, key)
@@ -184,7 +185,7 @@ async def _consumer(settings: HistorySettings) -> AsyncIterator[AIOKafkaConsumer
 async def _seek(
     consumer: AIOKafkaConsumer, offsets: Mapping[int, int]
 ) -> dict[TopicPartition, int]:
-    """Go to ``offsets``, elsewhere to the beginning; return where the partitions end now."""
+    """Seek to ``offsets``, or to the beginning without one; return the end offsets."""
     parts = list(consumer.assignment())
     if not parts:
         raise LookupError("the reports topic has no partitions: run `detector topics create`")
@@ -199,12 +200,12 @@ async def _seek(
 
 
 async def _is_past(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
-    # The embedded broker tells ends too low, so that nothing must be left to fetch as well.
+    # The embedded broker returns end offsets that are too low: callers also require an empty fetch.
     return all([await consumer.position(part) >= end for part, end in ends.items()])
 
 
 async def _fetch(consumer: AIOKafkaConsumer, key: bytes | None = None) -> list[Fetched] | None:
-    """Return what came next, only of ``key`` if given; ``None`` when nothing came."""
+    """Return the next records, only those of ``key`` if given; ``None`` for an empty fetch."""
     found: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
         timeout_ms=2 * _WAIT_MS + _WAIT_MS // 2, max_records=_RECORDS_AT_ONCE
     )

@@ -1,4 +1,4 @@
-"""Reports over a range, from the rows of one subject."""
+"""Reports over a time range, computed from the rows of one subject."""
 
 import asyncio
 import threading
@@ -31,15 +31,15 @@ from detector.cloudwatch.metrics.ranges import (
 )
 from detector.cloudwatch.metrics.series import RuleMetric, Series
 
-_AGAIN_SECONDS: Final = 0.01
+_INTERRUPT_SECONDS: Final = 0.01
 
 
 @contextmanager
 def reading(store: ReportStore) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Lend a cursor that is interrupted after ``read_seconds``.
+    """Yield a cursor that is interrupted after ``read_seconds``.
 
-    Raise ``RangeTooCostlyError`` when it was, or ran out of memory, and ``StoreError`` for the
-    rest.
+    Raises ``RangeTooCostlyError`` when it was interrupted or ran out of memory, and ``StoreError``
+    for any other error of DuckDB.
     """
     done = threading.Event()
     try:
@@ -63,13 +63,13 @@ def reading(store: ReportStore) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _interrupt(cursor: duckdb.DuckDBPyConnection, seconds: float, done: threading.Event) -> None:
     if not done.wait(seconds):
-        # Between two statements an interruption is lost.
-        while not done.wait(_AGAIN_SECONDS):
+        # An interrupt between two statements is lost, so it is repeated.
+        while not done.wait(_INTERRUPT_SECONDS):
             cursor.interrupt()
 
 
 def parameters(store: ReportStore, request: RangeRequest) -> dict[str, int] | None:
-    """Return what the statements above are given; ``None`` when the subject is not known."""
+    """Return the parameters of the statements; ``None`` when the subject is unknown."""
     subject = store.subject(request.subject)
     if subject is None:
         return None
@@ -88,9 +88,9 @@ def parameters(store: ReportStore, request: RangeRequest) -> dict[str, int] | No
 
 
 def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
-    """Answer ``request``; ``None`` when nothing was ever heard of the subject.
+    """Return the report for ``request``; ``None`` for an unknown subject.
 
-    ``RangeTooCostlyError`` when it takes too long, too much memory, or more than
+    Raises ``RangeTooCostlyError`` when it takes too long, needs too much memory, or has more than
     ``MAX_DATAPOINTS`` datapoints.
     """
     given = parameters(store, request)
@@ -122,23 +122,23 @@ def read_range(store: ReportStore, request: RangeRequest) -> RangeReport | None:
 
 
 class HistoryReader:
-    """The ``ReportHistory`` that the API asks: reads in a thread, so that the loop goes on."""
+    """The ``ReportHistory`` of the API; reads in a thread, not in the event loop."""
 
     def __init__(self, store: ReportStore) -> None:
         self._store = store
 
     async def report(self, request: RangeRequest) -> RangeReport | None:
-        """Do what ``read_range`` does."""
+        """Return what ``read_range`` returns."""
         return await asyncio.to_thread(read_range, self._store, request)
 
 
 def read_points(
     cursor: duckdb.DuckDBPyConnection, given: Mapping[str, int], *, merge: bool = True
 ) -> RangePoints:
-    """Return all metrics per period of the panes that ``given`` names.
+    """Return all metrics by period for the range in ``given``.
 
-    Without ``merge`` the contributors of panes are not put together: enough where the metrics that
-    need it are not asked for, or where a period is one pane.
+    Without ``merge`` the contributors of panes are not merged: enough when no requested metric
+    needs it, or when a period is one pane.
     """
     panes = PANES if merge else BARE_PANES
     cursor.execute(panes, used(panes, given))
@@ -171,7 +171,7 @@ def _fetch(
 
 
 def used(statement: str, given: Mapping[str, int]) -> dict[str, int]:
-    """Leave out what a statement does not name, which DuckDB would refuse."""
+    """Return only the parameters that ``statement`` names; DuckDB refuses others."""
     return {name: value for name, value in given.items() if f"${name}" in statement}
 
 

@@ -15,14 +15,14 @@ TYPES: Final = (
     "VARCHAR[]",
     "DOUBLE[]",
 )
-"""Types of the columns, in their order."""
+"""Types of the columns, in column order."""
 
 _LATEST_MS: Final = 2**53
 _decoder = msgspec.json.Decoder(Report)
 
 
 def read_report(value: bytes | None) -> Report | None:
-    """Read a record; ``None`` when it is no report."""
+    """Parse a record; ``None`` when it is not a report."""
     try:
         report = _decoder.decode(value or b"")
     except (msgspec.DecodeError, RecursionError):
@@ -32,9 +32,9 @@ def read_report(value: bytes | None) -> Report | None:
     return report
 
 
-def row_of(subject: int, report: Report, pane: PaneReport, most_contributors: int) -> list[Any]:
-    """Return the cells of one report in the order of the columns."""
-    listed = pane.contributors[:most_contributors]
+def row_of(subject: int, report: Report, pane: PaneReport, max_contributors: int) -> list[Any]:
+    """Return the cells of one report, in column order."""
+    listed = pane.contributors[:max_contributors]
     return [
         subject,
         report.window_end,
@@ -58,7 +58,7 @@ def row_of(subject: int, report: Report, pane: PaneReport, most_contributors: in
 
 
 def _unlisted(pane: PaneReport, listed: Sequence[tuple[tuple[str, ...], float]]) -> float:
-    """Return what a contributor may have in a pane beyond what is listed of it; NaN if unknown."""
+    """Return by how much a contributor may exceed its listed value in a pane; NaN if unknown."""
     cut = pane.others + math.fsum(value for _, value in pane.contributors[len(listed) :])
     is_cut = pane.unique_contributors > len(listed) or pane.others != 0.0
     if not is_cut:

@@ -1,11 +1,11 @@
-"""Metrics of rules and fleets as series, straight from the rows into numpy arrays.
+"""Metrics of rules and fleets as series, read from the rows into numpy arrays.
 
-Law: a period is there when something was observed in it, nothing of it is known to be missing, and
-it is over; any other is missing, never zero. A period of which the beginning is older than the
-history is not known whole and is missing too.
+Law: a period has a datapoint when something was observed in it, none of its data is known to be
+missing, and it is over. Any other period has none; it is never zero. A period that begins before
+the history does is incomplete and has none either.
 
-Known limit: a pane of which nothing was told, because no log event came or because the detector
-was away for longer than its inputs are kept, looks the same in the history: nothing was observed.
+Known limit: the history does not distinguish a pane without log events from one that was never
+reported because the detector was down for longer than its inputs are retained.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,23 +32,23 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class ReportMetrics:
-    """A ``MetricSource`` over the history; ``through_ms`` gives until when a partition is whole."""
+    """A ``MetricSource`` over the history; ``through_ms`` returns how far a partition is read."""
 
     def __init__(self, store: ReportStore, through_ms: Callable[[int], int]) -> None:
         self._store = store
         self._through_ms = through_ms
 
-    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
-        """Return until when all that are known of ``metrics`` are whole; ``None`` for none."""
+    def complete_until_ms(self, metrics: Iterable[Metric]) -> int | None:
+        """Return until when all known ``metrics`` are complete; ``None`` if none is known."""
         subjects = [self._store.subject(_name_of(metric)) for metric in metrics]
         parts = {subject.part for subject in subjects if subject is not None}
         return min(map(self._through_ms, parts), default=None)
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
-        """Return the datapoints of periods that begin at ``start_ms`` and on until ``end_ms``.
+        """Return the datapoints of periods that begin from ``start_ms`` until ``end_ms``.
 
-        Empty for a metric that is not known. ``ValueError`` when ``period_ms`` is no positive
-        multiple of a pane; ``RangeTooCostlyError`` when the range is.
+        Empty for an unknown metric. Raises ``ValueError`` when ``period_ms`` is not a positive
+        multiple of a pane, and ``RangeTooCostlyError`` when the range costs too much.
         """
         pane_ms = self._store.config.pane_ms
         if period_ms <= 0 or period_ms % pane_ms:
@@ -67,7 +67,7 @@ class ReportMetrics:
         given = parameters(
             self._store, RangeRequest(name, first, last, period_ms, phase_ms=start_ms % period_ms)
         )
-        assert given is not None  # noqa: S101 - the subject was there a moment ago
+        assert given is not None  # noqa: S101 - the subject was just found
         with reading(self._store) as cursor:
             if isinstance(metric, InsightRuleMetric):
                 merge = metric.metric in _OF_CONTRIBUTORS and period_ms != pane_ms
@@ -82,7 +82,7 @@ class ReportMetrics:
 
 
 def _name_of(metric: Metric) -> str:
-    """Return the subject's name; that of a metric which no fleet has is empty, and nobody's."""
+    """Return the subject's name; empty, which no subject has, for an unknown fleet metric."""
     if isinstance(metric, InsightRuleMetric):
         return f"rule:{metric.rule}"
     parts = fleet_parts(metric)

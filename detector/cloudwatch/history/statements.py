@@ -1,14 +1,14 @@
-"""The statements that read the history; what is asked for travels in their parameters.
+"""The SQL statements that read the history; all values are passed as parameters.
 
-``$subject`` is a number of the history, ``$pane``, ``$window`` and ``$period`` lengths and
-``$begin`` the start of a range in milliseconds; periods begin ``$phase`` after whole ones of the
-epoch; windows that end in ``[$first, $last)`` are read.
+``$subject`` is the subject's number; ``$pane``, ``$window`` and ``$period`` are lengths and
+``$begin`` the start of the range, in milliseconds. Periods begin at multiples of their length since
+the epoch plus ``$phase``. Windows that end in ``[$first, $last)`` are read.
 
-Theory of operation: windows overlap, so that only their newest panes are added up. A period's
-number of contributors and its largest contributor come from whatever knows more: the listed
-contributors of its panes put together, its panes one by one, or the windows that lie within it; all
-of them are lower bounds, and the window is exact where it is the period. Single observations below
-zero make a pane by itself no lower bound, and then it is not used.
+Theory of operation: windows overlap, so only their newest panes are added up. The number of
+contributors of a period and its largest contributor are the maximum over three sources: the merged
+listed contributors of its panes, each pane by itself, and the windows within the period. All three
+are lower bounds; a window that equals the period is exact. With observations below zero a single
+pane is no lower bound and is not used.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 from detector.cloudwatch.metrics.fleets import FleetColumn
 from detector.cloudwatch.metrics.ranges import MAX_DATAPOINTS, RankOrder
 
-# Statements are put together from the constants of this file alone.
+# Statements are built only from the constants in this file.
 # ruff: noqa: S608
 
 _PANES: Final = """
@@ -24,16 +24,16 @@ CREATE TEMP TABLE panes AS SELECT * {columns},
     window_end - $pane - (window_end - $pane - $phase) % $period AS period
 FROM reports WHERE subject = $subject AND window_end >= $first AND window_end < $last"""
 PANES: Final = _PANES.format(columns="")
-"""Makes the table of the panes that are read; all else is read from it."""
+"""Creates the table of the panes in the range; the other statements read from it."""
 BARE_PANES: Final = _PANES.format(
     columns="REPLACE (NULL::VARCHAR[] AS keys, NULL::DOUBLE[] AS amounts)"
 )
-"""The same without contributors, which are most of what there is to read."""
+"""The same without contributors, which are most of the data."""
 OWNED: Final = """
 CREATE TEMP TABLE owned AS SELECT period, contributor, sum(amount) AS amount FROM (
     SELECT period, unnest(keys) AS contributor, unnest(amounts) AS amount FROM panes
 ) GROUP BY ALL"""
-"""Makes the table of what every contributor owns in every period."""
+"""Creates the table of the amount of each contributor in each period."""
 POINTS: Final = """
 WITH merged AS (
     SELECT period, count(*) AS contributors, max(amount) AS top FROM owned GROUP BY period

@@ -1,11 +1,11 @@
-"""The history of reports: one row each, the first of every subject and window.
+"""The history of reports: one row per report, the first for each subject and window.
 
-Law: a batch of reports and the offsets that follow it are one transaction; what this object
-remembers changes only after the commit.
+Law: a batch of reports and the offsets after it are one transaction; the state in memory changes
+only after the commit.
 
-Known limits: reports that ended more than ``retention_ms`` ago are refused or removed, and the
-oldest hours as well while there are more than ``most_reports``. DuckDB gives the space of what was
-removed back to itself, so that the file does not shrink but stops growing.
+Known limits: reports that ended more than ``retention_ms`` ago are refused or removed, and so are
+the oldest hours while there are more than ``max_reports``. DuckDB reuses the space of removed rows,
+so the file stops growing but does not shrink.
 """
 
 import threading
@@ -32,10 +32,10 @@ _INSERT = "INSERT INTO reports SELECT " + ", ".join(
 
 
 class ReportStore:
-    """The history of one reports topic; threads may read while one writes.
+    """The history of one reports topic; threads may read while one thread writes.
 
     Raises ``StoreError`` when the file can be neither used nor replaced, ``StoreInUseError`` when
-    another process writes it. ``on_set_aside`` is told why a file that was there is not used.
+    another process holds it. ``on_set_aside`` gets the reason when an existing file is set aside.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class ReportStore:
 
     @property
     def offsets(self) -> dict[int, int]:
-        """Where to go on reading, by partition."""
+        """Next offset to read, by partition."""
         return dict(self._offsets)
 
     @property
-    def whole_ms(self) -> dict[int, int]:
-        """End of the newest slide by partition of which every report was there at opening."""
-        return dict(self._whole_ms)
+    def complete_until_ms(self) -> dict[int, int]:
+        """End of the newest slide that was complete when the file was opened, by partition."""
+        return dict(self._complete_until_ms)
 
     @property
     def count(self) -> int:
-        """How many reports are held."""
+        """Number of reports held."""
         return self._count
 
     @property
@@ -79,11 +79,11 @@ class ReportStore:
         return dict(self._subjects)
 
     def subject(self, name: str) -> Subject | None:
-        """Look a subject up."""
+        """Return a subject; ``None`` when unknown."""
         return self._subjects.get(name)
 
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """Return a cursor that sees what is committed; close it after use."""
+        """Return a cursor on the committed data; close it after use."""
         with self._lock:
             return self._connection.cursor()
 
@@ -93,18 +93,18 @@ class ReportStore:
             self._connection.close()
 
     def reopen(self) -> None:
-        """Close and open again; a file that cannot be used any more is set aside."""
+        """Close and reopen the file; one that can no longer be used is set aside."""
         with self._lock:
             self._connection.close()
             self._open()
 
     def apply(self, records: Sequence[Fetched], now_ms: int) -> Applied:
-        """Take records in, in order; ``StoreError`` when nothing of them could be kept."""
+        """Store records in order; raises ``StoreError`` when none of them could be stored."""
         offsets = {each.part: each.offset + 1 for each in records}
         with self._lock:
             batch = ReportBatch(self.config, self._subjects, self._next_number, now_ms)
             try:
-                batch.judge(records, self._held)
+                batch.add(records, self._held)
                 self._write(batch, offsets)
             except duckdb.Error as error:
                 raise StoreError(f"{self.config.path} cannot be written: {error}") from error
@@ -114,10 +114,10 @@ class ReportStore:
             self._count += len(batch.rows)
             for _, report in batch.reports:
                 self._oldest_ms = min(self._oldest_ms or report.window_end, report.window_end)
-        return Applied(batch.fates, tuple(batch.reports))
+        return Applied(batch.results, tuple(batch.reports))
 
     def trim(self, now_ms: int) -> int:
-        """Remove what is too old or too much; return how many reports. ``StoreError`` as above."""
+        """Remove reports beyond the limits; return how many. Raises ``StoreError``."""
         with self._lock:
             before = self._count
             try:
@@ -141,33 +141,33 @@ class ReportStore:
         if opened.set_aside:
             self._on_set_aside(opened.set_aside)
         try:
-            self._remember()
+            self._load_state()
         except duckdb.Error as error:
             self._connection.close()
             raise StoreError(f"{config.path} cannot be read: {error}") from error
 
-    def _remember(self) -> None:
-        """Read what is kept in memory from the file."""
-        ask = self._connection.execute
+    def _load_state(self) -> None:
+        """Load the state in memory from the file."""
+        execute = self._connection.execute
         self._offsets: dict[int, int] = dict(
-            ask("SELECT part, next_offset FROM offsets").fetchall()
+            execute("SELECT part, next_offset FROM offsets").fetchall()
         )
         newest = dict(
-            ask("SELECT subject, max(window_end) FROM reports GROUP BY subject").fetchall()
+            execute("SELECT subject, max(window_end) FROM reports GROUP BY subject").fetchall()
         )
-        rows = ask("SELECT id, subject, part, labels FROM subjects").fetchall()
+        rows = execute("SELECT id, subject, part, labels FROM subjects").fetchall()
         self._subjects = {
             keys_of(name)[0]: Subject(number, part, keys_of(labels), newest.get(number, 0))
             for number, name, part, labels in rows
         }
         self._next_number = max((number for number, *_ in rows), default=-1) + 1
-        [[count, oldest_ms]] = ask(
+        [[count, oldest_ms]] = execute(
             "SELECT count(*), coalesce(min(window_end), 0) FROM reports"
         ).fetchall()
         self._count, self._oldest_ms = int(count), int(oldest_ms)
-        self._whole_ms = self._whole_slides(max(newest.values(), default=0))
+        self._complete_until_ms = self._complete_slides(max(newest.values(), default=0))
 
-    def _whole_slides(self, newest_ms: int) -> dict[int, int]:
+    def _complete_slides(self, newest_ms: int) -> dict[int, int]:
         found = self._connection.execute(
             "SELECT part, window_end, count(*), max(slide_reports) FROM reports "
             "JOIN subjects ON subjects.id = reports.subject WHERE window_end > $1 "
@@ -176,8 +176,8 @@ class ReportStore:
         ).fetchall()
         return {part: end_ms for part, end_ms, count, expected in found if 0 < expected <= count}
 
-    def _held(self, places: Sequence[StoredKey]) -> set[StoredKey]:
-        numbers, ends = zip(*places, strict=True)
+    def _held(self, keys: Sequence[StoredKey]) -> set[StoredKey]:
+        numbers, ends = zip(*keys, strict=True)
         found = self._connection.execute(
             "SELECT subject, window_end FROM reports WHERE window_end BETWEEN $1 AND $2 "
             "AND subject IN (SELECT unnest($3::INTEGER[]))",
@@ -216,8 +216,8 @@ class ReportStore:
             )
 
     def _surplus_ms(self) -> int:
-        """Return the end of the last hour that must go so that the rest is few enough."""
-        surplus = self._count - self.config.most_reports
+        """Return the end of the last hour to remove to stay within ``max_reports``; 0 for none."""
+        surplus = self._count - self.config.max_reports
         if surplus <= 0:
             return 0
         hours = self._connection.execute(
@@ -235,11 +235,11 @@ class ReportStore:
             run("DELETE FROM reports WHERE window_end <= $1", [oldest_ms])
             run("DELETE FROM subjects WHERE id NOT IN (SELECT subject FROM reports)", [])
         self._connection.execute("CHECKPOINT")
-        self._remember()
+        self._load_state()
 
 
 class _Transaction:
-    """Statements that are kept together or not at all."""
+    """Statements that are committed together or rolled back."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection

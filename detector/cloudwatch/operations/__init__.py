@@ -1,1 +1,1 @@
-"""The use cases behind CloudWatch's API: every operation is one handler over typed ports."""
+"""The operations of CloudWatch's API: one handler each, over typed ports."""

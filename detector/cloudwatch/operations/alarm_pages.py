@@ -1,4 +1,4 @@
-"""Pages of lists: a token says after which item a page begins, and of which request it is."""
+"""Pages of lists: a token names the last item of a page and the request it belongs to."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from detector.cloudwatch.operations.contract import ApiError, Members
 
 Item = TypeVar("Item")
 INVALID_TOKEN = "InvalidNextToken"  # noqa: S105 - the code of an error
-_NOT_OF_THE_REQUEST = {"NextToken", "MaxRecords"}
+_PAGING_MEMBERS = {"NextToken", "MaxRecords"}
 
 
 def page(
@@ -24,41 +24,41 @@ def page(
 ) -> tuple[list[Item], dict[str, str]]:
     """Return one page of ``items`` and its ``NextToken``, if more follow.
 
-    ``items`` are sorted by ``key``, plain data in one order, so that what comes and goes between
-    two pages moves nothing from one page to another. ``ApiError`` for a token of another request.
+    ``items`` must be sorted by ``key``, which returns JSON data. Items added or removed between two
+    pages shift no other item. Raises ``ApiError`` for a token of another request.
     """
-    mark = _mark(members)
+    digest = _digest(members)
     token = members.get("NextToken")
     rest = list(items)
     if token:
-        after = _after(str(token), mark)
+        after = _after(str(token), digest)
         keys = [key(item) for item in rest]
         try:
             start = sum(1 for each in keys if each <= after)
         except TypeError:
-            raise ApiError(INVALID_TOKEN, "NextToken is of another request") from None
+            raise ApiError(INVALID_TOKEN, "NextToken belongs to another request") from None
         rest = rest[start:]
-    wanted = int(members.get("MaxRecords") or length)
-    if not 1 <= wanted <= 100:  # noqa: PLR2004 - the model's bounds
-        raise ApiError("ValidationError", f"MaxRecords is {wanted}, expected 1 to 100")
-    shown = rest[:wanted]
-    if len(rest) <= wanted:
+    limit = int(members.get("MaxRecords") or length)
+    if not 1 <= limit <= 100:  # noqa: PLR2004 - the model's bounds
+        raise ApiError("ValidationError", f"MaxRecords is {limit}, expected 1 to 100")
+    shown = rest[:limit]
+    if len(rest) <= limit:
         return shown, {}
-    text = msgspec.json.encode([mark, key(shown[-1])])
+    text = msgspec.json.encode([digest, key(shown[-1])])
     return shown, {"NextToken": base64.urlsafe_b64encode(text).decode()}
 
 
-def _mark(members: Members) -> str:
-    asked = {name: str(value) for name, value in members.items()}
-    asked = {name: asked[name] for name in sorted(asked) if name not in _NOT_OF_THE_REQUEST}
-    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
+def _digest(members: Members) -> str:
+    given = {name: str(value) for name, value in members.items()}
+    given = {name: given[name] for name in sorted(given) if name not in _PAGING_MEMBERS}
+    return hashlib.sha256(msgspec.json.encode(given)).hexdigest()[:16]
 
 
-def _after(token: str, mark: str) -> Any:
+def _after(token: str, digest: str) -> Any:
     try:
         found, after = msgspec.json.decode(base64.urlsafe_b64decode(token))
     except (binascii.Error, ValueError, TypeError):
-        raise ApiError(INVALID_TOKEN, "NextToken is none that was given out") from None
-    if found != mark:
-        raise ApiError(INVALID_TOKEN, "NextToken is of another request")
+        raise ApiError(INVALID_TOKEN, "NextToken is not one that this API gave") from None
+    if found != digest:
+        raise ApiError(INVALID_TOKEN, "NextToken belongs to another request")
     return after

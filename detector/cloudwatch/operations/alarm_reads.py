@@ -1,4 +1,4 @@
-"""What shows alarms: DescribeAlarms, DescribeAlarmsForMetric, history and contributors."""
+"""Operations that read alarms: DescribeAlarms, DescribeAlarmsForMetric, history, contributors."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -22,50 +22,52 @@ from detector.cloudwatch.operations.alarm_views import (
 )
 from detector.cloudwatch.operations.contract import Members
 
-PAGE = 50
-LONGEST_PAGE = 100
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 100
 TYPES = (*AlarmKind, "LogAlarm")
 KEY_BY_KIND = {AlarmKind.METRIC: "MetricAlarms", AlarmKind.COMPOSITE: "CompositeAlarms"}
-FAMILY = ("ChildrenOfAlarmName", "ParentsOfAlarmName")
+RELATIONS = ("ChildrenOfAlarmName", "ParentsOfAlarmName")
 FILTERS = (
     *("AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"),
-    *FAMILY,
+    *RELATIONS,
 )
 
 
 class AlarmReads:
-    """The reads over one service; every read sees one moment of the book."""
+    """The reads on one service; each sees a consistent state of the store."""
 
     def __init__(self, alarms: MetricAlarms) -> None:
         self._alarms = alarms
-        self._book = alarms.store
+        self._store = alarms.store
         self._prefix = alarms.settings.evaluation.arn_prefix
 
     async def describe_alarms(self, members: Members) -> Members:
-        """Show alarms by name, prefix, type, state, action or family, in pages by name."""
-        complaints = ValidationErrors(members)
-        family = [name for name in FAMILY if complaints.has(name)]
-        if family:
-            others = [name for name in FILTERS if name != family[0]]
-            complaints.refuse_members(others, f"beside {family[0]}")
-        if complaints.has("AlarmNames"):
-            complaints.refuse_members(["AlarmNamePrefix"], "beside AlarmNames")
-        complaints.items("AlarmNames", high=LONGEST_PAGE)
-        kinds = self._kinds(complaints, default=(AlarmKind.METRIC,))
-        complaints.raise_if_invalid()
-        if family:
-            found = self._family(family[0], str(members[family[0]]))
+        """Return alarms by name, prefix, type, state, action, parent or child, in pages by name."""
+        errors = ValidationErrors(members)
+        relation = [name for name in RELATIONS if errors.has(name)]
+        if relation:
+            others = [name for name in FILTERS if name != relation[0]]
+            errors.refuse_members(others, f"beside {relation[0]}")
+        if errors.has("AlarmNames"):
+            errors.refuse_members(["AlarmNamePrefix"], "beside AlarmNames")
+        errors.items("AlarmNames", high=MAX_PAGE_SIZE)
+        kinds = self._kinds(errors, default=(AlarmKind.METRIC,))
+        errors.raise_if_invalid()
+        if relation:
+            found = self._related(relation[0], str(members[relation[0]]))
         else:
-            found = [entry for entry in self._chosen(members) if entry.record.kind in kinds]
-        entries, token = page(members, found, lambda entry: entry.name, length=PAGE)
-        view = {FAMILY[0]: child_view, FAMILY[1]: parent_view}.get("".join(family), alarm_view)
+            found = [entry for entry in self._selected(members) if entry.record.kind in kinds]
+        entries, token = page(members, found, lambda entry: entry.name, length=PAGE_SIZE)
+        view = {RELATIONS[0]: child_view, RELATIONS[1]: parent_view}.get(
+            "".join(relation), alarm_view
+        )
         answer: dict[str, Any] = {key: [] for key in KEY_BY_KIND.values()} | token
         for entry in entries:
             answer[KEY_BY_KIND[entry.record.kind]].append(view(entry, self._prefix))
         return answer
 
     async def describe_alarms_for_metric(self, members: Members) -> Members:
-        """Show the alarms that watch a metric by its name; expressions are not looked into."""
+        """Return the alarms on a named metric; metrics inside expressions are not searched."""
         wanted = {
             name: members[name]
             for name in ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period")
@@ -77,29 +79,29 @@ class AlarmReads:
         return {
             "MetricAlarms": [
                 alarm_view(entry, self._prefix)
-                for entry in self._book.of_kind(AlarmKind.METRIC)
+                for entry in self._store.of_kind(AlarmKind.METRIC)
                 if wanted.items() <= _scalars(entry).items()
                 and _dimensions(entry.record.members) == dimensions
             ]
         }
 
     async def describe_alarm_history(self, members: Members) -> Members:
-        """Show what happened, newest first unless asked otherwise."""
-        complaints = ValidationErrors(members)
-        name = complaints.text("AlarmName", low=1, high=255)
-        kinds = self._kinds(complaints, default=tuple(AlarmKind) if name else (AlarmKind.METRIC,))
+        """Return history items, newest first unless the request says otherwise."""
+        errors = ValidationErrors(members)
+        name = errors.text("AlarmName", low=1, high=255)
+        kinds = self._kinds(errors, default=tuple(AlarmKind) if name else (AlarmKind.METRIC,))
         item_type = ""
-        if complaints.has("HistoryItemType"):
-            item_type = complaints.choice("HistoryItemType", ItemType)
-        scan = complaints.choice(
+        if errors.has("HistoryItemType"):
+            item_type = errors.choice("HistoryItemType", ItemType)
+        scan = errors.choice(
             "ScanBy", ("TimestampDescending", "TimestampAscending"), default="TimestampDescending"
         )
         start, end = (_milliseconds(members.get(each)) for each in ("StartDate", "EndDate"))
-        complaints.raise_if_invalid()
+        errors.raise_if_invalid()
         sign = 1 if scan == "TimestampAscending" else -1
         contributor = members.get("AlarmContributorId")
         everything = self._alarms.items()
-        places = {item.id: place for place, item in enumerate(everything)}
+        positions = {item.id: position for position, item in enumerate(everything)}
         found = [
             item
             for item in everything
@@ -112,43 +114,43 @@ class AlarmReads:
         ]
 
         def order(item: HistoryItem) -> list[int]:
-            return [sign * item.at_ms, sign * places[item.id]]
+            return [sign * item.at_ms, sign * positions[item.id]]
 
         found.sort(key=order)
-        items, token = page(members, found, order, length=LONGEST_PAGE)
+        items, token = page(members, found, order, length=MAX_PAGE_SIZE)
         return {"AlarmHistoryItems": [history_view(item) for item in items], **token}
 
     async def describe_alarm_contributors(self, members: Members) -> Members:
-        """Show the contributors of an alarm that are in ALARM."""
+        """Return the contributors of an alarm that are in ALARM."""
         name = str(members.get("AlarmName"))
-        entry = self._book.entries.get(name)
+        entry = self._store.entries.get(name)
         if entry is None:
             refuse(f"there is no alarm {shown(name)}", "ResourceNotFoundException")
         found = [each for each in entry.state.contributors if each.state is StateValue.ALARM]
         found.sort(key=lambda each: each.id)
-        contributors, token = page(members, found, lambda each: each.id, length=LONGEST_PAGE)
+        contributors, token = page(members, found, lambda each: each.id, length=MAX_PAGE_SIZE)
         shown_all = [contributor_view(entry.state, each) for each in contributors]
         return {"AlarmContributors": shown_all, **token}
 
-    def _kinds(self, complaints: ValidationErrors, default: Sequence[AlarmKind]) -> set[str]:
-        asked = [str(each) for each in complaints.items("AlarmTypes", high=len(TYPES))]
-        for each in asked:
+    def _kinds(self, errors: ValidationErrors, default: Sequence[AlarmKind]) -> set[str]:
+        types = [str(each) for each in errors.items("AlarmTypes", high=len(TYPES))]
+        for each in types:
             if each not in TYPES:
-                complaints.add(f"AlarmTypes has {shown(each)}, expected {', '.join(TYPES)}")
-        return set(asked or default)
+                errors.add(f"AlarmTypes has {shown(each)}, expected {', '.join(TYPES)}")
+        return set(types or default)
 
-    def _family(self, member: str, reference: str) -> list[Entry]:
+    def _related(self, member: str, reference: str) -> list[Entry]:
         name = name_of(reference)
-        entries = self._book.entries
-        if member == FAMILY[1]:
-            names: Iterable[str] = self._book.graph.parents(name)
+        entries = self._store.entries
+        if member == RELATIONS[1]:
+            names: Iterable[str] = self._store.graph.parents(name)
         else:
             alarm = entries[name].alarm if name in entries else None
             names = alarm.rule.children if isinstance(alarm, CompositeAlarm) else ()
         return [entries[each] for each in sorted(names) if each in entries]
 
-    def _chosen(self, members: Members) -> list[Entry]:
-        entries = self._book.entries
+    def _selected(self, members: Members) -> list[Entry]:
+        entries = self._store.entries
         names = members.get("AlarmNames")
         prefix, state = members.get("AlarmNamePrefix"), members.get("StateValue")
         action = members.get("ActionPrefix")
@@ -158,11 +160,11 @@ class AlarmReads:
             for name in sorted(found)
             if (not prefix or name.startswith(prefix))
             and (not state or entries[name].state.state == state)
-            and (not action or _acts_on(entries[name], action))
+            and (not action or _has_action(entries[name], action))
         ]
 
 
-def _acts_on(entry: Entry, prefix: str) -> bool:
+def _has_action(entry: Entry, prefix: str) -> bool:
     lists = (entry.record.members.get(name, ()) for name in ACTION_LISTS)
     return any(target.startswith(prefix) for targets in lists for target in targets)
 

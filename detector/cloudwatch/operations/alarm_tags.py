@@ -1,4 +1,4 @@
-"""Tags of alarms and mute rules; other ARNs are for others to answer."""
+"""Tags of alarms and mute rules."""
 
 from collections.abc import Callable, Mapping
 
@@ -30,28 +30,28 @@ class AlarmTags:
         self._mute_prefix = mute_arn_prefix(self._alarm_prefix)
 
     def owns(self, arn: str) -> bool:
-        """Say whether an ARN is one of an alarm or a mute rule."""
+        """Return whether an ARN is that of an alarm or a mute rule."""
         return arn.startswith((self._alarm_prefix, self._mute_prefix))
 
     async def tag_resource(self, members: Members) -> Members:
         """Add tags or replace their values."""
-        complaints = ValidationErrors(members)
-        added = read_tags(complaints)
-        if complaints.messages:
-            refuse("; ".join(complaints.messages), INVALID)
+        errors = ValidationErrors(members)
+        added = read_tags(errors)
+        if errors.messages:
+            refuse("; ".join(errors.messages), INVALID)
         await self._change(members, lambda tags: {**tags, **added})
         return {}
 
     async def untag_resource(self, members: Members) -> Members:
-        """Remove tags; keys that are not there are no error."""
-        gone = {str(key) for key in members.get("TagKeys") or ()}
+        """Remove tags; unknown keys are no error."""
+        removed = {str(key) for key in members.get("TagKeys") or ()}
         await self._change(
-            members, lambda tags: {key: value for key, value in tags.items() if key not in gone}
+            members, lambda tags: {key: value for key, value in tags.items() if key not in removed}
         )
         return {}
 
     async def list_tags_for_resource(self, members: Members) -> Members:
-        """Show the tags of an alarm or a mute rule."""
+        """Return the tags of an alarm or a mute rule."""
         _, record = self._found(members)
         return {"Tags": [{"Key": key, "Value": value} for key, value in record.tags.items()]}
 
@@ -69,13 +69,13 @@ class AlarmTags:
 
     def _found(self, members: Members) -> tuple[str, AlarmRecord | MuteRecord]:
         arn = str(members.get("ResourceARN"))
-        book = self._alarms.store
+        store = self._alarms.store
         if arn.startswith(self._mute_prefix):
             name = arn.removeprefix(self._mute_prefix)
-            if name in book.mutes:
-                return f"{MUTE}{name}", book.mutes[name][0]
+            if name in store.mutes:
+                return f"{MUTE}{name}", store.mutes[name][0]
         elif arn.startswith(self._alarm_prefix):
             name = arn.removeprefix(self._alarm_prefix)
-            if name in book.entries:
-                return f"{ALARM}{name}", book.entries[name].record
+            if name in store.entries:
+                return f"{ALARM}{name}", store.entries[name].record
         return refuse(f"there is no alarm or alarm mute rule {shown(arn)}", NOT_FOUND)

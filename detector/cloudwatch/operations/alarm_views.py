@@ -1,4 +1,4 @@
-"""Alarms, history and contributors as CloudWatch's API shows them."""
+"""Alarms, history items and contributors in the form of CloudWatch's API."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,47 +13,47 @@ from detector.cloudwatch.alarms.requests import ACTION_LISTS
 from detector.cloudwatch.alarms.suppression import suppression_words
 
 
-def moment(at_ms: int) -> datetime:
-    """Return epoch milliseconds as the API carries moments."""
+def utc(at_ms: int) -> datetime:
+    """Return epoch milliseconds as a time in UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def alarm_view(entry: Entry, arn_prefix: str) -> dict[str, Any]:
-    """Return everything about an alarm: what was put, and how it stands."""
-    record, standing = entry.record, entry.state
+    """Return the configuration and the state of an alarm."""
+    record, state = entry.record, entry.state
     shown: dict[str, Any] = {
         **{name: [] for name in ACTION_LISTS},
         **record.members,
         "ActionsEnabled": record.members.get("ActionsEnabled", True),
         "AlarmArn": f"{arn_prefix}{entry.name}",
-        "AlarmConfigurationUpdatedTimestamp": moment(record.updated_ms),
-        "StateReason": standing.reason,
-        "StateTransitionedTimestamp": moment(standing.transitioned_ms),
-        "StateUpdatedTimestamp": moment(standing.updated_ms),
-        "StateValue": standing.state.value,
+        "AlarmConfigurationUpdatedTimestamp": utc(record.updated_ms),
+        "StateReason": state.reason,
+        "StateTransitionedTimestamp": utc(state.transitioned_ms),
+        "StateUpdatedTimestamp": utc(state.updated_ms),
+        "StateValue": state.state.value,
     }
-    if standing.reason_data:
-        shown["StateReasonData"] = standing.reason_data
-    if standing.evaluation_state and record.kind is AlarmKind.METRIC:
-        shown["EvaluationState"] = standing.evaluation_state
+    if state.reason_data:
+        shown["StateReasonData"] = state.reason_data
+    if state.evaluation_state and record.kind is AlarmKind.METRIC:
+        shown["EvaluationState"] = state.evaluation_state
     if "MetricName" in shown:
         shown.setdefault("Dimensions", [])
     if isinstance(entry.alarm, CompositeAlarm):
-        shown.update(_suppression_view(entry.alarm, standing))
+        shown.update(_suppression_view(entry.alarm, state))
     return shown
 
 
 def child_view(entry: Entry, arn_prefix: str) -> dict[str, Any]:
-    """Return what is told of an alarm that is asked for as somebody's child."""
+    """Return an alarm as a child: ARN, name and state."""
     return {
         **parent_view(entry, arn_prefix),
-        "StateUpdatedTimestamp": moment(entry.state.updated_ms),
+        "StateUpdatedTimestamp": utc(entry.state.updated_ms),
         "StateValue": entry.state.state.value,
     }
 
 
 def parent_view(entry: Entry, arn_prefix: str) -> dict[str, Any]:
-    """Return what is told of an alarm that is asked for as somebody's parent."""
+    """Return an alarm as a parent: ARN and name."""
     return {"AlarmArn": f"{arn_prefix}{entry.name}", "AlarmName": entry.name}
 
 
@@ -65,7 +65,7 @@ def history_view(item: HistoryItem) -> dict[str, Any]:
         "HistoryData": item.data,
         "HistoryItemType": item.type.value,
         "HistorySummary": item.summary,
-        "Timestamp": moment(item.at_ms),
+        "Timestamp": utc(item.at_ms),
     }
     if item.contributor:
         shown["AlarmContributorId"] = item.contributor
@@ -73,21 +73,21 @@ def history_view(item: HistoryItem) -> dict[str, Any]:
     return shown
 
 
-def contributor_view(standing: MetricAlarmState, contributor: ContributorState) -> dict[str, Any]:
+def contributor_view(state: MetricAlarmState, contributor: ContributorState) -> dict[str, Any]:
     """Return one contributor of an alarm."""
     return {
-        "ContributorAttributes": attributes_of(standing, contributor),
+        "ContributorAttributes": attributes_of(state, contributor),
         "ContributorId": contributor.id,
         "StateReason": contributor.reason,
-        "StateTransitionedTimestamp": moment(contributor.transitioned_ms),
+        "StateTransitionedTimestamp": utc(contributor.transitioned_ms),
     }
 
 
-def _suppression_view(alarm: CompositeAlarm, standing: MetricAlarmState) -> Mapping[str, Any]:
-    if alarm.suppressor is None or standing.suppression is None:
+def _suppression_view(alarm: CompositeAlarm, state: MetricAlarmState) -> Mapping[str, Any]:
+    if alarm.suppressor is None or state.suppression is None:
         return {}
-    words = suppression_words(standing.suppression, alarm.suppressor)
+    words = suppression_words(state.suppression, alarm.suppressor)
     if not words:
         return {}
-    hold = standing.suppression.hold.value
+    hold = state.suppression.hold.value
     return {"ActionsSuppressedBy": hold, "ActionsSuppressedReason": words}

@@ -1,4 +1,4 @@
-"""CloudWatch's operations on alarms and mute rules, by name, over one service."""
+"""CloudWatch's operations on alarms and mute rules, by name."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ from detector.cloudwatch.operations.contract import ApiError, Handler, Members
 
 
 def handlers(alarms: MetricAlarms, clock: Callable[[], float]) -> dict[str, Handler]:
-    """Return every operation of this part by its name; ``clock`` returns epoch seconds.
+    """Return the handlers by operation; ``clock`` returns epoch seconds.
 
-    The tag operations answer for ARNs that ``AlarmTags.owns`` only.
+    The tag operations handle only ARNs that ``AlarmTags.owns``.
     """
     commands, reads = AlarmCommands(alarms, clock), AlarmReads(alarms)
     mutes, tags = AlarmMutes(alarms, clock), AlarmTags(alarms)
@@ -37,11 +37,11 @@ def handlers(alarms: MetricAlarms, clock: Callable[[], float]) -> dict[str, Hand
         "UntagResource": tags.untag_resource,
         "ListTagsForResource": tags.list_tags_for_resource,
     }
-    return {name: _answering(operation) for name, operation in operations.items()}
+    return {name: _with_api_errors(operation) for name, operation in operations.items()}
 
 
-def _answering(operation: Handler) -> Handler:
-    """Turn a refusal of the domain into the API's error."""
+def _with_api_errors(operation: Handler) -> Handler:
+    """Return ``operation`` with ``AlarmRefusedError`` turned into ``ApiError``."""
 
     async def answer(members: Members) -> Members:
         try:

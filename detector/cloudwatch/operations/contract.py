@@ -1,8 +1,8 @@
-"""What the API's handlers share: their shape, their errors, and the metrics they read.
+"""The contract of the API's handlers: their signature, their errors, and the metrics they read.
 
 A handler takes the request's members as botocore's model types them (timestamps as aware
-``datetime`` in UTC) and returns the members of the response in the same form; the server checks
-both against the model, so that a handler never sees the wire.
+``datetime`` in UTC) and returns the members of the response in the same form. The server checks
+both against the model, so a handler does not depend on the wire protocol.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ Handler = Callable[[Members], Awaitable[Members]]
 
 
 class ApiError(DetectorError):
-    """A request refused; ``code`` is one of the codes that the model gives the operation."""
+    """A refused request; ``code`` is one of the model's error codes of the operation."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -24,19 +24,19 @@ class ApiError(DetectorError):
 
 
 class MetricSource(Protocol):
-    """Where datapoints are read from."""
+    """A source of datapoints."""
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
-        """Return the datapoints of periods that begin at ``start_ms`` and on, before ``end_ms``.
+        """Return the datapoints of periods that begin from ``start_ms`` until ``end_ms``.
 
-        ``start_ms`` is a multiple of a pane and ``period_ms`` too; nothing else is aligned.
+        ``start_ms`` and ``period_ms`` are multiples of a pane; ``end_ms`` need not be.
         """
         ...
 
 
 class WholeMetricSource(MetricSource, Protocol):
-    """A source that knows until when metrics are whole; it may grow between two readings."""
+    """A source that knows until when metrics are complete; it may grow between two reads."""
 
-    def whole_ms(self, metrics: Iterable[Metric]) -> int | None:
-        """Return until when all that are known of ``metrics`` are whole; ``None`` for none."""
+    def complete_until_ms(self, metrics: Iterable[Metric]) -> int | None:
+        """Return until when all known ``metrics`` are complete; ``None`` if none is known."""
         ...

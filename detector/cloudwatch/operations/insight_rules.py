@@ -1,10 +1,10 @@
 """The API's operations on contributor rules, under CloudWatch's names, limits and errors.
 
-A batch never fails as a whole: what cannot be done is in ``Failures``, and the rest is done.
+A batch never fails as a whole: failed items are listed in ``Failures``, and the others are applied.
 
-Known limits: ``ApplyOnTransformedLogs`` changes nothing, since there are no log transformers, and
-is not told again. What AWS writes into ``ExceptionType`` and ``FailureCode`` is not documented;
-these hold the name and the code of the error that the operation would have given for one rule.
+Known limits: ``ApplyOnTransformedLogs`` has no effect and is not returned, since there are no log
+transformers. AWS does not document the contents of ``ExceptionType`` and ``FailureCode``; here they
+hold the name and the code of the error that the operation would return for a single rule.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from detector.rules.managed import TEMPLATES, managed_name, service_of
 
 INVALID = "InvalidParameterValue"
 LIMIT = "LimitExceededException"
-MOST_RULES_A_PAGE = 500
-MANAGED_A_PAGE = 100
-AT_ONCE = 50
-"""Changes of one batch that are under way at the same time."""
+MAX_RULES_PER_PAGE = 500
+MANAGED_PER_PAGE = 100
+CONCURRENT_CHANGES = 50
+"""Maximum number of concurrent changes of one batch."""
 
 _CODES = {
     RuleTrouble.UNKNOWN_RULE: NOT_FOUND,
@@ -48,7 +48,7 @@ Item = TypeVar("Item")
 def handlers(
     admin: RuleAdmin, *, by: str = "api", tag_owners: Sequence[TagOwner] = ()
 ) -> Mapping[str, Handler]:
-    """Return the handlers by operation; ``tag_owners`` keep the tags of what is no rule."""
+    """Return the handlers by operation; ``tag_owners`` keep the tags of other resources."""
     rules = InsightRules(admin, Author(by))
     return {
         "PutInsightRule": rules.put,
@@ -63,14 +63,14 @@ def handlers(
 
 
 class InsightRules:
-    """Operations on rules; ``author`` is who is told to have changed them."""
+    """Operations on rules; changes are recorded as made by ``author``."""
 
     def __init__(self, admin: RuleAdmin, author: Author) -> None:
         self._admin = admin
         self._author = author
 
     async def put(self, members: Members) -> Members:
-        """Make or replace a rule. Tags of a rule that exists already are ignored, as AWS does."""
+        """Create or replace a rule. As on AWS, tags for an existing rule are ignored."""
         state = members.get("RuleState")
         if state is not None and state not in set(RuleState):
             raise ApiError(INVALID, f"found RuleState {state!r}, expected ENABLED or DISABLED")
@@ -83,7 +83,9 @@ class InsightRules:
                 tags=_tags_of(members),
             )
         except RuleError as error:
-            raise ApiError(INVALID, f"the definition is no rule: {_joined(error)}") from error
+            raise ApiError(
+                INVALID, f"the definition is not a valid rule: {_joined(error)}"
+            ) from error
         except RuleChangeError as error:
             raise _api_error(error) from error
         return {}
@@ -91,7 +93,7 @@ class InsightRules:
     async def describe(self, members: Members) -> Members:
         """List all rules by name, 500 to a page."""
         entries, token = _page(
-            self._admin.rules(), lambda entry: entry.name, members, MOST_RULES_A_PAGE
+            self._admin.rules(), lambda entry: entry.name, members, MAX_RULES_PER_PAGE
         )
         return {"InsightRules": [_described(entry) for entry in entries], **token}
 
@@ -113,7 +115,7 @@ class InsightRules:
         return await _batch(names, names, lambda name: self._admin.delete(name, self._author))
 
     async def put_managed(self, members: Members) -> Members:
-        """Make rules of templates, or enable those that were made before."""
+        """Create rules from templates, or enable the existing ones."""
         wanted: list[Mapping[str, Any]] = list(members["ManagedRules"])
 
         async def put(rule: Mapping[str, Any]) -> None:
@@ -131,7 +133,7 @@ class InsightRules:
         return await _batch(wanted, [rule["ResourceARN"] for rule in wanted], put)
 
     async def list_managed(self, members: Members) -> Members:
-        """List the templates for a resource, with the rules that were made of them."""
+        """List the templates for a resource, with the rules created from them."""
         resource = members["ResourceARN"]
         service = service_of(resource)
         if service is None:
@@ -139,13 +141,13 @@ class InsightRules:
                 INVALID,
                 f"found resource {resource!r}, expected arn:detector:fleet:::service/<name>",
             )
-        made = {entry.name: entry for entry in self._admin.rules()}
+        existing = {entry.name: entry for entry in self._admin.rules()}
         templates, token = _page(
-            list(TEMPLATES.values()), lambda template: template.name, members, MANAGED_A_PAGE
+            list(TEMPLATES.values()), lambda template: template.name, members, MANAGED_PER_PAGE
         )
         described = []
         for template in templates:
-            entry = made.get(managed_name(template, service))
+            entry = existing.get(managed_name(template, service))
             row: dict[str, Any] = {"TemplateName": template.name, "ResourceARN": resource}
             if entry is not None and entry.managed is not None:
                 row["RuleState"] = {"RuleName": entry.name, "State": entry.state}
@@ -154,14 +156,14 @@ class InsightRules:
 
 
 class RuleTags:
-    """Tags of contributor rules, by their ARN; region and account are not looked at."""
+    """Tags of contributor rules, by ARN; region and account are ignored."""
 
     def __init__(self, admin: RuleAdmin, author: Author) -> None:
         self._admin = admin
         self._author = author
 
     def owns(self, arn: str) -> bool:
-        """Say whether an ARN is one of a contributor rule."""
+        """Return whether an ARN is that of a contributor rule."""
         return _RULE_ARN.fullmatch(arn) is not None
 
     async def tag_resource(self, members: Members) -> Members:
@@ -169,11 +171,11 @@ class RuleTags:
         return await self._change(members, _tags_of(members), ())
 
     async def untag_resource(self, members: Members) -> Members:
-        """Remove tags; keys that are not there are no error."""
+        """Remove tags; unknown keys are no error."""
         return await self._change(members, {}, tuple(members["TagKeys"]))
 
     async def list_tags_for_resource(self, members: Members) -> Members:
-        """Show the tags of a rule."""
+        """Return the tags of a rule."""
         try:
             entry = self._admin.rule(_name_of(members))
         except RuleChangeError as error:
@@ -181,10 +183,10 @@ class RuleTags:
         return {"Tags": [{"Key": key, "Value": value} for key, value in entry.tags]}
 
     async def _change(
-        self, members: Members, added: Mapping[str, str], gone: tuple[str, ...]
+        self, members: Members, added: Mapping[str, str], removed: tuple[str, ...]
     ) -> Members:
         try:
-            await self._admin.tag(_name_of(members), added, self._author, without=gone)
+            await self._admin.tag(_name_of(members), added, self._author, without=removed)
         except RuleChangeError as error:
             raise _api_error(error) from error
         return {}
@@ -193,10 +195,10 @@ class RuleTags:
 async def _batch(
     items: Sequence[Item], resources: Sequence[str], work: Callable[[Item], Awaitable[object]]
 ) -> Members:
-    room = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(CONCURRENT_CHANGES)
 
     async def attempt(item: Item, resource: str) -> dict[str, str] | None:
-        async with room:
+        async with slots:
             try:
                 await work(item)
             except RuleChangeError as error:
@@ -222,9 +224,9 @@ def _failure(resource: str, error: ApiError) -> dict[str, str]:
 
 
 def _page(
-    items: Sequence[Item], name_of: Callable[[Item], str], members: Members, most: int
+    items: Sequence[Item], name_of: Callable[[Item], str], members: Members, max_items: int
 ) -> tuple[Sequence[Item], Mapping[str, str]]:
-    """Cut the page behind the name that ``NextToken`` holds; what comes and goes moves nothing."""
+    """Return the page after the name in ``NextToken``; rules added or removed shift no other."""
     rest = sorted(items, key=name_of)
     if token := members.get("NextToken"):
         try:
@@ -236,7 +238,7 @@ def _page(
                 "InvalidNextToken", f"found NextToken {str(token)[:60]!r}, not one of ours"
             )
         rest = [item for item in rest if name_of(item) > after.removeprefix("after:")]
-    wanted = members.get("MaxResults", most)
+    wanted = members.get("MaxResults", max_items)
     shown = rest[:wanted]
     if len(rest) <= wanted:
         return shown, {}

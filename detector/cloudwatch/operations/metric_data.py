@@ -2,10 +2,10 @@
 
 Source: the model of CloudWatch's API and Amazon CloudWatch User Guide, "Using metric math".
 
-What differs, because there is one account and nothing but our own metrics: AccountId and Unit are
-accepted, ignored, and the result says so; a namespace of others has no datapoints, as one without
-data has in CloudWatch; labels are returned as they are written, without values put in for
-``${...}``, so that LabelOptions changes nothing.
+Differences, because there is one account and one namespace: AccountId and Unit are accepted and
+ignored, and the result says so. Any other namespace has no datapoints, like a namespace without
+data in CloudWatch. Labels are returned as written, without values for ``${...}``, so LabelOptions
+has no effect.
 """
 
 import re
@@ -35,10 +35,10 @@ MAX_DATAPOINTS = 100_800
 """CloudWatch's limit of datapoints in one answer, and the default."""
 
 MAX_COMPUTED = 20_000_000
-"""Ours: how many datapoints all steps of one request may make, so that none fills the memory."""
+"""Our own limit of datapoints that all steps of one request may compute; it bounds memory."""
 
-PATIENCE_MS = 60_000
-"""How long a metric that comes late is waited for, so that all are read to the same instant."""
+MAX_WAIT_MS = 60_000
+"""Longest wait for a metric that lags behind, so that all are read to the same instant."""
 
 _TIME_ZONE = re.compile(r"[+-]\d{4}", re.ASCII)
 _MS = 1_000
@@ -53,7 +53,7 @@ class _Line(NamedTuple):
 
 
 class MetricData:
-    """Answers GetMetricData from ``source``; ``now`` gives seconds since the epoch."""
+    """Answers GetMetricData from ``source``; ``now`` returns epoch seconds."""
 
     def __init__(
         self, source: WholeMetricSource, *, now: Callable[[], float], pane_seconds: int
@@ -63,22 +63,22 @@ class MetricData:
         self._pane_seconds = pane_seconds
 
     async def get_metric_data(self, members: Members) -> Members:
-        """Answer one request. Raise ``ApiError``."""
+        """Answer one request; raises ``ApiError``."""
         start, end = check_range(members)
         limit = _limit(members)
         _check_label_options(members.get("LabelOptions", {}))
-        asked = members["MetricDataQueries"]
-        queries = [self._query(place, each) for place, each in enumerate(asked, start=1)]
+        requested = members["MetricDataQueries"]
+        queries = [self._query(number, each) for number, each in enumerate(requested, start=1)]
         digest = request_digest(members)
         token = members.get("NextToken")
         after = position_of(token, digest) if token else None
         lines = self._lines(queries, start, end)
         descending = members.get("ScanBy", "TimestampDescending") == "TimestampDescending"
         page = cut([line.series for line in lines], after=after, limit=limit, descending=descending)
-        notes = {each["Id"]: _notes(each) for each in asked}
+        notes = {each["Id"]: _notes(each) for each in requested}
         answer: dict[str, Any] = {
             "MetricDataResults": [
-                _told(line._replace(series=part), more=more, notes=notes[line.id])
+                _result(line._replace(series=part), more=more, notes=notes[line.id])
                 for line, part, more in zip(lines, page.parts, page.more, strict=True)
             ],
             "Messages": [],
@@ -87,8 +87,8 @@ class MetricData:
             answer["NextToken"] = token_of(page.end, digest)
         return answer
 
-    def _query(self, place: int, members: Mapping[str, Any]) -> Query:
-        where = f"MetricDataQueries.member.{place}."
+    def _query(self, number: int, members: Mapping[str, Any]) -> Query:
+        where = f"MetricDataQueries.member.{number}."
         stat, period = members.get("MetricStat"), members.get("Period")
         metric: Metric | None = None
         label = members.get("Label", "")
@@ -124,7 +124,7 @@ class MetricData:
                     f"expected at most {MAX_COMPUTED:,}: increase Period, or ask for less."
                 )
                 raise ApiError(INVALID, message)
-            span = (first, self._end_of_reading(program, first, end, period_ms), period_ms)
+            span = (first, self._read_end(program, first, end, period_ms), period_ms)
             results |= program.evaluate(
                 {metric: read_series(self._source, metric, span) for metric in program.metrics},
                 start_ms=first,
@@ -137,22 +137,22 @@ class MetricData:
                 lines += _lines_of(query, results[query.id])
         return lines
 
-    def _end_of_reading(self, program: Program, first: int, end: int, period_ms: int) -> int:
-        """Return where all metrics stop being read, the same for each.
+    def _read_end(self, program: Program, first: int, end: int, period_ms: int) -> int:
+        """Return the time until which all metrics are read.
 
-        A report that comes between two readings would be in one of them alone, and metric math
-        takes what is missing beside a datapoint for 0.
+        It is the same for all: a report that arrives between two reads would be in one series only,
+        and metric math takes a missing datapoint next to an existing one for 0.
         """
-        whole = self._source.whole_ms(program.metrics)
+        whole = self._source.complete_until_ms(program.metrics)
         if whole is None:
             return end
-        # A partition that brings nothing any more must not hold up the others for good.
-        whole = max(whole, int(self._now() * _MS) - PATIENCE_MS)
+        # A partition that stopped must not hold up the others forever.
+        whole = max(whole, int(self._now() * _MS) - MAX_WAIT_MS)
         return min(end, first + max(0, (whole - first) // period_ms) * period_ms)
 
 
 def _by_period(queries: Sequence[Query]) -> list[tuple[int, Program]]:
-    """Compile a request: a program for every period, since no expression mixes two."""
+    """Compile a request: one program per period, since no expression mixes periods."""
     try:
         program = compile_queries(queries)
         period_by_id = program.period_by_id
@@ -165,8 +165,8 @@ def _by_period(queries: Sequence[Query]) -> list[tuple[int, Program]]:
         ]
     except MetricMathError as error:
         prefix = f"Error in expression '{error.query_id}': " if error.line else ""
-        told = str(error).removeprefix(f"{error.query_id}: ") if prefix else str(error)
-        raise ApiError("ValidationError", f"{prefix}{told}.") from None
+        message = str(error).removeprefix(f"{error.query_id}: ") if prefix else str(error)
+        raise ApiError("ValidationError", f"{prefix}{message}.") from None
 
 
 def _lines_of(query: Query, result: Result) -> list[_Line]:
@@ -176,7 +176,7 @@ def _lines_of(query: Query, result: Result) -> list[_Line]:
     return [_Line(query.id, f"{own} {each.label}".rstrip(), each.series) for each in result]
 
 
-def _told(line: _Line, *, more: bool, notes: Sequence[Mapping[str, str]]) -> Mapping[str, Any]:
+def _result(line: _Line, *, more: bool, notes: Sequence[Mapping[str, str]]) -> Mapping[str, Any]:
     return {
         "Id": line.id,
         "Label": line.label,
@@ -188,7 +188,7 @@ def _told(line: _Line, *, more: bool, notes: Sequence[Mapping[str, str]]) -> Map
 
 
 def _notes(members: Mapping[str, Any]) -> list[Mapping[str, str]]:
-    """Say what of a query was accepted and has no effect, and why it may be empty."""
+    """Return notes on members of a query that have no effect, and on why it may be empty."""
     notes: list[Mapping[str, str]] = []
     if "AccountId" in members:
         notes.append({"Code": "Ignored", "Value": "AccountId: this API has one account"})
@@ -197,8 +197,8 @@ def _notes(members: Mapping[str, Any]) -> list[Mapping[str, str]]:
         notes.append({"Code": "Ignored", "Value": "Unit: our metrics have none"})
     namespace = stat.get("Metric", {}).get("Namespace", NAMESPACE)
     if namespace != NAMESPACE:
-        told = f"no namespace {plain_name(namespace)} here, only {NAMESPACE}"
-        notes.append({"Code": "Empty", "Value": told})
+        text = f"no namespace {plain_name(namespace)} here, only {NAMESPACE}"
+        notes.append({"Code": "Empty", "Value": text})
     return notes
 
 

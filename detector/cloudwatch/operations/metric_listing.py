@@ -1,4 +1,4 @@
-"""ListMetrics and GetMetricStatistics: the fleet's columns for clients that know no GetMetricData.
+"""ListMetrics and GetMetricStatistics, for clients that do not use GetMetricData.
 
 Source: the model of CloudWatch's API.
 """
@@ -40,7 +40,7 @@ class ListedMetric(NamedTuple):
 
 
 class MetricCatalogue(Protocol):
-    """Knows which metrics there are."""
+    """The metrics that exist."""
 
     def listed(self) -> Iterable[ListedMetric]:
         """Return the metrics that had a datapoint in the last two weeks, in any order."""
@@ -54,7 +54,7 @@ class MetricListing:
         self._catalogue = catalogue
 
     async def list_metrics(self, members: Members) -> Members:
-        """Answer one request: sorted, at most 500 a page. Raise ``ApiError``."""
+        """Return metrics, sorted, at most 500 per page; raises ``ApiError``."""
         recently = members.get("RecentlyActive", "PT3H")
         if recently != "PT3H":
             message = f"The parameter RecentlyActive is {recently}, expected PT3H."
@@ -66,7 +66,7 @@ class MetricListing:
             for metric in set(self._catalogue.listed())
             if _matches(metric, members) and (after is None or metric > after)
         )
-        answer: dict[str, Any] = {"Metrics": [_told(metric) for metric in found[:MAX_LISTED]]}
+        answer: dict[str, Any] = {"Metrics": [_listed(metric) for metric in found[:MAX_LISTED]]}
         if len(found) > MAX_LISTED:
             last = msgspec.json.encode(found[MAX_LISTED - 1])
             answer["NextToken"] = base64.urlsafe_b64encode(last).decode()
@@ -74,7 +74,7 @@ class MetricListing:
 
 
 class MetricStatistics:
-    """Answers GetMetricStatistics; ``now`` gives seconds since the epoch."""
+    """Answers GetMetricStatistics; ``now`` returns epoch seconds."""
 
     def __init__(
         self, source: MetricSource, *, now: Callable[[], float], pane_seconds: int
@@ -84,31 +84,33 @@ class MetricStatistics:
         self._pane_seconds = pane_seconds
 
     async def get_metric_statistics(self, members: Members) -> Members:
-        """Answer one request: one datapoint a period, the oldest first. Raise ``ApiError``."""
+        """Return one datapoint per period, oldest first; raises ``ApiError``."""
         start, end = check_range(members)
         period = check_period(members["Period"], self._pane_seconds, "Period")
         period_ms = period * 1000
         first = first_period(start, period_ms, int(self._now() * 1000))
-        datapoints = max(0, -(-(end - first) // period_ms))
-        if datapoints > MAX_DATAPOINTS:
+        count = max(0, -(-(end - first) // period_ms))
+        if count > MAX_DATAPOINTS:
             message = (
-                f"You have requested up to {datapoints:,} datapoints, which exceeds the limit of "
+                f"You have requested up to {count:,} datapoints, which exceeds the limit of "
                 f"{MAX_DATAPOINTS:,}: increase Period, or shorten the time range."
             )
             raise ApiError("InvalidParameterCombination", message)
-        told_by_time: dict[int, dict[str, Any]] = {}
+        datapoint_by_time: dict[int, dict[str, Any]] = {}
         for statistic in _statistics(members):
             metric = fleet_metric(members, statistic, "")
             series = read_series(self._source, metric, (first, end, period_ms))
             for time, value in zip(series.times.tolist(), series.values.tolist(), strict=True):
-                told = told_by_time.setdefault(time, {"Timestamp": at(time), "Unit": "None"})
+                datapoint = datapoint_by_time.setdefault(
+                    time, {"Timestamp": at(time), "Unit": "None"}
+                )
                 if statistic in _STATISTICS:
-                    told[statistic] = value
+                    datapoint[statistic] = value
                 else:
-                    told.setdefault("ExtendedStatistics", {})[statistic] = value
+                    datapoint.setdefault("ExtendedStatistics", {})[statistic] = value
         return {
             "Label": members["MetricName"],
-            "Datapoints": [told_by_time[time] for time in sorted(told_by_time)],
+            "Datapoints": [datapoint_by_time[time] for time in sorted(datapoint_by_time)],
         }
 
 
@@ -137,7 +139,7 @@ def _matches(metric: ListedMetric, members: Members) -> bool:
     )
 
 
-def _told(metric: ListedMetric) -> Mapping[str, Any]:
+def _listed(metric: ListedMetric) -> Mapping[str, Any]:
     return {
         "Namespace": metric.namespace,
         "MetricName": metric.name,

@@ -1,4 +1,4 @@
-"""What the operations that read metrics share: ranges of time, periods, and names of metrics.
+"""Time ranges, periods and metric names, shared by the operations that read metrics.
 
 Source: the model of CloudWatch's API, GetMetricData and GetMetricStatistics.
 """
@@ -14,7 +14,7 @@ from detector.cloudwatch.operations.contract import ApiError, MetricSource
 from detector.detection.explanations import plain_name
 
 NAMESPACE = "Detector/Fleet"
-"""Under which the columns of the fleet tables are metrics."""
+"""Namespace of the fleet metrics."""
 
 INVALID = "InvalidParameterValue"
 
@@ -40,11 +40,11 @@ def at(time_ms: int) -> datetime:
 
 
 def first_period(start_ms: int, period_ms: int, now_ms: int) -> int:
-    """Return the begin of the first period of a range, after CloudWatch's rounding of StartTime.
+    """Return the start of the first period of a range, after CloudWatch's rounding of StartTime.
 
-    Down to the minute; of what is more than 15 days old to five minutes, more than 63 days to the
-    hour; for periods under a minute to the period. Periods are aligned to the epoch, so that the
-    first one is the first that begins at the rounded time or after it.
+    StartTime is rounded down to the minute; if more than 15 days ago to five minutes, if more than
+    63 days ago to the hour; for periods under a minute to the period. Periods are aligned to the
+    epoch; the first one is the first that begins at or after the rounded time.
     """
     unit = min(period_ms, _MINUTE_MS)
     if period_ms >= _MINUTE_MS:
@@ -57,7 +57,7 @@ def first_period(start_ms: int, period_ms: int, now_ms: int) -> int:
 
 
 def check_range(members: Mapping[str, Any]) -> tuple[int, int]:
-    """Return StartTime and EndTime in milliseconds; raise ``ApiError`` when they are no range."""
+    """Return StartTime and EndTime in epoch milliseconds; raises ``ApiError`` for no range."""
     start, end = epoch_ms(members["StartTime"]), epoch_ms(members["EndTime"])
     if start >= end:
         message = "The parameter StartTime must be less than the parameter EndTime."
@@ -65,30 +65,30 @@ def check_range(members: Mapping[str, Any]) -> tuple[int, int]:
     return start, end
 
 
-def check_period(period: int, pane_seconds: int, place: str) -> int:
-    """Return a period in seconds that can be read; raise ``ApiError``."""
+def check_period(period: int, pane_seconds: int, member: str) -> int:
+    """Return ``period``, in seconds; raises ``ApiError`` when it is not valid."""
     if period not in _SHORT_PERIODS and period % 60:
         expected = "1, 5, 10, 20, 30 or a multiple of 60"
     elif period % pane_seconds:
         expected = f"a multiple of {pane_seconds}, the seconds of a pane"
     else:
         return period
-    raise ApiError(INVALID, f"The parameter {place} is {period}, expected {expected}.")
+    raise ApiError(INVALID, f"The parameter {member} is {period}, expected {expected}.")
 
 
-def check_statistic(statistic: str, place: str) -> str:
-    """Return a statistic in CloudWatch's words; raise ``ApiError``."""
+def check_statistic(statistic: str, member: str) -> str:
+    """Return ``statistic``; raises ``ApiError`` when CloudWatch has no such statistic."""
     if _STATISTIC.fullmatch(statistic):
         return statistic
     expected = "SampleCount, Average, Sum, Minimum, Maximum or an extended statistic such as p99"
-    message = f"The parameter {place} is {plain_name(statistic)}, expected {expected}."
+    message = f"The parameter {member} is {plain_name(statistic)}, expected {expected}."
     raise ApiError(INVALID, message)
 
 
 def read_series(source: MetricSource, metric: Metric, span: tuple[int, int, int]) -> Series:
     """Read a metric over ``span``: start, end and period in milliseconds.
 
-    A namespace of others has no datapoints. Raise ``ApiError`` when the range costs too much.
+    Other namespaces have no datapoints. Raises ``ApiError`` when the range costs too much.
     """
     if isinstance(metric, FleetMetric) and metric.namespace != NAMESPACE:
         return Series.empty()
@@ -99,16 +99,18 @@ def read_series(source: MetricSource, metric: Metric, span: tuple[int, int, int]
         raise ApiError(INVALID, message) from None
 
 
-def fleet_metric(metric: Mapping[str, Any], statistic: str, place: str) -> FleetMetric:
-    """Read the members of a metric; raise ``ApiError`` when one is missing or given twice."""
+def fleet_metric(metric: Mapping[str, Any], statistic: str, prefix: str) -> FleetMetric:
+    """Return the metric of a request; raises ``ApiError`` for a missing or repeated member."""
     for member in ("Namespace", "MetricName"):
         if not metric.get(member):
-            raise ApiError("MissingParameter", f"The parameter {place}{member} is required.")
+            raise ApiError("MissingParameter", f"The parameter {prefix}{member} is required.")
     dimensions = [(each["Name"], each["Value"]) for each in metric.get("Dimensions", ())]
     names = [name for name, _ in dimensions]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        message = f"The parameter {place}Dimensions holds {plain_name(twice)} twice, expected once."
+        message = (
+            f"The parameter {prefix}Dimensions holds {plain_name(twice)} twice, expected once."
+        )
         raise ApiError(INVALID, message)
     return FleetMetric(
         namespace=metric["Namespace"],

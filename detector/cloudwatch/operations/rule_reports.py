@@ -1,16 +1,16 @@
-"""GetInsightRuleReport: contributors and metrics of one rule over a range of time.
+"""GetInsightRuleReport: contributors and metrics of one rule over a time range.
 
-What CloudWatch leaves open is decided so: the range covers the panes that begin in it, its start
-rounded down to a pane; datapoints stand at the start of their period, periods are aligned to the
-epoch, and one that the range cuts holds the part within, so that datapoints always add up to the
+CloudWatch leaves these points open: the range covers the panes that begin in it, with its start
+rounded down to a pane. Datapoints carry the start of their period, and periods are aligned to the
+epoch. A period that the range cuts holds only the part within, so datapoints always add up to the
 aggregate value. ``OrderBy`` ``Maximum`` ranks by the largest datapoint of a contributor.
 
 Beyond CloudWatch: up to 500 contributors, and any period that is a multiple of a pane.
 
-Known limits: the response has no member that could mark a period that is known to lack something;
-it holds what was counted, and is left out where nothing was. Contributors are at most as exact as
-the reports that list them (``alarms.top_n`` per pane): ``detector report`` shows by how much they
-may be understated.
+Known limits: the response has no member to mark an incomplete period; the period holds what was
+counted, and is left out where nothing was. Contributors are at most as exact as the reports that
+list them (``alarms.top_n`` per pane): ``detector report`` shows by how much they may be
+understated.
 """
 
 from collections.abc import Callable
@@ -36,32 +36,32 @@ UNKNOWN: Final = "ResourceNotFoundException"
 """The codes of the model's InvalidParameterValueException, MissingRequiredParameterException and
 ResourceNotFoundException."""
 
-MOST_SECONDS: Final = 24 * 3600
+MAX_SECONDS: Final = 24 * 3600
 DEFAULT_CONTRIBUTORS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRule:
-    """What of a rule's definition its report repeats."""
+    """The parts of a rule's definition that its report repeats."""
 
     key_labels: tuple[str, ...]
     aggregate_on: Aggregate
 
 
 class ReportHistory(Protocol):
-    """The reports of the past."""
+    """The history of reports."""
 
     async def report(self, request: RangeRequest) -> RangeReport | None:
-        """Answer ``request``; ``None`` when nothing was ever heard of the subject.
+        """Return the report for ``request``; ``None`` for an unknown subject.
 
-        ``RangeTooCostlyError`` when that would take more than one reader may.
+        Raises ``RangeTooCostlyError`` when it exceeds the limits of a query.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLimits:
-    """Which ranges can be asked for: milliseconds of a pane, days that reports are kept."""
+    """Limits of ranges: length of a pane in milliseconds, retention of reports in days."""
 
     pane_ms: int
     retention_days: int
@@ -70,7 +70,7 @@ class ReportLimits:
 class RuleReports:
     """The operation ``GetInsightRuleReport``.
 
-    ``rule_named`` looks a rule up that exists now, ``now`` gives epoch seconds.
+    ``rule_named`` returns a current rule by name, ``now`` epoch seconds.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class RuleReports:
         self._now = now
 
     async def __call__(self, members: Members) -> Members:
-        """Answer one request; ``ApiError`` with a code of the model when it cannot be."""
+        """Answer one request; raises ``ApiError`` with a code of the model."""
         for name in ("RuleName", "StartTime", "EndTime", "Period"):
             if members.get(name) in (None, ""):
                 raise ApiError(MISSING, f"The parameter {name} is required.")
@@ -107,34 +107,34 @@ class RuleReports:
         self._check_range(start, end)
         period_ms = int(members["Period"]) * 1000
         pane_ms = self._limits.pane_ms
-        if not 0 < period_ms <= MOST_SECONDS * 1000 or period_ms % pane_ms:
+        if not 0 < period_ms <= MAX_SECONDS * 1000 or period_ms % pane_ms:
             raise ApiError(
                 INVALID,
                 f"The parameter Period is {members['Period']!r}, expected a multiple of "
-                f"{pane_ms / 1000:g} seconds, at most {MOST_SECONDS}.",
+                f"{pane_ms / 1000:g} seconds, at most {MAX_SECONDS}.",
             )
-        most = members.get("MaxContributorCount")
-        most = DEFAULT_CONTRIBUTORS if most is None else int(most)
-        if not 1 <= most <= MAX_LISTED:
+        count = members.get("MaxContributorCount")
+        count = DEFAULT_CONTRIBUTORS if count is None else int(count)
+        if not 1 <= count <= MAX_LISTED:
             raise ApiError(
                 INVALID,
-                f"The parameter MaxContributorCount is {most!r}, expected 1 to {MAX_LISTED}.",
+                f"The parameter MaxContributorCount is {count!r}, expected 1 to {MAX_LISTED}.",
             )
         return RangeRequest(
-            f"rule:{members['RuleName']}", start, end, period_ms, most, _order(members)
+            f"rule:{members['RuleName']}", start, end, period_ms, count, _order(members)
         )
 
     def _check_range(self, start: int, end: int) -> None:
         if start >= end:
             raise ApiError(INVALID, "The parameter StartTime must be less than EndTime.")
-        if end - start > MOST_SECONDS * 1000:
+        if end - start > MAX_SECONDS * 1000:
             raise ApiError(
                 INVALID,
                 f"The time from StartTime to EndTime is {(end - start) / 1000:g} seconds, "
-                f"expected at most {MOST_SECONDS}.",
+                f"expected at most {MAX_SECONDS}.",
             )
         days = self._limits.retention_days
-        if start < self._now() * 1000 - days * MOST_SECONDS * 1000:
+        if start < self._now() * 1000 - days * MAX_SECONDS * 1000:
             raise ApiError(INVALID, f"The parameter StartTime is more than {days} days before now.")
 
 
@@ -199,7 +199,7 @@ def _metric_datapoints(found: RangeReport, metrics: tuple[RuleMetric, ...]) -> l
         | {
             metric.value: column[row]
             for metric, column in columns.items()
-            # No average is known where no contributor is.
+            # NaN: without contributors there is no average.
             if column[row] == column[row]
         }
         for row, time in enumerate(found.points.times.tolist())

@@ -1,4 +1,4 @@
-"""Tag calls: one handler each, whoever owns the resource."""
+"""Tag operations: one handler each, which asks the owner of the resource."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,10 +9,10 @@ NOT_FOUND = "ResourceNotFoundException"
 
 
 class TagOwner(Protocol):
-    """Whoever keeps the tags of some kind of resource."""
+    """Keeps the tags of one kind of resource."""
 
     def owns(self, arn: str) -> bool:
-        """Say whether an ARN is one of these resources, there or not."""
+        """Return whether an ARN is of this kind, whether or not the resource exists."""
         ...
 
     async def tag_resource(self, members: Members) -> Members:
@@ -20,11 +20,11 @@ class TagOwner(Protocol):
         ...
 
     async def untag_resource(self, members: Members) -> Members:
-        """Remove tags; keys that are not there are no error."""
+        """Remove tags; unknown keys are no error."""
         ...
 
     async def list_tags_for_resource(self, members: Members) -> Members:
-        """Show the tags of a resource."""
+        """Return the tags of a resource."""
         ...
 
 
@@ -37,7 +37,7 @@ class _Tags:
         for owner in self._owners:
             if owner.owns(arn):
                 return owner
-        raise ApiError(NOT_FOUND, f"found {arn!r}, expected the ARN of something that has tags")
+        raise ApiError(NOT_FOUND, f"found {arn!r}, expected the ARN of a resource that has tags")
 
     async def tag(self, members: Members) -> Members:
         return await self._owner(members).tag_resource(members)
@@ -50,7 +50,7 @@ class _Tags:
 
 
 def tag_handlers(owners: Sequence[TagOwner]) -> Mapping[str, Handler]:
-    """Return the three handlers; an ARN that nobody owns is not found."""
+    """Return the three handlers; an ARN without owner is not found."""
     tags = _Tags(owners)
     return {
         "TagResource": tags.tag,

@@ -206,11 +206,11 @@ REMEDY = ": only clients of this machine are answered while no keys are configur
         ),
         (
             *("127.0.0.1", "POST", [("Origin", "http://evil.example")]),
-            "header origin: found a request out of a browser, expected an AWS client",
+            "header origin: found a request from a browser, expected an AWS client",
         ),
         (
             *("127.0.0.1", "POST", [("Sec-Fetch-Site", "cross-site")]),
-            "header sec-fetch-site: found a request out of a browser, expected an AWS client",
+            "header sec-fetch-site: found a request from a browser, expected an AWS client",
         ),
         ("127.0.0.1", "GET", [], "method: found 'GET', expected POST"),
     ],

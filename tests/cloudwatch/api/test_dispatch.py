@@ -23,7 +23,7 @@ class Handlers:
 
     def __init__(self, answer: Mapping[str, Any] | Exception) -> None:
         self.asked: list[Members] = []
-        self.told: list[RequestAnswered] = []
+        self.notices: list[RequestAnswered] = []
         self._answer = answer
 
     async def handler(self, members: Members) -> Members:
@@ -40,7 +40,7 @@ class Handlers:
             clock=lambda: datetime(2026, 5, 1, tzinfo=UTC),
             monotonic=lambda: 5.0,
             new_id=lambda: "id-1",
-            notify=self.told.append,
+            notify=self.notices.append,
             **more,
         )
 
@@ -63,7 +63,7 @@ async def test_a_handler_is_given_members_and_its_own_are_answered(protocol: str
     assert [ONE_RULE] == read(protocol, answer)["InsightRules"]
     assert [{"MaxResults": 3}] == handlers.asked
     expected = RequestAnswered("DescribeInsightRules", protocol, ApiOutcome.OK, 0.0)
-    assert [expected] == handlers.told
+    assert [expected] == handlers.notices
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -81,10 +81,10 @@ async def test_what_a_handler_refuses_is_answered_as_the_model_has_it(protocol: 
     assert (400, "InvalidNextToken", "no such token", "Sender") == (
         *(answer.status, error["Code"], error["Message"], error["Type"]),
     )
-    assert ApiOutcome.REFUSED is handlers.told[0].outcome
+    assert ApiOutcome.REFUSED is handlers.notices[0].outcome
 
 
-OURS = "something is wrong in the detector, not in the request: its log tells under id-1"
+INTERNAL = "internal error of the detector, not of the request: see request id id-1 in its log"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -103,10 +103,10 @@ OURS = "something is wrong in the detector, not in the request: its log tells un
 async def test_what_is_our_fault_is_said_to_be_ours(protocol: str, wrong: Any) -> None:
     handlers = Handlers(wrong)
     error = read(protocol, answer := await handlers.api().answer(rules(protocol)))["Error"]
-    assert (500, "InternalServiceError", OURS, "Receiver") == (
+    assert (500, "InternalServiceError", INTERNAL, "Receiver") == (
         *(answer.status, error["Code"], error["Message"], error["Type"]),
     )
-    assert ApiOutcome.FAILED is handlers.told[0].outcome
+    assert ApiOutcome.FAILED is handlers.notices[0].outcome
 
 
 async def test_a_handler_that_answers_where_the_model_has_nothing_is_wrong() -> None:
@@ -125,7 +125,7 @@ async def test_an_operation_that_nobody_handles_says_which_are_handled(protocol:
         "PutDashboard is an operation of CloudWatch that this detector does not have; "
         "it has DeleteAlarms, DescribeInsightRules"
     )
-    assert RequestAnswered("", protocol, ApiOutcome.REFUSED, 0.0) == handlers.told[0]
+    assert RequestAnswered("", protocol, ApiOutcome.REFUSED, 0.0) == handlers.notices[0]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ async def test_whoever_is_not_let_in_reaches_no_handler(protocol: str) -> None:
     answer = await handlers.api(keys=KeyRing({"AKID": "secret"})).answer(rules(protocol))
     error = read(protocol, answer)["Error"]
     assert (403, "MissingAuthenticationToken") == (answer.status, error["Code"])
-    assert ([], ApiOutcome.DENIED) == (handlers.asked, handlers.told[0].outcome)
+    assert ([], ApiOutcome.DENIED) == (handlers.asked, handlers.notices[0].outcome)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -218,7 +218,7 @@ def test_a_handler_for_no_operation_of_the_service_is_a_mistake() -> None:
             clock=lambda: datetime(2026, 5, 1, tzinfo=UTC),
             monotonic=lambda: 0.0,
             new_id=lambda: "id",
-            notify=handlers.told.append,
+            notify=handlers.notices.append,
         )
 
 

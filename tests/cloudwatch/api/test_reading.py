@@ -261,13 +261,17 @@ def test_a_form_s_time_may_have_any_zone(written: str, expected: datetime) -> No
         ("AlarmName=a&AlarmName=b", "MalformedInput", "the body cannot be read: 'AlarmName' is"),
         ("AlarmName=a&AlarmName.b=c", "MalformedInput", "the body cannot be read: 'AlarmName.b'"),
         ("AlarmTypes=x", "ValidationError", "AlarmTypes: found 'x', expected a list"),
-        ("AlarmTypes.member.x=y", "MalformedInput", "the body cannot be read: 'x' is no number"),
+        (
+            "AlarmTypes.member.x=y",
+            "MalformedInput",
+            "the body cannot be read: 'x' is not the number",
+        ),
         ("AlarmTypes.member.1=y", "ValidationError", "AlarmTypes[0]: found 'y', expected one of"),
         ("AlarmTypes.member=y", "ValidationError", "AlarmTypes: found a structure, expected a"),
         ("AlarmTypes.member.1=y&AlarmTypes.member.01=y", "MalformedInput", "the body cannot be"),
         (".".join("a" * 40) + "=1", "MalformedInput", "the body cannot be read: 'a.a"),
-        ("AlarmName=%FF", "MalformedInput", "the body cannot be read: no form"),
-        ("AlarmName=\u00e9", "MalformedInput", "the body cannot be read: no form"),
+        ("AlarmName=%FF", "MalformedInput", "the body cannot be read: invalid form"),
+        ("AlarmName=\u00e9", "MalformedInput", "the body cannot be read: invalid form"),
     ],
 )
 def test_a_form_that_is_not_as_the_model_has_it_is_refused(

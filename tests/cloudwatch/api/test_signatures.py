@@ -216,13 +216,13 @@ BAD_HEADERS = {
         "expected KEY/DATE/REGION/SERVICE/aws4_request"
     ),
     "AWS4-HMAC-SHA256 " + GOOD.replace("0" * 64, "0x"): (
-        "signature: found '0x', expected 64 digits of hexadecimal"
+        "signature: found '0x', expected 64 hexadecimal digits"
     ),
     "AWS4-HMAC-SHA256 " + GOOD.replace("host;x-amz-date", "x-amz-date;Host"): (
-        "signed headers: found 'x-amz-date;Host', expected small names, sorted, each once"
+        "signed headers: found 'x-amz-date;Host', expected lower-case names, sorted, each once"
     ),
     "AWS4-HMAC-SHA256 " + GOOD.replace("host;x-amz-date", ""): (
-        "signed headers: found '', expected small names, sorted, each once"
+        "signed headers: found '', expected lower-case names, sorted, each once"
     ),
 }
 

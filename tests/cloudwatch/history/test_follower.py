@@ -81,7 +81,7 @@ def total_of(panes: Sequence[Pane]) -> float:
 
 
 class Life:
-    """One life of the process: a store, its follower, and what was told."""
+    """One life of the process: a store, its follower, its notices and its windows."""
 
     def __init__(self, broker: EmbeddedBroker, topic: str, path: Path | None, **how: Any) -> None:
         self.notices: list[Notice] = []
@@ -101,7 +101,7 @@ class Life:
         return 0.0 if found is None else found.value
 
     @property
-    def fates(self) -> dict[str, int]:
+    def results(self) -> dict[str, int]:
         counted: Counter[str] = Counter()
         for notice in self.notices:
             if isinstance(notice, ReportsKept):
@@ -110,7 +110,7 @@ class Life:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT):
-            while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+            while not holds():  # noqa: ASYNC110 - nothing signals what is waited for
                 await asyncio.sleep(0.01)
 
 
@@ -127,7 +127,7 @@ async def living(
         life.store.close()
 
 
-async def test_what_stands_on_the_topic_is_kept_once_and_what_comes_is_told(
+async def test_records_on_the_topic_are_stored_once_and_new_windows_are_passed_on(
     broker_tansu: EmbeddedBroker, unique_prefix: str, seed: int
 ) -> None:
     topic = f"{unique_prefix}reports"
@@ -137,8 +137,8 @@ async def test_what_stands_on_the_topic_is_kept_once_and_what_comes_is_told(
     async with living(broker_tansu, topic) as life:
         assert await life.follower.wait_caught_up(WAIT)
         await publish(broker_tansu, topic, reports[50:])
-        await life.until(lambda: sum(life.fates.values()) == len(reports))
-        assert {"stored": 2 * PANES, "duplicate": 10} == life.fates
+        await life.until(lambda: sum(life.results.values()) == len(reports))
+        assert {"stored": 2 * PANES, "duplicate": 10} == life.results
         assert [total_of(panes)] * 2 == [life.value("r0"), life.value("r1")]
         for part in (0, 1):
             mine = [window for window in life.windows if window.partition == part]
@@ -157,8 +157,8 @@ async def test_a_restart_in_the_middle_reads_nothing_twice_and_leaves_nothing_ou
         await publish(broker_tansu, topic, reports[start : start + 30])
         async with living(broker_tansu, topic, path) as life:
             due = min(len(reports), start + 30)
-            await life.until(lambda: seen + sum(life.fates.values()) == due)  # noqa: B023
-            seen += sum(life.fates.values())
+            await life.until(lambda: seen + sum(life.results.values()) == due)  # noqa: B023
+            seen += sum(life.results.values())
             ends += [(window.partition, window.end_ms) for window in life.windows]
             values = [life.value("r0"), life.value("r1")]
     assert len(reports) == seen
@@ -174,16 +174,16 @@ async def test_a_file_that_is_lost_in_the_middle_is_filled_again_from_the_topic(
     panes, reports = run_of(seed)
     await publish(broker_tansu, topic, reports[:60])
     async with living(broker_tansu, topic, path) as life:
-        await life.until(lambda: sum(life.fates.values()) == 60)
+        await life.until(lambda: sum(life.results.values()) == 60)
     path.unlink()
     await publish(broker_tansu, topic, reports[60:])
-    async with living(broker_tansu, topic, path, tell_from_ms=START + 30 * PANE) as life:
-        await life.until(lambda: sum(life.fates.values()) == len(reports))
+    async with living(broker_tansu, topic, path, windows_from_ms=START + 30 * PANE) as life:
+        await life.until(lambda: sum(life.results.values()) == len(reports))
         assert [total_of(panes)] * 2 == [life.value("r0"), life.value("r1")]
         assert 2 * (PANES - 30) == len(life.windows)
 
 
-async def test_a_file_that_fails_is_told_opened_again_and_goes_on(
+async def test_a_file_that_fails_is_reported_and_opened_again(
     broker_tansu: EmbeddedBroker, unique_prefix: str, tmp_path: Path, seed: int
 ) -> None:
     topic, path = f"{unique_prefix}reports", tmp_path / "history.duckdb"
@@ -191,7 +191,7 @@ async def test_a_file_that_fails_is_told_opened_again_and_goes_on(
     panes, reports = run_of(seed)
     await publish(broker_tansu, topic, reports[:30])
     async with living(broker_tansu, topic, path) as life:
-        await life.until(lambda: sum(life.fates.values()) == 30)
+        await life.until(lambda: sum(life.results.values()) == 30)
         path.unlink()
         life.store._connection.execute("DROP TABLE offsets")
         await publish(broker_tansu, topic, reports[30:])
@@ -232,7 +232,7 @@ async def test_a_file_that_cannot_be_opened_again_is_tried_until_it_can(
     life.store.close()
 
 
-async def test_a_broker_that_does_not_answer_is_told_and_tried_again() -> None:
+async def test_a_broker_that_does_not_answer_is_reported_and_retried() -> None:
     broker = EmbeddedBroker()
     life = Life(broker, "reports", None)
     await life.follower.start()

@@ -123,10 +123,10 @@ def test_what_reports_do_not_list_is_bounded_and_nobody_is_overstated(
 ) -> None:
     end = START + len(panes) * PANE
     found = history.ask(panes, START, end, period, top_n=top_n)
-    told = {each.keys: each.value for each in found.contributors}
+    listed = {each.keys: each.value for each in found.contributors}
     assert found.understated_by is not None
     for keys, value in ranked(panes):
-        assert told.get(keys, 0.0) <= value <= told.get(keys, 0.0) + found.understated_by
+        assert listed.get(keys, 0.0) <= value <= listed.get(keys, 0.0) + found.understated_by
     assert sum(observed(panes)) == found.value
     assert found.unique <= len(ranked(panes))
     for time, group in periods_of(panes, START, end, period).items():
@@ -250,7 +250,7 @@ def test_hostile_keys_and_names_are_values_and_nothing_else() -> None:
         store.close()
 
 
-def test_a_subject_that_was_never_heard_of_has_no_report() -> None:
+def test_a_subject_that_is_unknown_has_no_report() -> None:
     store = filled([])
     assert read_range(store, RangeRequest("rule:r", START, START + PANE, PANE)) is None
     store.close()

@@ -202,14 +202,14 @@ def test_the_columns_of_a_fleet_are_sums_rates_and_levels() -> None:
     store.close()
 
 
-def test_the_value_of_an_aligned_window_is_the_one_that_is_told_as_it_closes() -> None:
+def test_the_value_of_an_aligned_window_is_the_one_that_it_closes_with() -> None:
     panes: list[Pane] = [{("a",): [1.0, 4.0], ("b",): [2.0 + number]} for number in range(12)]
     reports = reports_of(panes)
     store = filled(reports)
     metrics = ReportMetrics(store, lambda _part: FOREVER)
-    told = window_values(reports[11])
-    assert set(RuleMetric) == {m.metric for m in told if isinstance(m, InsightRuleMetric)}
-    for metric, value in told.items():
+    at_close = window_values(reports[11])
+    assert set(RuleMetric) == {m.metric for m in at_close if isinstance(m, InsightRuleMetric)}
+    for metric, value in at_close.items():
         assert {START + WINDOW: value} == plain(
             metrics.read(metric, START + WINDOW, START + 2 * WINDOW, WINDOW)
         )
@@ -234,7 +234,7 @@ def test_a_silent_fleet_is_missing() -> None:
 def test_metrics_together_are_whole_until_the_first_of_their_partitions_is_not() -> None:
     store = filled(reports_of([{("a",): [1.0]}] * 2, rule="early"))
     store.apply(fetched(reports_of([{("a",): [1.0]}] * 2, rule="late"), part=1), NOW)
-    whole = ReportMetrics(store, {0: START + WINDOW, 1: START + PANE}.__getitem__).whole_ms
+    whole = ReportMetrics(store, {0: START + WINDOW, 1: START + PANE}.__getitem__).complete_until_ms
     early, late, never = (
         InsightRuleMetric(name, RuleMetric.SUM) for name in ("early", "late", "never")
     )

@@ -43,20 +43,20 @@ def value_of(store: ReportStore, rule: str = "r", panes: int = 200) -> float:
     return 0.0 if found is None else found.value
 
 
-def fates(store: ReportStore, reports: Sequence[Report | bytes | None]) -> dict[str, int]:
+def results_of(store: ReportStore, reports: Sequence[Report | bytes | None]) -> dict[str, int]:
     records = [
         Fetched(0, offset, msgspec.json.encode(each) if isinstance(each, Report) else each)
         for offset, each in enumerate(reports)
     ]
-    return {fate.value: count for fate, count in store.apply(records, NOW).fates.items()}
+    return {result.value: count for result, count in store.apply(records, NOW).results.items()}
 
 
 def test_the_first_of_a_window_counts_in_one_batch_and_over_batches() -> None:
     reports = reports_of(ONE * 5)
     other = reports_of([{("b",): [100.0]}] * 5)
     store = ReportStore(config_of())
-    assert {"stored": 5, "duplicate": 5} == fates(store, [*reports, *other])
-    assert {"duplicate": 5} == fates(store, other)
+    assert {"stored": 5, "duplicate": 5} == results_of(store, [*reports, *other])
+    assert {"duplicate": 5} == results_of(store, other)
     assert (5.0, 5) == (value_of(store), store.count)
     store.close()
 
@@ -72,10 +72,10 @@ def test_partitions_may_come_in_any_order_and_old_windows_late(seed: int) -> Non
     counted: Counter[ReportResult] = Counter()
     while records:
         size = chance.randint(1, 30)
-        counted += store.apply(records[:size], NOW).fates
+        counted += store.apply(records[:size], NOW).results
         records = records[size:]
     assert {"stored": 180, "duplicate": 30} == {
-        fate.value: count for fate, count in counted.items()
+        result.value: count for result, count in counted.items()
     }
     assert [60.0, 60.0, 60.0] == [value_of(store, f"r{part}") for part in range(3)]
     store.close()
@@ -95,7 +95,7 @@ def test_a_restart_in_the_middle_goes_on_where_the_file_says(tmp_path: Path, see
             for part, records in topic.items()
             for record in records[at[part] : at[part] + chance.randint(5, 30)]
         ]
-        assert {ReportResult.STORED} == set(store.apply(batch, NOW).fates)
+        assert {ReportResult.STORED} == set(store.apply(batch, NOW).results)
         store.close()
     assert (200, [100.0, 100.0]) == (store.count, [value_of(store, f"r{part}") for part in topic])
     store.close()
@@ -144,7 +144,7 @@ def test_a_batch_that_cannot_be_written_leaves_nothing_behind() -> None:
         store.apply(fetched(reports_of(ONE * 9, rule="other"), first=1), NOW)
     store._connection.execute("ALTER TABLE gone RENAME TO offsets")
     assert (1, {0: 1}, ["rule:r"]) == (store.count, store.offsets, list(store.subjects))
-    assert {"stored": 9} == fates(store, reports_of(ONE * 9, rule="other"))
+    assert {"stored": 9} == results_of(store, reports_of(ONE * 9, rule="other"))
     assert (1.0, 9.0) == (value_of(store), value_of(store, "other"))
     store.close()
 
@@ -156,8 +156,8 @@ def test_every_record_that_is_not_kept_has_a_reason() -> None:
     def changed(**members: Any) -> Report:
         return msgspec.structs.replace(report, **members)
 
-    store = ReportStore(config_of(most_subjects=1, retention_ms=4 * HOUR))
-    assert {"unreadable": 7} == fates(
+    store = ReportStore(config_of(max_subjects=1, retention_ms=4 * HOUR))
+    assert {"unreadable": 7} == results_of(
         store,
         [
             None, b"", b"nonsense", b"{}", b"[" * 100_000,
@@ -165,18 +165,18 @@ def test_every_record_that_is_not_kept_has_a_reason() -> None:
         ],
     )  # fmt: skip
     pane = msgspec.structs.replace(report.pane, start=START - PANE)
-    assert {"other_windows": 4} == fates(
+    assert {"other_windows": 4} == results_of(
         store,
         [
             changed(pane=None), changed(pane=pane), changed(window_start=START),
             changed(window_end=report.window_end + 1),
         ],
     )  # fmt: skip
-    assert {"expired": 1} == fates(store, reports_of(ONE, first=-3 * 360 - 1))
-    assert {"future": 1} == fates(store, reports_of(ONE, first=2 * 360))
-    assert {"stored": 1} == fates(store, [report])
-    assert {"too_many_subjects": 3} == fates(store, reports_of(ONE * 3, rule="another"))
-    assert {"stored": 1} == fates(store, reports_of(ONE, first=1))
+    assert {"expired": 1} == results_of(store, reports_of(ONE, first=-3 * 360 - 1))
+    assert {"future": 1} == results_of(store, reports_of(ONE, first=2 * 360))
+    assert {"stored": 1} == results_of(store, [report])
+    assert {"too_many_subjects": 3} == results_of(store, reports_of(ONE * 3, rule="another"))
+    assert {"stored": 1} == results_of(store, reports_of(ONE, first=1))
     assert {0: 1} == store.offsets
     store.close()
 
@@ -192,16 +192,16 @@ def test_only_so_many_contributors_are_kept_and_the_rest_is_in_the_bound() -> No
 
 
 @pytest.mark.parametrize("broken", [b"", b"nonsense" * 1000, None])
-def test_a_file_that_cannot_be_read_is_set_aside_and_begun_anew(
+def test_a_file_that_cannot_be_read_is_set_aside_and_a_new_one_begun(
     tmp_path: Path, broken: bytes | None
 ) -> None:
     path = tmp_path / "history.duckdb"
     filled(reports_of(ONE * 9), path).close()
     whole = path.read_bytes()
     path.write_bytes(whole[:5_000] + b"\xff" * 3_000 if broken is None else broken)
-    told: list[str] = []
-    store = ReportStore(config_of(path), on_set_aside=told.append)
-    assert (0, {}, 1) == (store.count, store.offsets, len(told))
+    reasons: list[str] = []
+    store = ReportStore(config_of(path), on_set_aside=reasons.append)
+    assert (0, {}, 1) == (store.count, store.offsets, len(reasons))
     assert (tmp_path / "history.duckdb.aside").is_file()
     store.apply(fetched(reports_of(ONE * 9)), NOW)
     assert 9.0 == value_of(store)
@@ -212,14 +212,14 @@ def test_a_file_of_other_windows_or_another_topic_is_set_aside(tmp_path: Path) -
     path = tmp_path / "history.duckdb"
     filled(reports_of(ONE), path).close()
     for changed in ({"window_ms": 30_000}, {"topic": "others"}, {"topic": "reports"}):
-        told: list[str] = []
-        store = ReportStore(config_of(path, **changed), on_set_aside=told.append)
-        assert "it was made for" in told[0]
+        reasons: list[str] = []
+        store = ReportStore(config_of(path, **changed), on_set_aside=reasons.append)
+        assert "it was made for" in reasons[0]
         assert 0 == store.count
         store.close()
 
 
-def test_a_file_that_is_lost_is_begun_anew_when_it_is_opened_again(tmp_path: Path) -> None:
+def test_a_file_that_is_lost_is_created_again_on_reopening(tmp_path: Path) -> None:
     path = tmp_path / "history.duckdb"
     store = filled(reports_of(ONE * 9), path)
     for left in tmp_path.iterdir():
@@ -236,7 +236,7 @@ def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.duckdb" / "file").touch()
     (tmp_path / "folder.duckdb.aside").mkdir()
     (tmp_path / "folder.duckdb.aside" / "file").touch()
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be created"):
         ReportStore(config_of(tmp_path / "folder.duckdb"))
 
 
@@ -273,7 +273,7 @@ def test_what_is_too_old_is_removed_with_its_subjects() -> None:
 
 
 def test_of_too_many_reports_the_oldest_hours_go() -> None:
-    store = ReportStore(config_of(most_reports=400))
+    store = ReportStore(config_of(max_reports=400))
     reports = reports_of(ONE * (3 * 360))
     store.apply(fetched(reports), START + 3 * HOUR)
     removed = store.trim(START + 3 * HOUR)
@@ -292,7 +292,7 @@ def test_slides_of_which_every_report_is_there_are_known_after_opening(tmp_path:
     store.apply(fetched(reports_of(ONE * 9, rule="other"), part=1), NOW)
     store.close()
     store = ReportStore(config_of(path))
-    assert {0: START + 3 * PANE, 1: START + 9 * PANE} == store.whole_ms
+    assert {0: START + 3 * PANE, 1: START + 9 * PANE} == store.complete_until_ms
     store.close()
 
 

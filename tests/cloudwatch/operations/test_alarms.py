@@ -138,12 +138,12 @@ async def test_pages_hold_every_alarm_once(world: AlarmWorld) -> None:
 @pytest.mark.parametrize(
     ("members", "code", "message"),
     [
-        ({"NextToken": "gibberish"}, "InvalidNextToken", "NextToken is none that was given out"),
-        ({"NextToken": "W10="}, "InvalidNextToken", "NextToken is none that was given out"),
+        ({"NextToken": "gibberish"}, "InvalidNextToken", "NextToken is not one that this API gave"),
+        ({"NextToken": "W10="}, "InvalidNextToken", "NextToken is not one that this API gave"),
         (
             {"NextToken": "WyIwMDAwMDAwMDAwMDAwMDAwIiwgImEiXQ=="},
             "InvalidNextToken",
-            "NextToken is of another request",
+            "NextToken belongs to another request",
         ),
         ({"MaxRecords": 101}, "ValidationError", "MaxRecords is 101, expected 1 to 100"),
         (
@@ -179,7 +179,7 @@ async def test_a_token_belongs_to_its_request(world: AlarmWorld) -> None:
         await ask(world, "PutMetricAlarm", **metric_alarm(name))
     page = await ask(world, "DescribeAlarms", MaxRecords=1)
     found = await refusal(world, "DescribeAlarms", AlarmNamePrefix="a", NextToken=page["NextToken"])
-    assert found == ("InvalidNextToken", "NextToken is of another request")
+    assert found == ("InvalidNextToken", "NextToken belongs to another request")
 
 
 async def test_alarms_are_found_by_their_metric(world: AlarmWorld) -> None:

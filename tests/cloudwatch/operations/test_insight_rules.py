@@ -101,7 +101,7 @@ async def test_what_is_no_rule_never_reaches_the_log() -> None:
     api = Api()
     code, message = await api.refused("PutInsightRule", RuleName="r", RuleDefinition="{}")
     assert "InvalidParameterValue" == code
-    assert message.startswith("the definition is no rule: 1: Schema: found nothing")
+    assert message.startswith("the definition is not a valid rule: 1: Schema: found nothing")
     assert "Contribution: found nothing" in message, "all faults at once"
     assert ("InvalidParameterValue", "found RuleState 'on', expected ENABLED or DISABLED") == (
         await api.refused(

@@ -1,4 +1,4 @@
-"""What `detector demo --once` says at its end: what was not seen, and the measured seconds."""
+"""The result of `detector demo --once`: what was not seen, and the measured seconds."""
 
 from detector.demo.state import DemoState
 from detector.gameday.script import Phase
@@ -7,7 +7,7 @@ GRAY_HOST, GRAY_ZONE, SECOND_ZONE = "gray_host", "gray_zone", "second_gray_zone"
 
 
 def still_missing(state: DemoState) -> list[str]:
-    """Name what `--once` waits for and has not seen, in the order of the story."""
+    """Return what `--once` waits for and has not seen, in the order of the script."""
     blamed, seen = state.script.expected(), state.seen
     wanted = (
         (seen.host_alarm, f"an alarm that names host {blamed.host}"),
@@ -18,10 +18,10 @@ def still_missing(state: DemoState) -> list[str]:
 
 
 def measured(state: DemoState) -> dict[str, float | int | str | None]:
-    """Return the figures of the run; seconds count from the onset of the fault concerned.
+    """Return the figures of the run; seconds count from the onset of the respective fault.
 
-    Seconds are ``None`` for what was not seen; ``host`` and ``zone`` are those that the first alarm
-    of each kind named, empty if there was none.
+    Seconds are ``None`` for what was not seen. ``host`` and ``zone`` are named by the first alarm
+    of each kind, empty if there was none.
     """
     return {
         "seconds_to_host_alarm": _since(state, GRAY_HOST, state.seen.host_alarm),
@@ -37,7 +37,7 @@ def measured(state: DemoState) -> dict[str, float | int | str | None]:
 
 
 def summary(state: DemoState) -> list[str]:
-    """Say in lines what was seen, and how long after the onset of its fault."""
+    """Return lines of what was seen, and how long after the onset of its fault."""
     blamed, seen = state.script.expected(), state.seen
     steps = (
         (GRAY_HOST, seen.host_alarm, f"alarm on host {blamed.host}"),
@@ -56,7 +56,7 @@ def summary(state: DemoState) -> list[str]:
 
 
 def phase_named(state: DemoState, name: str) -> Phase:
-    """Return a phase of the script."""
+    """Return a phase of the script by name."""
     return next(phase for phase in state.script.phases if phase.name == name)
 
 
