@@ -1,7 +1,7 @@
-"""The command line: what can be asked of the product, and what each exit code means.
+"""The command line: commands, options and exit codes.
 
-Law: only ``typer`` is loaded here; what a command needs is loaded when it is given, so that
-``--help`` answers at once.
+Law: only ``typer`` is imported at the start; each command imports what it needs when it runs, so
+``--help`` is fast.
 """
 
 from detector.cli.commands import app

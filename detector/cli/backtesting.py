@@ -1,4 +1,4 @@
-"""``detector backtest``: recorded records through the detector, one configuration or two."""
+"""``detector backtest``: recorded records through one or two configurations of the detector."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ from detector.detection.explanations import plain_name
 from detector.settings import Settings, load
 
 _SHOWN = 50
-"""Rows of a table of alarms or rulings; JSON has them all."""
+"""Maximum rows of a table of alarms or decisions; JSON has all."""
 
 
 def run(
@@ -38,18 +38,18 @@ def run(
     span: tuple[str | None, str | None],
     output: Output,
 ) -> int:
-    """Print what would have fired and what would have been done."""
+    """Print the alarms and actions that the records would have caused."""
     sides = [Side("a", settings, rules)]
     if against is not None or against_rules is not None:
         other = settings if against is None else load(against, os.environ)
         sides.append(Side("b", other, against_rules or (rules if against is None else None)))
     within = TimeRange(*(None if text is None else parse_time(text) for text in span))
-    with _progress() as told:
-        results = run_backtest(source, within, sides, told)
+    with _progress() as report:
+        results = run_backtest(source, within, sides, report)
     compared = differences(*results) if len(results) > 1 else None
     if output is Output.JSON:
-        told_results = [msgspec.to_builtins(result) for result in results]
-        print_json({"results": told_results, "differences": compared})
+        documents = [msgspec.to_builtins(result) for result in results]
+        print_json({"results": documents, "differences": compared})
     else:
         _print_summary(results)
         for result in results:
@@ -60,7 +60,7 @@ def run(
 
 
 def parse_time(text: str) -> int:
-    """Read ISO 8601, in UTC where it has no offset, or epoch milliseconds; ``DetectorError``."""
+    """Parse ISO 8601 (UTC without an offset) or epoch milliseconds; raises ``DetectorError``."""
     if text.isascii() and text.isdigit():
         return int(text)
     try:
@@ -73,7 +73,7 @@ def parse_time(text: str) -> int:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[float], None]]:
-    """Show a bar on stderr where somebody looks at it."""
+    """Show a progress bar on stderr if it is a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("backtest", total=1.0)
@@ -119,26 +119,26 @@ def _print_details(result: Result) -> None:
         )
     if result.rulings:
         print_table(
-            [f"ruled by {name}", "observe", "enforce", "target", "why"],
+            [f"decided by {name}", "observe", "enforce", "target", "why"],
             [
                 (
-                    _time(ruling.at),
-                    ruling.observe.value,
-                    ruling.enforce.value,
-                    _target(ruling.target),
-                    ruling.refusal or ("" if ruling.enforce is Decision.GRANTED else "refused"),
+                    _time(decision.at),
+                    decision.observe.value,
+                    decision.enforce.value,
+                    _target(decision.target),
+                    decision.refusal or ("" if decision.enforce is Decision.GRANTED else "refused"),
                 )
-                for ruling in result.rulings[:_SHOWN]
+                for decision in result.rulings[:_SHOWN]
             ],
         )
     unshown = max(0, len(result.fired) - _SHOWN) + max(0, len(result.rulings) - _SHOWN)
     if unshown:
-        print(f"{unshown} more rows of {name}: --output json has them")
+        print(f"{unshown} more rows of {name}: use --output json to see all")
 
 
 def _print_differences(compared: list[Difference]) -> None:
     if not compared:
-        print("a and b raise the same alarms at the same times and grant the same")
+        print("a and b raise the same alarms at the same times and grant the same actions")
         return
     print_table(
         ["differs", "raised by a", "raised by b", "granted by a", "granted by b"],

@@ -1,4 +1,4 @@
-"""``detector check``: every fault of settings and rules at once."""
+"""``detector check``: all faults of settings and rules at once."""
 
 import os
 from dataclasses import asdict
@@ -17,13 +17,13 @@ from detector.settings.loading import likely_rules_dir
 
 
 def print_example() -> int:
-    """Print the commented settings file."""
+    """Print the commented example file of settings."""
     print(example_toml(), end="")
     return ExitCode.OK
 
 
 def check(config: Path | None, output: Output) -> int:
-    """Print every fault, or what is in force when there is none."""
+    """Print all faults, or the valid rules if there are none."""
     faults: list[Fault] = []
     rules_dir, lenient = likely_rules_dir(config, os.environ), False
     try:
@@ -40,8 +40,8 @@ def check(config: Path | None, output: Output) -> int:
     except RuleError as error:
         faults += error.faults
     if output is Output.JSON:
-        told = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
-        print_json({"ok": not faults, **told, "rules": names})
+        found = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
+        print_json({"ok": not faults, **found, "rules": names})
         return ExitCode.INVALID if faults else ExitCode.OK
     for warning in warnings:
         print(escape_controls(warning_line(warning)))
@@ -56,7 +56,7 @@ def check(config: Path | None, output: Output) -> int:
 
 
 def _security_faults(settings: Settings) -> list[Fault]:
-    """Open every file and import the callback that a worker would."""
+    """Open the files and import the callback as a worker would; return the faults."""
     try:
         Brokers(settings).aiokafka()
     except OperatorError as error:

@@ -1,4 +1,4 @@
-"""Every command with its options and help; what it does is in the module that it loads."""
+"""All commands with their options and help; each imports the module that implements it."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from detector.cli.rules_group import rules
 app = typer.Typer(
     name="detector",
     cls=ExitCodeGroup,
-    help="Finds hosts and zones in gray failure from structured logs on Kafka, and asks for "
+    help="Finds hosts and zones in gray failure from structured logs on Kafka, and requests "
     "explained, rate-limited actions.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -22,20 +22,20 @@ app = typer.Typer(
 )
 topics = typer.Typer(help="Create, check or show the topics on the broker.", no_args_is_help=True)
 kill_switch = typer.Typer(
-    help="Forbid all actions at once, allow them again, or ask. Not known counts as on.",
+    help="Forbid all actions, allow them again, or show the state. An unknown state counts as on.",
     no_args_is_help=True,
 )
 app.add_typer(topics, name="topics")
 app.add_typer(kill_switch, name="kill-switch")
 app.add_typer(rules, name="rules")
 
-# What a command needs is slow to load; another command, or --help, must not pay for it.
+# The modules of a command are slow to import; other commands and --help must not wait for them.
 # ruff: noqa: PLC0415
 
 
 @app.command(epilog=EPILOG)
 def run(config: Config = None) -> int:
-    """Run a worker: count, judge and decide, until SIGTERM. Logs `ready` when it has partitions."""
+    """Run a worker until SIGTERM: count, detect, decide. Logs `ready` once it has partitions."""
     settings = read_settings(config)
     from detector import bootstrap
 
@@ -44,7 +44,7 @@ def run(config: Config = None) -> int:
 
 @app.command(epilog=EPILOG)
 def actuate(config: Config = None) -> int:
-    """Run the actuator: carry out granted actions, until SIGTERM. The default only records them."""
+    """Run the actuator until SIGTERM: carry out granted actions. The default only records them."""
     settings = read_settings(config)
     from detector import bootstrap
 
@@ -53,7 +53,7 @@ def actuate(config: Config = None) -> int:
 
 @app.command(epilog=EPILOG)
 def api(config: Config = None) -> int:
-    """Serve CloudWatch's API for AWS clients, until SIGTERM; without keys on loopback alone."""
+    """Serve CloudWatch's API for AWS clients until SIGTERM; without keys only on loopback."""
     settings = read_settings(config)
     from detector import bootstrap
 
@@ -63,17 +63,19 @@ def api(config: Config = None) -> int:
 @app.command(epilog=EPILOG)
 def demo(
     once: Annotated[
-        bool, typer.Option("--once", help="End when both alarms and the action were seen.")
+        bool, typer.Option("--once", help="Exit after both alarms and the action were seen.")
     ] = False,
     json_output: Annotated[
         bool, typer.Option("--json", help="With --once: print the figures as one JSON object.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Repeat the fleet of an earlier run.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the fleet, to repeat an earlier run.")
+    ] = None,
     screen: Annotated[
-        bool, typer.Option("--screen/--no-screen", help="A live screen, or plain lines.")
+        bool, typer.Option("--screen/--no-screen", help="Live screen, or plain lines.")
     ] = True,
 ) -> int:
-    """Show everything on this machine: broker, simulated fleet, worker and dry-run actuator."""
+    """Run everything on this machine: broker, simulated fleet, worker and dry-run actuator."""
     from detector.demo.run import DemoOptions, run_demo
 
     return run_demo(DemoOptions(once=once, json_output=json_output, seed=seed, screen=screen))
@@ -84,10 +86,10 @@ def check(
     config: Config = None,
     output: OutputOption = Output.TABLE,
     example: Annotated[
-        bool, typer.Option("--example", help="Print a settings file with every setting instead.")
+        bool, typer.Option("--example", help="Print an example file with all settings instead.")
     ] = False,
 ) -> int:
-    """Check settings and rules; tell every fault at once, with file and line."""
+    """Check settings and rules; report all faults at once, with file and line."""
     from detector.cli import checking
 
     return checking.print_example() if example else checking.check(config, output)
@@ -96,18 +98,18 @@ def check(
 @app.command(epilog=EPILOG)
 def decode(
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="Records, one a line; - is standard input.")
+        str, typer.Argument(metavar="FILE|-", help="Records, one per line; - is standard input.")
     ],
     config: Config = None,
     output: OutputOption = Output.TABLE,
-    whole: Annotated[bool, typer.Option("--whole", help="The file is a single record.")] = False,
-    topic: Annotated[
-        str | None, typer.Option(help="Topic that the records would come from.")
-    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Read the file as a single record.")
+    ] = False,
+    topic: Annotated[str | None, typer.Option(help="Topic to assume for the records.")] = None,
 ) -> int:
-    """Show how each record would be understood: envelope, fields and rules, or why not.
+    """Show how each record is decoded: envelope, fields and rules, or why it is refused.
 
-    Exit code 1 when a record was refused.
+    Exit code 1 if a record is refused.
     """
     settings = read_settings(config)
     from detector.cli import decoding
@@ -121,12 +123,13 @@ def backtest(
         str,
         typer.Argument(
             metavar="FILE|topic:NAME",
-            help="Records, one a line (.gz is unpacked), a .parquet file, or a topic.",
+            help="Records, one per line (.gz is decompressed), a .parquet file, or a topic.",
         ),
     ],
     config: Config = None,
     rules: Annotated[
-        Path | None, typer.Option("--rules", help="Directory of rules instead of the settings'.")
+        Path | None,
+        typer.Option("--rules", help="Directory of rules; default the setting rules_dir."),
     ] = None,
     against: Annotated[
         Path | None, typer.Option("--against", help="Settings file to compare with.")
@@ -135,14 +138,13 @@ def backtest(
         Path | None, typer.Option("--against-rules", help="Directory of rules to compare with.")
     ] = None,
     begin: Annotated[
-        str | None, typer.Option("--from", help="First time, ISO 8601 or epoch milliseconds.")
+        str | None,
+        typer.Option("--from", help="Start of the range: ISO 8601 or epoch milliseconds."),
     ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="First time that no longer counts.")
-    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="End of the range, exclusive.")] = None,
     output: OutputOption = Output.TABLE,
 ) -> int:
-    """Tell what would have fired on recorded records, what would have been done, and its cost."""
+    """Show the alarms and actions that recorded records would have caused, and their cost."""
     settings = read_settings(config)
     from detector.cli import backtesting
 
@@ -158,7 +160,7 @@ def backtest(
 
 
 class Tailed(StrEnum):
-    """Topics that can be tailed."""
+    """Topics that ``detector tail`` prints."""
 
     ALARMS = "alarms"
     ACTIONS = "actions"
@@ -169,20 +171,23 @@ class Tailed(StrEnum):
 
 @app.command(epilog=EPILOG)
 def tail(
-    topic: Annotated[Tailed, typer.Argument(help="What to read.")],
+    topic: Annotated[Tailed, typer.Argument(help="Topic to read.")],
     config: Config = None,
     output: OutputOption = Output.TABLE,
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="Begin with the oldest record.")
+        bool, typer.Option("--from-beginning", help="Start with the oldest record.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Wait for more, or end at the end.")
+        bool, typer.Option("--follow/--no-follow", help="Wait for new records, or stop at the end.")
     ] = True,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, help="End after so many records; 0 is never.")
+        int,
+        typer.Option(
+            "--limit", "-n", min=0, help="Stop after this many records; 0 means no limit."
+        ),
     ] = 0,
 ) -> int:
-    """Print what happens, as it happens, until Ctrl-C."""
+    """Print records of a topic as they arrive, until Ctrl-C."""
     settings = read_settings(config)
     from detector.cli import tailing
 
@@ -192,7 +197,7 @@ def tail(
 
 
 class OrderBy(StrEnum):
-    """By what contributors are ranked: their sum, or their largest datapoint."""
+    """How contributors are ranked: by their sum, or by their largest datapoint."""
 
     SUM = "Sum"
     MAXIMUM = "Maximum"
@@ -200,22 +205,22 @@ class OrderBy(StrEnum):
 
 @app.command(epilog=EPILOG)
 def report(
-    rule: Annotated[str, typer.Argument(help="A rule, or a fleet as fleet:NAME.")],
+    rule: Annotated[str, typer.Argument(help="Name of a rule, or fleet:NAME.")],
     config: Config = None,
     start: Annotated[
-        str, typer.Option(help="Begin: RFC 3339, or how long ago (90s, 15m, 6h, 2d).")
+        str, typer.Option(help="Start: RFC 3339, or how long ago (90s, 15m, 6h, 2d).")
     ] = "1h",
-    end: Annotated[str, typer.Option(help="End: as --start, or now.")] = "now",
-    period: Annotated[int, typer.Option(help="Seconds of a datapoint: whole panes.")] = 60,
-    top: Annotated[int, typer.Option(help="Most contributors, 1 to 500.")] = 10,
+    end: Annotated[str, typer.Option(help="End: like --start, or now.")] = "now",
+    period: Annotated[int, typer.Option(help="Seconds per datapoint: a multiple of a pane.")] = 60,
+    top: Annotated[int, typer.Option(help="Maximum number of contributors, 1 to 500.")] = 10,
     order_by: Annotated[
         OrderBy, typer.Option(help="Rank by the sum, or by the largest datapoint.")
     ] = OrderBy.SUM,
     output: OutputOption = Output.TABLE,
 ) -> int:
-    """Show contributors and metrics of a rule or a fleet over a range of time.
+    """Show contributors and metrics of a rule or a fleet over a time range.
 
-    From the history that `detector api` keeps, or straight from the reports topic.
+    Reads the history that `detector api` keeps, or else the reports topic.
     """
     settings = read_settings(config)
     from detector.cli import reporting
@@ -227,7 +232,7 @@ def report(
 
 @topics.command("create", epilog=EPILOG)
 def create_topics(config: Config = None, output: OutputOption = Output.TABLE) -> int:
-    """Create the topics that do not exist yet; existing ones are not changed."""
+    """Create missing topics; existing ones are not changed."""
     settings = read_settings(config)
     from detector.cli import topic_commands
 
@@ -236,7 +241,7 @@ def create_topics(config: Config = None, output: OutputOption = Output.TABLE) ->
 
 @topics.command("check", epilog=EPILOG)
 def check_topics(config: Config = None, output: OutputOption = Output.TABLE) -> int:
-    """Tell what is missing or differs; exit code 1 when anything does."""
+    """Report topics that are missing or differ; exit code 1 if there are any."""
     settings = read_settings(config)
     from detector.cli import topic_commands
 
@@ -245,20 +250,22 @@ def check_topics(config: Config = None, output: OutputOption = Output.TABLE) -> 
 
 @topics.command("show", epilog=EPILOG)
 def show_topics(config: Config = None, output: OutputOption = Output.TABLE) -> int:
-    """Show the topics as the broker has them."""
+    """Show the topics as they are on the broker."""
     settings = read_settings(config)
     from detector.cli import topic_commands
 
     return topic_commands.show(settings, output)
 
 
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, for whoever reads it later.")]
-By = Annotated[str | None, typer.Option("--by", help="Who; default the user's name.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Reason, recorded with the change.")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Author of the change; default the user's name.")
+]
 
 
 @kill_switch.command("on", epilog=EPILOG)
 def kill_switch_on(reason: Reason, by: By = None, config: Config = None) -> int:
-    """Forbid all actions from now on."""
+    """Forbid all actions."""
     return _set_kill_switch(config, engaged=True, reason=reason, by=by)
 
 
@@ -270,7 +277,7 @@ def kill_switch_off(reason: Reason, by: By = None, config: Config = None) -> int
 
 @kill_switch.command("status", epilog=EPILOG)
 def kill_switch_status(config: Config = None, output: OutputOption = Output.TABLE) -> int:
-    """Tell whether it is on; exit code 1 when that cannot be known, which counts as on."""
+    """Show whether it is on; exit code 1 if that is unknown, which counts as on."""
     settings = read_settings(config)
     from detector.cli import kill_switch_commands
 

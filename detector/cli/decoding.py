@@ -1,4 +1,4 @@
-"""``detector decode``: how each record of a file would be understood."""
+"""``detector decode``: how each record of a file is decoded."""
 
 import sys
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from detector.rules.rule_files import load_rules
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
 
-_HEADERS = ["record", "outcome", "envelope", "what was understood"]
+_HEADERS = ["record", "outcome", "envelope", "result"]
 
 
 def decode(settings: Settings, file: str, output: Output, *, whole: bool, topic: str | None) -> int:
-    """Print one entry for each event, or the reason why there is none."""
+    """Print one entry per event, or the reason why a record is refused."""
     explainer = DecodeExplainer(
         settings.fields.mapping(),
         settings.input.limits(),
@@ -39,8 +39,9 @@ def decode(settings: Settings, file: str, output: Output, *, whole: bool, topic:
     if output is Output.TABLE:
         print_table(_HEADERS, rows)
     if refused:
-        told = "1 record was refused" if refused == 1 else f"{refused} records were refused"
-        note(f"{told}: a worker would write that to the dead letters")
+        count = "1 record was refused" if refused == 1 else f"{refused} records were refused"
+        it = "it" if refused == 1 else "them"
+        note(f"{count}: a worker would send {it} to the dead letters")
     return ExitCode.PROBLEMS if refused else ExitCode.OK
 
 
@@ -57,16 +58,16 @@ def _records(file: str, *, whole: bool) -> Iterator[bytes]:
 
 
 def _words(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Return one line for each thing that was understood."""
+    """Return one line for each decoded value."""
     if entry["outcome"] == "refused":
         return (f"{entry['reason']}: {entry['message']}",)
     if entry["outcome"] == "empty":
         return ("nothing to count",)
     parts = [f"time={entry['time']['at']} ({entry['time']['source']} {entry['time']['from']})"]
     parts += [
-        f"{name}={_value(told['value'])}" + (f" ({told['from']})" if told["from"] else "")
-        for name, told in entry["fields"].items()
-        if told["value"] or told["from"]
+        f"{name}={_value(field['value'])}" + (f" ({field['from']})" if field["from"] else "")
+        for name, field in entry["fields"].items()
+        if field["value"] or field["from"]
     ]
     parts += [
         f"{added['rule']}[{', '.join(map(str, added['keys']))}] +{_value(added['value'])}"

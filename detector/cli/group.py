@@ -1,4 +1,4 @@
-"""Turns what a command returns or raises into an exit code and one clear line on stderr."""
+"""Turns the result or the exception of a command into an exit code and lines on stderr."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from detector.core.safe_text import escape_controls
 
 
 class ExitCode(IntEnum):
-    """What the shell is told."""
+    """Exit codes of all commands."""
 
     OK = 0
     PROBLEMS = 1
@@ -37,52 +37,52 @@ class ExitCodeGroup(TyperGroup):
         """Run the command; its return value is the exit code."""
         try:
             code = super().invoke(ctx)
-            # A reader who has gone is noticed here, and not when the interpreter ends.
+            # A closed pipe is noticed here, not when the interpreter exits.
             sys.stdout.flush()
         except OperatorError as error:
-            _leave(ExitCode.INVALID, (str(fault) for fault in error.faults))
+            _exit(ExitCode.INVALID, (str(fault) for fault in error.faults))
         except DetectorError as error:
-            _leave(ExitCode.PROBLEMS, [str(error)])
+            _exit(ExitCode.PROBLEMS, [str(error)])
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
-            # The reader of our output has seen enough, and the interpreter must not flush to it.
+            # The reader closed the pipe; the interpreter must not flush to it on exit.
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
             raise typer.Exit(ExitCode.OK) from None
         except Exception as error:
-            _leave_because_of_kafka(error)
+            _exit_for_kafka_error(error)
             raise
         if code:
             raise typer.Exit(int(code))
         return code
 
 
-def _leave_because_of_kafka(error: Exception) -> None:
-    """Leave when ``error`` is one of a Kafka client; those are not loaded only to find out."""
+def _exit_for_kafka_error(error: Exception) -> None:
+    """Exit if ``error`` is from a Kafka client; does not import a client to find out."""
     if "confluent_kafka" in sys.modules:
         from confluent_kafka import KafkaException  # noqa: PLC0415
 
         if isinstance(error, KafkaException):
             cause = error.args[0]
-            # Negative codes are librdkafka's own: the broker was never heard.
-            _leave_kafka(cause.str(), unreachable=cause.code() < -1)
+            # Negative codes are librdkafka's own: the broker did not answer.
+            _exit_for_kafka(cause.str(), unreachable=cause.code() < -1)
     if "aiokafka" in sys.modules:
         from aiokafka import errors  # noqa: PLC0415
 
         if isinstance(error, errors.KafkaError):
             silent = (errors.KafkaConnectionError, errors.KafkaTimeoutError)
             words = str(error) or type(error).__name__
-            _leave_kafka(words, unreachable=isinstance(error, silent))
+            _exit_for_kafka(words, unreachable=isinstance(error, silent))
 
 
-def _leave_kafka(words: str, *, unreachable: bool) -> NoReturn:
+def _exit_for_kafka(words: str, *, unreachable: bool) -> NoReturn:
     if unreachable:
         remedy = "check the setting broker (DETECTOR_BROKER) and [security]"
-        _leave(ExitCode.UNREACHABLE, [f"no broker answered ({words}): {remedy}"])
-    _leave(ExitCode.PROBLEMS, [f"the broker refused: {words}"])
+        _exit(ExitCode.UNREACHABLE, [f"no broker answered ({words}): {remedy}"])
+    _exit(ExitCode.PROBLEMS, [f"the broker refused: {words}"])
 
 
-def _leave(code: ExitCode, lines: Iterable[str]) -> NoReturn:
+def _exit(code: ExitCode, lines: Iterable[str]) -> NoReturn:
     for line in lines:
         print(escape_controls(line), file=sys.stderr)
     raise typer.Exit(code) from None

@@ -1,4 +1,4 @@
-"""``detector kill-switch``: forbid all actions, allow them, or ask."""
+"""``detector kill-switch``: forbid all actions, allow them, or show the state."""
 
 import asyncio
 import getpass
@@ -19,7 +19,7 @@ from detector.telemetry.clock import Clock
 
 
 def switch(settings: Settings, *, engaged: bool, reason: str, by: str | None) -> int:
-    """Write the record and wait until the broker has it."""
+    """Write the record and wait until the broker confirms it."""
     asyncio.run(
         write_kill_switch(
             _control_topic(settings),
@@ -30,12 +30,13 @@ def switch(settings: Settings, *, engaged: bool, reason: str, by: str | None) ->
             at=Clock().now(),
         )
     )
-    print(f"kill switch is {'on: nothing is done' if engaged else 'off: actions are allowed'}")
+    state = "on: no action is carried out" if engaged else "off: actions are allowed"
+    print(f"kill switch is {state}")
     return ExitCode.OK
 
 
 def status(settings: Settings, output: Output) -> int:
-    """Read the control topic to its end and say what it says."""
+    """Read the control topic to its end and print the state."""
     view = asyncio.run(_read(settings))
     if output is Output.JSON:
         print_json(
@@ -68,10 +69,13 @@ async def _read(settings: Settings) -> ControlView:
 
 
 def _control_topic(settings: Settings) -> str:
-    """Return its name once it is there: a client would wait for it in vain."""
+    """Return the name of the control topic; raises ``DetectorError`` if it does not exist.
+
+    A client would wait for a missing topic until the timeout.
+    """
     topic = settings.topic_names().control
-    patience = settings.kafka.request_timeout_seconds
-    if not TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=patience).show([topic]):
+    timeout = settings.kafka.request_timeout_seconds
+    if not TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=timeout).show([topic]):
         raise DetectorError(f"no such topic {topic!r}: run `detector topics create`")
     return topic
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how the settings are read for them."""
+"""Options that several commands share, and the reading of the settings."""
 
 import os
 import sys
@@ -17,14 +17,14 @@ Config = Annotated[
         "--config",
         "-c",
         envvar="DETECTOR_CONFIG",
-        help="Settings file; default detector.toml in the working directory, if there is one.",
+        help="Settings file; default detector.toml in the working directory, if it exists.",
         show_default=False,
     ),
 ]
 
 
 class Output(StrEnum):
-    """How data is printed."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"
@@ -36,12 +36,12 @@ OutputOption = Annotated[
 
 
 def read_settings(config: Path | None) -> "Settings":
-    """Read the settings of this process; ``SettingsError`` with every fault."""
+    """Read the settings of this process; raises ``SettingsError`` with all faults."""
     from detector.settings import load  # noqa: PLC0415  (slow, and --help does not need it)
 
     return load(config, os.environ)
 
 
 def note(text: str) -> None:
-    """Say something beside the data."""
+    """Print a note to stderr, apart from the data."""
     print(text, file=sys.stderr)

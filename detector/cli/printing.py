@@ -1,6 +1,6 @@
-"""Prints data on stdout: as a table, or as JSON, one value a line.
+"""Prints data on stdout: as a table, or as JSON with one value per line.
 
-Law: whatever came from a producer is escaped, and is never read as markup.
+Law: text from producers is escaped and never parsed as markup.
 """
 
 import os
@@ -20,20 +20,20 @@ _PIPE_COLUMNS = 240
 
 
 def console() -> Console:
-    """Return a console for stdout; ``NO_COLOR`` is obeyed, and a pipe gets long lines."""
+    """Return a console for stdout; it honours ``NO_COLOR`` and uses long lines in a pipe."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return Console(width=_PIPE_COLUMNS if piped else None, highlight=False, soft_wrap=False)
 
 
 def safe(value: object) -> Text:
-    """Return ``value`` as text that can do nothing to the terminal; a tuple is one line each."""
+    """Return ``value`` as text that is safe for a terminal; a tuple has one line per item."""
     if isinstance(value, tuple):
         return Text("\n").join(map(safe, value))
     return Text("" if value is None else escape_controls(str(value)))
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headers."""
+    """Print a table."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in headers:
         table.add_column(header, overflow="fold")
@@ -43,7 +43,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def warning_line(warning: Fault) -> str:
-    """Say what CloudWatch would refuse of a rule that is read here."""
+    """Return the line for a rule member that CloudWatch would refuse."""
     return f"{warning} (CloudWatch would refuse it)"
 
 

@@ -1,4 +1,4 @@
-"""``detector report``: contributors and metrics of a rule or a fleet over a range of time."""
+"""``detector report``: contributors and metrics of a rule or a fleet over a time range."""
 
 import asyncio
 import re
@@ -22,12 +22,12 @@ _AGO = re.compile(r"(\d{1,6})([smhd])")
 
 
 class ReportRequestError(DetectorError):
-    """What was asked for cannot be reported."""
+    """The requested report does not exist, or an option is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What was asked for, as it was typed."""
+    """The options as they were typed."""
 
     rule: str
     start: str
@@ -38,14 +38,14 @@ class ReportOptions:
 
 
 def report(settings: Settings, options: ReportOptions, output: Output) -> int:
-    """Print one report; ``ReportRequestError`` when there is nothing to report."""
+    """Print one report; raises ``ReportRequestError`` when there is none."""
     now = Clock().now()
     request = range_request(settings, options, now)
     found = asyncio.run(report_once(settings, request, now=now, note=note))
     if found is None:
         raise ReportRequestError(
             f"no report of {request.subject!r}: check the name (fleets are written fleet:NAME), "
-            "and that workers run"
+            "and that workers are running"
         )
     if output is Output.JSON:
         print_json(_document(request, found))
@@ -55,7 +55,7 @@ def report(settings: Settings, options: ReportOptions, output: Output) -> int:
 
 
 def range_request(settings: Settings, options: ReportOptions, now: float) -> RangeRequest:
-    """Understand ``options``; ``ReportRequestError`` says what is wrong with them."""
+    """Parse ``options``; raises ``ReportRequestError`` when one is invalid."""
     start, end = _instant("--start", options.start, now), _instant("--end", options.end, now)
     if start >= end:
         raise ReportRequestError(f"--start {options.start!r} is not before --end {options.end!r}")
@@ -154,11 +154,11 @@ def _print_tables(found: RangeReport) -> None:
             for rank, each in enumerate(found.contributors, start=1)
         ],
     )
-    note(f"{found.value:g} in all, of at least {found.unique} contributors")
+    note(f"{found.value:g} in total, from at least {found.unique} contributors")
     if found.understated_by is None:
-        note("how much contributors may be understated is not known")
+        note("it is not known by how much contributors may be understated")
     elif found.understated_by:
-        note(f"a contributor may have up to {found.understated_by:g} more than it shows")
+        note(f"a contributor may have up to {found.understated_by:g} more than shown")
     if found.incomplete_panes:
         note(f"{found.incomplete_panes} of {found.panes} panes are incomplete")
 

@@ -1,4 +1,4 @@
-"""``detector rules list|put|enable|disable|delete|tag``: rules that change while workers run."""
+"""``detector rules list|put|enable|disable|delete|tag``: changes of rules while workers run."""
 
 import asyncio
 import getpass
@@ -27,11 +27,11 @@ _HEADERS = ["rule", "state", "version", "from", "in force", "tags"]
 Result = TypeVar("Result")
 
 By = tuple[str | None, str]
-"""Who (``None`` is the user) and why."""
+"""Author (``None`` is the user) and reason."""
 
 
 def list_rules(settings: Settings, output: Output) -> int:
-    """Print every rule after its last change."""
+    """Print all rules with their last change."""
     entries = asyncio.run(_with_admin(settings, _list))
     if output is Output.JSON:
         for entry in entries:
@@ -72,7 +72,9 @@ def put(
         entry = asyncio.run(_with_admin(settings, work, lenient=lenient))
     except RuleError as error:
         raise RuleError(replace(fault, file=file) for fault in error.faults) from error
-    _tell(f"rule {rule_name!r} of version {entry.rule.version} is {entry.state}", entry.from_ms)
+    _print_change(
+        f"rule {rule_name!r}, version {entry.rule.version}, is {entry.state}", entry.from_ms
+    )
     return ExitCode.OK
 
 
@@ -82,7 +84,7 @@ def switch(settings: Settings, names: Sequence[str], *, enabled: bool, author: B
 
     async def change(admin: RuleAdmin, name: str) -> None:
         entry = await admin.switch(name, state, _author(author))
-        _tell(f"rule {name!r} is {entry.state}", entry.from_ms)
+        _print_change(f"rule {name!r} is {entry.state}", entry.from_ms)
 
     return _each(settings, names, change)
 
@@ -91,8 +93,8 @@ def delete(settings: Settings, names: Sequence[str], author: By) -> int:
     """Delete rules."""
 
     async def change(admin: RuleAdmin, name: str) -> None:
-        fate = await admin.delete(name, _author(author))
-        _tell(f"rule {name!r} is deleted", fate.from_ms if fate else BEGINNING)
+        result = await admin.delete(name, _author(author))
+        _print_change(f"rule {name!r} is deleted", result.from_ms if result else BEGINNING)
 
     return _each(settings, names, change)
 
@@ -105,8 +107,8 @@ def tag(
 
     async def change(admin: RuleAdmin, name: str) -> None:
         entry = await admin.tag(name, wanted, _author(author), without=tuple(remove))
-        told = ", ".join(f"{key}={value}" for key, value in entry.tags) or "none"
-        print(escape_controls(f"tags of rule {name!r}: {told}"))
+        current = ", ".join(f"{key}={value}" for key, value in entry.tags) or "none"
+        print(escape_controls(f"tags of rule {name!r}: {current}"))
 
     return _each(settings, [name], change)
 
@@ -116,7 +118,7 @@ def _each(
     names: Iterable[str],
     change: Callable[[RuleAdmin, str], Awaitable[None]],
 ) -> int:
-    """Change one rule after the other; what cannot be changed is told and the rest goes on."""
+    """Change the rules one by one; report failures and continue with the rest."""
 
     async def work(admin: RuleAdmin) -> int:
         failed = 0
@@ -167,7 +169,7 @@ def _tags(tags: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _tell(what: str, from_ms: int) -> None:
+def _print_change(what: str, from_ms: int) -> None:
     print(escape_controls(f"{what}, {_since(from_ms)}"))
 
 

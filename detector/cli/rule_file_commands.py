@@ -1,4 +1,4 @@
-"""``detector rules check``, ``explain`` and ``test``."""
+"""``detector rules check``, ``explain`` and ``test``: commands on rule files."""
 
 import sys
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ _SAMPLES = 10
 
 
 def check(settings: Settings, place: Path | None, output: Output, *, lenient: bool | None) -> int:
-    """Print every fault, or the rules and what CloudWatch would refuse of them."""
+    """Print all faults, or the rules and what CloudWatch would refuse of them."""
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     names: list[str] = []
@@ -54,8 +54,8 @@ def check(settings: Settings, place: Path | None, output: Output, *, lenient: bo
     except RuleError as error:
         faults = error.faults
     if output is Output.JSON:
-        told = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
-        print_json({"ok": not faults, **told, "rules": names})
+        found = {"faults": list(map(asdict, faults)), "warnings": list(map(asdict, warnings))}
+        print_json({"ok": not faults, **found, "rules": names})
     else:
         for line in (*map(str, faults), *map(warning_line, warnings)):
             print(escape_controls(line))
@@ -75,12 +75,12 @@ def explain(
     sample: str | None,
     topic: str | None,
 ) -> int:
-    """Print what each rule counts, and what it makes of each record."""
+    """Print what each rule counts, and its result for each record."""
     record_ms = int(Clock().now() * 1000)
     given = None if sample is None else list(_records(sample))
     where = place or settings.rules_dir
-    book = read_rules(where, lenient=_lenient(settings, lenient)).rule_set
-    for path, rule in zip(rule_paths(where), book, strict=True):
+    rule_set = read_rules(where, lenient=_lenient(settings, lenient)).rule_set
+    for path, rule in zip(rule_paths(where), rule_set, strict=True):
         explainer = RuleExplainer(rule, settings.fields.mapping(), settings.input.limits())
         records = given if given is not None else _own_records(path, rule, record_ms)
         tried = [
@@ -97,7 +97,7 @@ def explain(
 def run_examples(
     settings: Settings, place: Path | None, output: Output, *, lenient: bool | None
 ) -> int:
-    """Run the examples beside every rule of ``place`` and print how each ended."""
+    """Run the examples next to each rule of ``place`` and print their results."""
     where = place or settings.rules_dir
     outcomes: list[tuple[str, ExampleResult]] = []
     without: list[str] = []
@@ -152,13 +152,13 @@ def _lenient(settings: Settings, lenient: bool | None) -> bool:
 
 
 def _topic_of(rule: ContributorRule, settings: Settings) -> str:
-    """Return a log group that the rule covers, so that a record is not stopped by that."""
+    """Return a log group of the rule, so that the log group does not exclude the record."""
     names = [*rule.log_group_names, *(arn.name for arn in rule.log_group_arns)]
     return names[0].removesuffix("*") or settings.input_topics[0]
 
 
 def _own_records(path: Path, rule: ContributorRule, record_ms: int) -> list[bytes]:
-    """Return the records of the rule's examples, or one that is made up."""
+    """Return the records of the rule's examples, or a made-up one."""
     if examples_path(path).is_file():
         records = [each for example in _examples_of(path).tests for each in example.records]
         if records:
@@ -186,18 +186,20 @@ def _print_explained(
 ) -> None:
     sentences = list(rule_words(rule))
     if output is Output.JSON:
-        records = [{"record": record.decode(errors="replace"), **_told(e)} for record, e in tried]
-        told = {"rule": rule.name, "version": rule.version, "words": sentences}
-        print_json({**told, "records": records})
+        records = [
+            {"record": record.decode(errors="replace"), **_document(e)} for record, e in tried
+        ]
+        document = {"rule": rule.name, "version": rule.version, "words": sentences}
+        print_json({**document, "records": records})
         return
     print(f"{escape_controls(rule.name)} (version {rule.version})")
     for sentence in sentences:
         print(f"  {escape_controls(sentence)}")
     rows = [(record.decode(errors="replace"), _words(e)) for record, e in tried]
-    print_table(["record", "what comes of it"], rows)
+    print_table(["record", "result"], rows)
 
 
-def _told(explained: Explained) -> dict[str, Any]:
+def _document(explained: Explained) -> dict[str, Any]:
     added = explained.contribution
     if added is None:
         return {"contributes": None, "stopped_by": explained.stopped_by}

@@ -1,4 +1,4 @@
-"""``detector rules``: every command with its options and help."""
+"""``detector rules`` on live rules: commands with their options and help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,21 +9,23 @@ from detector.cli.group import EPILOG
 from detector.cli.options import Config, Output, OutputOption, read_settings
 
 rules = typer.Typer(
-    help="Check rule files; see and change the contributor rules that count, while workers run.",
+    help="Check rule files; show and change contributor rules while workers run.",
     no_args_is_help=True,
 )
 
-# What a command needs is slow to load; another command, or --help, must not pay for it.
+# The modules of a command are slow to import; other commands and --help must not wait for them.
 # ruff: noqa: PLC0415
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of rules.")]
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, for whoever reads it later.")]
-By = Annotated[str | None, typer.Option("--by", help="Who; default the user's name.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Reason, recorded with the change.")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Author of the change; default the user's name.")
+]
 
 
 @rules.command("list", epilog=EPILOG)
 def list_rules(config: Config = None, output: OutputOption = Output.TABLE) -> int:
-    """Show all rules as they stand after the last change, and from when on that is in force."""
+    """Show all rules after their last change, and from when it is in force."""
     settings = read_settings(config)
     from detector.cli import rule_commands
 
@@ -35,21 +37,23 @@ def put_rule(
     file: Annotated[
         str, typer.Argument(metavar="FILE|-", help="The rule in JSON; - is standard input.")
     ],
-    name: Annotated[str | None, typer.Option(help="Name; default that of the file.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the rule; default that of the file.")
+    ] = None,
     disabled: Annotated[
-        bool | None, typer.Option("--disabled/--enabled", help="Whether it counts.")
+        bool | None, typer.Option("--disabled/--enabled", help="Whether the rule counts.")
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A tag of a new rule.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Tag of a new rule.")
     ] = None,
     lenient: Annotated[
-        bool, typer.Option("--lenient", help="Allow more than CloudWatch would.")
+        bool, typer.Option("--lenient", help="Accept what CloudWatch would refuse.")
     ] = False,
     reason: Reason = "",
     by: By = None,
     config: Config = None,
 ) -> int:
-    """Make a rule, or give it another definition, from the next pane that all workers share."""
+    """Create a rule or replace its definition, from the next pane that all workers share."""
     settings = read_settings(config)
     from detector.cli import rule_commands
 
@@ -66,19 +70,19 @@ def put_rule(
 
 @rules.command("enable", epilog=EPILOG)
 def enable_rules(names: Names, reason: Reason = "", by: By = None, config: Config = None) -> int:
-    """Let rules count."""
+    """Enable rules."""
     return _switch(config, names, enabled=True, author=(by, reason))
 
 
 @rules.command("disable", epilog=EPILOG)
 def disable_rules(names: Names, reason: Reason = "", by: By = None, config: Config = None) -> int:
-    """Let rules count no more; they stay there, to be enabled again."""
+    """Disable rules; they stop counting but can be enabled again."""
     return _switch(config, names, enabled=False, author=(by, reason))
 
 
 @rules.command("delete", epilog=EPILOG)
 def delete_rules(names: Names, reason: Reason = "", by: By = None, config: Config = None) -> int:
-    """Delete rules, also those of files."""
+    """Delete rules, including those from files."""
     settings = read_settings(config)
     from detector.cli import rule_commands
 
@@ -92,13 +96,13 @@ def tag_rule(
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Tags to set.")
     ] = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", metavar="KEY", help="A tag to take away.")
+        list[str] | None, typer.Option("--remove", metavar="KEY", help="Tag to remove.")
     ] = None,
     reason: Reason = "",
     by: By = None,
     config: Config = None,
 ) -> int:
-    """Set tags of a rule, or take them away."""
+    """Set or remove tags of a rule."""
     settings = read_settings(config)
     from detector.cli import rule_commands
 

@@ -1,4 +1,4 @@
-"""``detector rules`` on files: check, explain and test; ``rules_app`` has those on live rules."""
+"""``detector rules`` on files: check, explain and test; ``rules_app`` has the other commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,21 +11,21 @@ from detector.cli.rules_app import rules
 
 __all__ = ["rules"]
 
-# What a command needs is slow to load; another command, or --help, must not pay for it.
+# The modules of a command are slow to import; other commands and --help must not wait for them.
 # ruff: noqa: PLC0415
 
 Place = Annotated[
     Path | None,
     typer.Argument(
         metavar="[FILE|DIR]",
-        help="A rule file or a directory of them; default the setting rules_dir.",
+        help="Rule file, or directory of rule files; default the setting rules_dir.",
     ),
 ]
 Lenient = Annotated[
     bool | None,
     typer.Option(
         "--lenient/--strict",
-        help="Read rules beyond CloudWatch's limits, or refuse them; default the setting.",
+        help="Accept or refuse what CloudWatch would refuse; default the setting lenient_rules.",
         show_default=False,
     ),
 ]
@@ -38,7 +38,7 @@ def check_rules(
     output: OutputOption = Output.TABLE,
     lenient: Lenient = None,
 ) -> int:
-    """Tell every fault of rules with file and line, and what CloudWatch would refuse of them."""
+    """Report all faults of rules with file and line, and what CloudWatch would refuse."""
     settings = read_settings(config)
     from detector.cli import rule_file_commands
 
@@ -55,14 +55,12 @@ def explain_rules(
         str | None,
         typer.Option(
             metavar="FILE|-",
-            help="Records to try, one a line; default the rule's own examples, or a made-up one.",
+            help="Records to try, one per line; default the rule's examples, or a made-up record.",
         ),
     ] = None,
-    topic: Annotated[
-        str | None, typer.Option(help="Topic that the records would come from.")
-    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Topic to assume for the records.")] = None,
 ) -> int:
-    """Say in words what rules count, and show on records what each contributes or what stops it."""
+    """Explain what rules count, and show what each record contributes or why it does not count."""
     settings = read_settings(config)
     from detector.cli import rule_file_commands
 
@@ -78,7 +76,7 @@ def try_rules(
     output: OutputOption = Output.TABLE,
     lenient: Lenient = None,
 ) -> int:
-    """Run the examples that lie beside rules as NAME_test.json; exit code 1 when one differs."""
+    """Run the examples in NAME_test.json next to each rule; exit code 1 if one fails."""
     settings = read_settings(config)
     from detector.cli import rule_file_commands
 

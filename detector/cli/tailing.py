@@ -15,7 +15,7 @@ from detector.kafka.tailing import Tail, TailedRecord
 from detector.settings import Settings
 
 Cells = list[tuple[str, int]]
-"""Texts with the width that each is padded to."""
+"""Texts, each with the width to pad it to."""
 
 CellsOf = Callable[[dict[str, Any]], Cells]
 
@@ -43,7 +43,7 @@ def tail(
     follow: bool,
     limit: int,
 ) -> int:
-    """Print records until Ctrl-C, the limit, or the end when not following."""
+    """Print records until Ctrl-C, the limit, or without ``follow`` the end of the topic."""
     client = Brokers(settings).librdkafka()
     name = f"{settings.topic_prefix}{topic}"
     screen = console()
@@ -62,7 +62,7 @@ def tail(
                 if count == limit:
                     break
     except KeyboardInterrupt:
-        pass  # This is how a tail ends.
+        pass  # The normal end.
     return ExitCode.OK
 
 
@@ -87,7 +87,7 @@ def _cells(cells_of: CellsOf, record: TailedRecord) -> Cells:
         return cells_of(document)
     except (KeyError, TypeError, ValueError):
         shown = repr(record.value[:_SHOWN_BYTES])
-        return [(rfc3339(record.timestamp_ms / 1000), 24), (f"not understood: {shown}", 0)]
+        return [(rfc3339(record.timestamp_ms / 1000), 24), (f"cannot be parsed: {shown}", 0)]
 
 
 def _alarm(document: dict[str, Any]) -> Cells:
@@ -143,7 +143,7 @@ def _dead_letter(members: dict[str, Any]) -> Cells:
 
 
 def _dead_letter_members(record: TailedRecord) -> dict[str, Any]:
-    # Headers of the original may have the same names; ours come last.
+    # The original record may have headers with the same names; ours come last and win.
     headers = {name: value.decode("utf-8", errors="replace") for name, value in record.headers}
     topic, partition, offset = (
         headers.get(f"__streams.errors.{part}", "?") for part in ("topic", "partition", "offset")

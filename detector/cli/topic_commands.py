@@ -1,4 +1,4 @@
-"""``detector topics``: what should be on the broker, and what is."""
+"""``detector topics``: create, check and show the topics on the broker."""
 
 import asyncio
 from dataclasses import asdict, replace
@@ -13,21 +13,21 @@ from detector.kafka.topic_admin import TopicAdmin
 from detector.settings import Settings
 from detector.telemetry.clock import Clock
 
-# A dead letter is a record that may have been too large, and must fit byte for byte.
+# A dead letter holds the whole original record, which may be too large for its own topic.
 _DEAD_LETTER_BYTES = 16_777_216
 _ENVELOPE_BYTES = 100_000
 
 
 def wanted_topics(settings: Settings) -> list[TopicSpec]:
-    """Return every topic that the settings ask for, the inputs last."""
+    """Return all topics that the settings require, input topics last."""
     names = settings.topic_names()
-    roomy = {
+    max_bytes = {
         names.dead_letters: _DEAD_LETTER_BYTES,
         names.tallies: settings.tallies.max_record_bytes + _ENVELOPE_BYTES,
     }
     own = [
-        replace(spec, config={**spec.config, "max.message.bytes": str(roomy[spec.name])})
-        if spec.name in roomy
+        replace(spec, config={**spec.config, "max.message.bytes": str(max_bytes[spec.name])})
+        if spec.name in max_bytes
         else spec
         for spec in names.specs()
     ]
@@ -39,7 +39,7 @@ def wanted_topics(settings: Settings) -> list[TopicSpec]:
 
 
 def create(settings: Settings, output: Output) -> int:
-    """Create what is missing; a new control topic gets the first record of the kill switch."""
+    """Create missing topics; a new control topic gets a first kill switch record: off."""
     admin = _admin(settings)
     topics = settings.topic_names()
     specs = wanted_topics(settings)
@@ -57,7 +57,7 @@ def create(settings: Settings, output: Output) -> int:
         )
     states = admin.show(created)
     if any(state.copies == 1 for state in states):
-        note("note: topics have one copy; whoever loses that broker loses the topics")
+        note("note: topics have only one copy; if that broker is lost, so are the topics")
     rows = [
         {"topic": state.name, "created": created[state.name], "partitions": state.partitions}
         for state in states
@@ -76,7 +76,7 @@ def create(settings: Settings, output: Output) -> int:
 
 
 def check(settings: Settings, output: Output) -> int:
-    """Tell every topic that is not as it should be."""
+    """Report all topics that differ from what is required."""
     faults = _admin(settings).check(
         settings.topic_names().specs(),
         settings.input_topics,
@@ -90,12 +90,12 @@ def check(settings: Settings, output: Output) -> int:
             [(fault.topic, fault.found, fault.expected, fault.remedy) for fault in faults],
         )
     else:
-        print("all topics are as they should be")
+        print("all topics are as expected")
     return ExitCode.PROBLEMS if faults else ExitCode.OK
 
 
 def show(settings: Settings, output: Output) -> int:
-    """Show the topics that exist."""
+    """Print the topics that exist."""
     states = _admin(settings).show(spec.name for spec in wanted_topics(settings))
     if output is Output.JSON:
         print_json([asdict(state) for state in states])
@@ -112,5 +112,5 @@ def show(settings: Settings, output: Output) -> int:
 
 
 def _admin(settings: Settings) -> TopicAdmin:
-    patience = settings.kafka.request_timeout_seconds
-    return TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=patience)
+    timeout = settings.kafka.request_timeout_seconds
+    return TopicAdmin(Brokers(settings).librdkafka(), timeout_seconds=timeout)

@@ -69,7 +69,7 @@ def test_tables_show_what_fired_what_was_ruled_and_what_differs(
     result = invoke("backtest", recorded, "-c", "a.toml", "--against", "quick.toml")
     assert 0 == result.exit_code
     for part in (
-        "hosts replaced", "raised by a", "ruled by b", "checkout/az2/h5", "granted", "observed",
+        "hosts replaced", "raised by a", "decided by b", "checkout/az2/h5", "granted", "observed",
         "differs", "fleet:checkout az2 h5",
     ):  # fmt: skip
         assert part in result.stdout
@@ -78,7 +78,10 @@ def test_tables_show_what_fired_what_was_ruled_and_what_differs(
 
 def test_the_same_configuration_twice_differs_in_nothing(invoke: Invoke, recorded: str) -> None:
     result = invoke("backtest", recorded, "-c", "a.toml", "--against", "a.toml")
-    assert "a and b raise the same alarms at the same times and grant the same" in result.stdout
+    assert (
+        "a and b raise the same alarms at the same times and grant the same actions"
+        in result.stdout
+    )
 
 
 def test_other_rules_can_be_tried(invoke: Invoke, recorded: str, tmp_path: Path) -> None:

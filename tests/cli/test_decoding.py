@@ -29,7 +29,7 @@ def test_each_line_is_a_record(invoke: Invoke) -> None:
     assert {"value": "i-1", "from": "InstanceId"} == first["fields"]["host"]
     assert (2, "refused", "bad_json") == (second["record"], second["outcome"], second["reason"])
     assert 1 == result.exit_code
-    assert "1 record was refused: a worker would write that to the dead letters\n" == result.stderr
+    assert "1 record was refused: a worker would send it to the dead letters\n" == result.stderr
 
 
 def test_the_table_says_where_each_field_was_found(invoke: Invoke) -> None:

@@ -30,7 +30,7 @@ def env(request: pytest.FixtureRequest, unique_prefix: str) -> dict[str, str]:
 
 def test_it_goes_on_and_off_and_tells(invoke: Invoke, env: dict[str, str]) -> None:
     on = invoke("kill-switch", "on", "--reason", "storm\x1b[2J", "--by", "ada", **env)
-    assert (0, "kill switch is on: nothing is done\n") == (on.exit_code, on.stdout)
+    assert (0, "kill switch is on: no action is carried out\n") == (on.exit_code, on.stdout)
     status = invoke("kill-switch", "status", **env)
     assert 0 == status.exit_code
     assert status.stdout.startswith("kill switch is on: storm\\x1b[2J (read 2")

@@ -42,8 +42,8 @@ def test_the_file_is_reported_as_tables(invoke: Invoke, path: Path) -> None:
     assert ["2023-11-14T22:14:00.000Z", "no", "2", "24", "18", "36", "1", "3", "18"] in rows
     assert ["1", "h\\x1b[2J", "36", "66.7%", "24", "2"] in rows
     assert [
-        "54 in all, of at least 2 contributors",
-        "a contributor may have up to 18 more than it shows",
+        "54 in total, from at least 2 contributors",
+        "a contributor may have up to 18 more than shown",
         "1 of 9 panes are incomplete",
     ] == done.stderr.splitlines()
 

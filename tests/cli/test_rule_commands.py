@@ -36,7 +36,7 @@ def test_rules_are_put_listed_switched_tagged_and_deleted(
     rule.write_text(definition("Zone"))
     put = invoke("rules", "put", str(rule), "--tag", "team=one", "--by", "ada", **env)
     assert 0 == put.exit_code, put.stderr
-    assert put.stdout.startswith("rule 'by-zone' of version ")
+    assert put.stdout.startswith("rule 'by-zone', version ")
     assert " is ENABLED, from 2" in put.stdout
     assert " (in " in put.stdout
     assert 0 == invoke("rules", "disable", "by-zone", "file", "--reason", "noise", **env).exit_code

@@ -194,9 +194,9 @@ def test_what_is_not_understood_is_shown_as_it_is(invoke: Invoke, env: dict[str,
     write(env, "alarms", b"\x1bnonsense", b'{"state": "later"}', b"[]", None)
     lines = invoke("tail", "alarms", "--from-beginning", "--no-follow", **env).stdout.splitlines()
     expected = [
-        f"{AT} not understood: b'\\x1bnonsense'",
-        f'{AT} not understood: b\'{{"state": "later"}}\'',
-        f"{AT} not understood: b'[]'",
+        f"{AT} cannot be parsed: b'\\x1bnonsense'",
+        f'{AT} cannot be parsed: b\'{{"state": "later"}}\'',
+        f"{AT} cannot be parsed: b'[]'",
         f"{AT} deleted: b'key'",
     ]
     assert expected == list(map(words, lines))

@@ -38,7 +38,7 @@ def test_create_makes_everything_once(invoke: Invoke, env: dict[str, str]) -> No
     second = told(invoke, "topics", "create", **env)
     assert expected == {row["topic"] for row in second if not row["created"]}
     checked = invoke("topics", "check", **env)
-    assert (0, "all topics are as they should be\n") == (checked.exit_code, checked.stdout)
+    assert (0, "all topics are as expected\n") == (checked.exit_code, checked.stdout)
 
 
 def test_what_is_missing_is_told(invoke: Invoke, env: dict[str, str]) -> None:
@@ -55,7 +55,7 @@ def test_show_tells_what_the_broker_has(invoke: Invoke, env: dict[str, str]) -> 
     assert [] == told(invoke, "topics", "show", **env)
     created = invoke("topics", "create", **env)
     assert "created" in created.stdout
-    assert "one copy" in created.stderr
+    assert "only one copy" in created.stderr
     states = {state["name"]: state for state in told(invoke, "topics", "show", **env)}
     assert (4, 1) == (states[f"{prefix}a"]["partitions"], states[f"{prefix}a"]["copies"])
     sizes = {
