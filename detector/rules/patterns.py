@@ -40,9 +40,8 @@ def searcher(pattern: str) -> Callable[[str], bool]:
         search = re2.compile(pattern, options).search
     except re2.error as error:
         message = error.args[0]
-        if isinstance(message, bytes):
-            message = message.decode(errors="replace")
-        raise ValueError(message) from error
+        text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
+        raise ValueError(text) from error
 
     def passes(text: str) -> bool:
         return search(text) is not None

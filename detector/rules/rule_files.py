@@ -12,15 +12,6 @@ from detector.core.errors import Fault, RuleError
 from detector.rules.parser import LENIENT, STRICT, ReadRule, read_rule
 from detector.rules.rules import ContributorRule, RuleSet
 
-
-def read_definition(directory: Path, name: str) -> str:
-    """Return the text of the file of rule ``name``; "" when it can no longer be read."""
-    try:
-        return (directory / f"{name}.json").read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 EXAMPLES_ENDING = "_test"
 _READ_BYTES = 4 * LENIENT.characters
 """More than any valid definition in any encoding; a longer file is refused for its length."""
@@ -98,3 +89,11 @@ def read_text(path: Path) -> str:
 
 def _read(path: Path, *, lenient: bool) -> ReadRule:
     return read_rule(read_text(path), name=path.stem, limits=LENIENT if lenient else STRICT)
+
+
+def read_definition(directory: Path, name: str) -> str:
+    """Return the text of the file of rule ``name``; "" when it can no longer be read."""
+    try:
+        return (directory / f"{name}.json").read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""

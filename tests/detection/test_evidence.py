@@ -98,6 +98,12 @@ def test_a_recorded_alarm_of_version_1_reads_as_the_same_alarm_of_version_2(numb
     assert old["evidence"] == json.loads(msgspec.json.encode(flat_evidence(change.evidence)))
 
 
+def test_evidence_that_says_nothing_has_no_measure_in_either_version() -> None:
+    blank = Evidence(0, 60_000, complete=True, partial=False, missing_partitions=())
+    flat = msgspec.json.decode(msgspec.json.encode(flat_evidence(blank)))
+    assert blank == msgspec.convert(lift_evidence(flat, "r66", "fleet:checkout"), Evidence)
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -14,9 +14,10 @@ from detector.core.topics import TopicSpec
 from detector.decisions.kill_switch import KILL_SWITCH_KEY, ControlView, encode_kill_switch
 from detector.kafka.control_log import ControlLog, write_kill_switch
 from detector.kafka.topic_admin import TopicAdmin
-from tests.support.acting import PATIENCE_SECONDS, Stage, now
+from tests.support.acting import Stage, now
 from tests.support.kafka import RealKafka
 from tests.support.tansu import EmbeddedBroker
+from tests.support.waiting import GENEROUS_SECONDS
 
 pytestmark = pytest.mark.embedded
 
@@ -39,7 +40,7 @@ async def following(stage: Stage, **config: Any) -> AsyncIterator[ControlLog]:
 
 async def seen(log: ControlLog, told: str) -> ControlView:
     """Wait until the state or the reason holds ``told``."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(GENEROUS_SECONDS):
         # A view ages by itself, so there is no event to wait for.
         while told not in ((view := log.view(now())).state, view.reason):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -62,7 +63,7 @@ async def test_the_switch_is_unknown_without_a_record_and_follows_every_turn(sta
         assert log.view(now()).reason == "the control topic was not read yet"
         await seen(log, "no kill switch record")
         await turn(stage, engaged=False, reason="topics created")
-        assert await log.wait_known(PATIENCE_SECONDS)
+        assert await log.wait_known(GENEROUS_SECONDS)
         assert (await seen(log, "off")).reason == "topics created"
         await turn(stage, engaged=True, reason="drill")
         assert (await seen(log, "on")).reason == "drill"
@@ -104,7 +105,7 @@ async def test_an_order_in_another_log_at_the_same_offset_is_seen(unique_prefix:
                 producer = Producer(client)
                 order = encode_kill_switch(engaged=True, reason="drill", by="test", at=0.0)
                 producer.produce(stage.topics.control, order, KILL_SWITCH_KEY)
-                assert producer.flush(PATIENCE_SECONDS) == 0
+                assert producer.flush(GENEROUS_SECONDS) == 0
                 assert (await seen(log, "on")).reason == "drill"
 
 

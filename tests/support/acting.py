@@ -18,8 +18,7 @@ from detector.decisions.kill_switch import ControlView
 from detector.kafka.actuator_app import ActuatorConfig, run_actuator
 from tests.support.deciding import OFF, action
 from tests.support.durable import CountingExecutor, Crash
-
-PATIENCE_SECONDS = 30.0
+from tests.support.waiting import GENEROUS_SECONDS
 
 
 def now() -> SteadyTime:
@@ -78,7 +77,7 @@ class Stage:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Read outcomes until ``condition`` holds."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(GENEROUS_SECONDS):
             while not condition():
                 for records in (await self.reader.getmany(timeout_ms=100)).values():
                     for record in records:
@@ -113,7 +112,7 @@ class Stage:
         )
         task = asyncio.ensure_future(work)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(GENEROUS_SECONDS):
                 await asyncio.wait(
                     {task, asyncio.ensure_future(ready.wait())}, return_when="FIRST_COMPLETED"
                 )

@@ -11,7 +11,7 @@ from detector.decisions.actions import ACTION_SCHEMA, Action, BudgetView, Outcom
 from detector.decisions.kill_switch import ControlView
 from detector.detection.alarms import ALARM_SCHEMA, AlarmChange, Target
 from detector.detection.evidence import Evidence
-from detector.detection.evidence_v1 import lift_evidence
+from detector.detection.evidence_v1 import flat_evidence, lift_evidence
 
 START = 1_800_000_000.0
 OFF = ControlView(known=True, engaged=False, reason="topics created", read_at=START)
@@ -119,7 +119,7 @@ def action(action_id: str = "a1", goal: Target | None = None, **changed: Any) ->
         "target": aim,
         "mode": Mode.ENFORCE,
         "reason": "h1 owns the faults",
-        "evidence": evidence(),
+        "evidence": flat_evidence(evidence()),
         "budget": budget,
         "requested_at": START,
         "not_before": START,
