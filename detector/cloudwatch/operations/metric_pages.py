@@ -21,7 +21,7 @@ class Position(NamedTuple):
     """The last datapoint of a page: its time and the index of its series."""
 
     time_ms: int
-    index: int
+    series_index: int
 
 
 class DatapointPage(NamedTuple):
@@ -43,7 +43,7 @@ def cut(
     order = np.lexsort((indexes, sign * times))
     if after is not None:
         key, last = sign * times[order], sign * after.time_ms
-        order = order[(key > last) | ((key == last) & (indexes[order] > after.index))]
+        order = order[(key > last) | ((key == last) & (indexes[order] > after.series_index))]
     taken, left = order[:limit], order[limit:]
     parts = []
     for index, each in enumerate(series):
@@ -56,7 +56,7 @@ def cut(
 
 def token_of(end: Position, request: str) -> str:
     """Return the token for the end of a page; it is valid only for this request."""
-    encoded = msgspec.json.encode([request, end.time_ms, end.index])
+    encoded = msgspec.json.encode([request, end.time_ms, end.series_index])
     return base64.urlsafe_b64encode(encoded).decode()
 
 
