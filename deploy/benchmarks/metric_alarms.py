@@ -25,9 +25,9 @@ MOVING_SHARE = 0.001
 
 
 def slide_ms(seed: int, *, alarms: int = ALARMS, slides: int = SLIDES) -> list[float]:
-    """Return the milliseconds of each slide: its datapoints taken in, judged, what moved written.
+    """Return the milliseconds of each slide: datapoints added, alarms evaluated, changes written.
 
-    Every alarm watches a metric of its own, in a dozen different manners; the topics are in memory.
+    Every alarm watches its own metric, in a dozen configurations; the topics are in memory.
     """
     return asyncio.run(_slides(seed, alarms, slides))[WARM:]
 

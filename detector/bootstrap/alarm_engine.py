@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from detector.cloudwatch.alarms.contributor_states import ContributorValue, ContributorWindow
-from detector.cloudwatch.alarms.evaluation import EvaluationSettings
+from detector.cloudwatch.alarms.evaluation import EvaluatorSettings
 from detector.cloudwatch.alarms.recent_datapoints import RecentMetrics
 from detector.cloudwatch.alarms.service import MetricAlarms, MetricAlarmSettings
 from detector.cloudwatch.history import ReportMetrics, ReportStore
@@ -66,11 +66,11 @@ def metric_alarms(
         KafkaRecordLog(topics.metric_alarm_history, client=client, client_id=name),
         metrics,
         StoredContributors(store),
-        _limits(settings, EvaluationSettings(prefix, settings.metric_alarms.contributors_in_alarm)),
+        _limits(settings, EvaluatorSettings(prefix, settings.metric_alarms.contributors_in_alarm)),
     )
 
 
-def _limits(settings: Settings, evaluation: EvaluationSettings) -> MetricAlarmSettings:
+def _limits(settings: Settings, evaluation: EvaluatorSettings) -> MetricAlarmSettings:
     section = settings.metric_alarms
     return MetricAlarmSettings(
         evaluation=evaluation,

@@ -1,4 +1,4 @@
-"""Configuration of evaluation: thresholds, persistence, and how many alarms are tracked."""
+"""Settings of evaluation: what counts as trouble, for how long, and how many alarms are kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ CLASSIC = Persistence(required=1, seen=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
-    """Configuration of evaluation.
+    """Constants of evaluation.
 
     ``share``: the 66 % rule fires strictly above it. ``min_total_faults`` (of the window) and
     ``min_contributor_faults`` are the floors of guarded mode, ``windows_required`` of the last
     ``windows_seen`` windows its persistence; classic mode has neither. ``modes`` names subjects
     that differ from ``default_mode``; it does not affect the zone test, which is always guarded.
     ``top_n``: contributors in a report, 1 to 500. ``max_alarms``: alarms tracked at a time.
-    ``caller_out``: whether the share test also runs without a suspect's worst caller.
-    ``restate_seconds``: a confirmed alarm that requests an action is published again after this
-    time, with fresh evidence; less than the decider's ``evidence_max_age_seconds``.
-    ``switches``: detectors by name that are not ``on``.
+    ``caller_out``: whether the share test leaves the worst caller of a suspect out.
+    ``restate_seconds``: a confirmed alarm that asks for an action is published again this often,
+    with fresh evidence; less than the decider's ``evidence_max_age_seconds``. ``switches``:
+    detectors by name that are not ``on``.
     """
 
     default_mode: AlarmMode = AlarmMode.GUARDED
@@ -63,7 +63,7 @@ class EvaluateConfig:
         return CLASSIC if mode is AlarmMode.CLASSIC else self.guarded
 
     def is_dominant(self, subject: str, value: float, total: float) -> bool:
-        """Return whether the 66 % rule fires on ``subject`` for ``value`` out of ``total``."""
+        """Say whether ``value`` out of ``total`` makes the 66 % rule fire on ``subject``."""
         if total <= 0.0 or not value / total > self.share:
             return False
         return self.mode_of(subject) is AlarmMode.CLASSIC or (

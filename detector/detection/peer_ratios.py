@@ -1,11 +1,12 @@
-"""How much slower a host answers than its peers: the logarithm of its latency over their median.
+"""How much slower a host answers than its peers: the logarithm of its ratio to their median.
 
-Law: multiplying every latency by a constant changes nothing, and names do not matter. A host is
-never among its own peers, so in a small zone a slow host does not raise its own baseline.
+Law: multiplying every latency by a constant changes nothing, and neither do names. A host is never
+its own peer, so a slow host in a small zone does not raise its own baseline.
 
-Peers are the other hosts of the host's zone: hosts of one zone (or node, or cell) share machines,
-neighbours and distances, so a zone that is slow as a whole accuses none of its hosts. Where fewer
-than ``LATENCY_LEAST_PEERS`` others logged latency in the zone, the peers are the rest of the fleet.
+Peers are the other hosts of the same zone. Hosts of one zone (or node, or cell) share machines,
+neighbours and distances, so a zone that is slow as a whole makes none of its hosts stand out. Where
+fewer than ``LATENCY_LEAST_PEERS`` others of the zone have a latency, all other hosts of the fleet
+are the peers.
 """
 
 import numpy as np
@@ -15,10 +16,10 @@ from detector.detection.statistics import FloatArray, IntArray
 
 
 def log_ratios(latency: FloatArray, zone_index: IntArray) -> FloatArray:
-    """Return ln(latency / median of the peers) by host; NaN where either is not known.
+    """Return ln(latency / median of the peers) by host; NaN where either is unknown.
 
-    ``latency`` is the mean of each host in any unit, NaN where none was logged. Natural logarithm,
-    so 0.22 is 25 % slower. About 3 ms for 20,000 hosts.
+    ``latency`` is the mean of each host in any unit, NaN where none was logged. The logarithm is
+    natural: 0.22 is 25 % slower. Takes about 3 ms for 20,000 hosts.
     """
     ratios = np.full(latency.size, np.nan)
     known = np.flatnonzero(latency > 0.0)
@@ -33,20 +34,20 @@ def log_ratios(latency: FloatArray, zone_index: IntArray) -> FloatArray:
 
 
 def median_of_others(values: FloatArray, groups: IntArray) -> tuple[FloatArray, IntArray]:
-    """Return for each value the median of the others of its group, and how many others there are.
+    """Return, for each value, the median of the others in its group and how many others there are.
 
-    NaN where there are none.
+    The median is NaN where there are none.
     """
     order = np.lexsort((values, groups))
     ordered, sorted_groups = values[order], groups[order]
     starts = np.searchsorted(sorted_groups, sorted_groups, side="left")
     others = np.searchsorted(sorted_groups, sorted_groups, side="right") - starts - 1
     rank = np.arange(values.size) - starts
-    # Without the host itself, every value at its rank or after it moves up by one.
+    # Leaving the host out: an index at or above its rank means the next value of the group.
     last = max(values.size - 1, 0)
     below, above = (others - 1) // 2, others // 2
     lower, upper = (
-        ordered.take(np.clip(starts + place + (place >= rank), 0, last)) for place in (below, above)
+        ordered.take(np.clip(starts + other + (other >= rank), 0, last)) for other in (below, above)
     )
     medians = np.empty(values.size)
     counts = np.empty(values.size, np.int64)

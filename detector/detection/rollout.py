@@ -1,7 +1,7 @@
-"""A detector and its switch: off, in shadow, or on.
+"""A detector and its switch: off, shadow, or on.
 
-Law: a detector in shadow computes and tells everything, and nothing that it says is ever confirmed
-or asks for an action.
+Law: a detector in shadow computes and publishes everything, but none of its findings is confirmed
+and none of its alarms asks for an action.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,7 +12,7 @@ import msgspec
 
 from detector.core.vocabulary import ActionKind, Switch
 from detector.detection.config import EvaluateConfig
-from detector.detection.findings import Contributor, Detector, Finding
+from detector.detection.findings import Contributor, Detector, DetectorRole, Finding
 from detector.detection.persistence import Persistence
 
 View = TypeVar("View")
@@ -20,33 +20,33 @@ View = TypeVar("View")
 
 @dataclass(frozen=True, slots=True)
 class DetectorSlot(Generic[View]):
-    """One detector as it takes part."""
+    """One detector with its switch."""
 
     detector: Detector[View]
     switch: Switch
 
     @property
     def name(self) -> str:
-        """What alarms of this detector are called."""
+        """Name of the detector in alarms."""
         return self.detector.name
 
     @property
     def is_shadow(self) -> bool:
-        """Say whether the detector is only tried out."""
+        """Say whether the detector runs in shadow."""
         return self.switch is Switch.SHADOW
 
     @property
-    def asks_for(self) -> ActionKind | None:
-        """What its alarms would ask for if it were on."""
-        return self.detector.action
+    def role(self) -> DetectorRole:
+        """What its contributors are."""
+        return self.detector.role
 
     @property
     def action(self) -> ActionKind | None:
-        """What its alarms ask for."""
+        """Action that its alarms ask for."""
         return None if self.is_shadow else self.detector.action
 
     def persistence(self, subject: str) -> Persistence | None:
-        """Return in how many windows the condition must hold; ``None`` where it is switched off."""
+        """Return in how many windows the condition must hold; ``None`` where it is off."""
         return None if self.switch is Switch.OFF else self.detector.persistence(subject)
 
     def who(self, contributor: Contributor) -> str:
@@ -54,7 +54,7 @@ class DetectorSlot(Generic[View]):
         return self.detector.who(contributor)
 
     def examine(self, view: View, asked: Collection[Contributor]) -> Mapping[Contributor, Finding]:
-        """Return what the detector finds; in shadow none of it is confirmed."""
+        """Return what the detector finds; nothing is confirmed in shadow."""
         findings = self.detector.examine(view, asked)
         if not self.is_shadow:
             return findings

@@ -2,20 +2,20 @@
 
 Law: given the total of faults, the faults of a host that is no worse than its peers are binomial
 with its share of the requests. Conditioning on the total cancels the unknown base rate, so the test
-is exact at low counts, and uneven traffic alone can never make a suspect. A host must be both
-significant and bad: its rate has to be `ratio` times that of its peers.
+is exact at low counts, and uneven traffic alone can never make a suspect. A suspect must be both
+significant and bad: its rate must be at least `ratio` times that of its peers.
 
-Suspects leave the pool that the others are compared with, and the test repeats, so that many bad
-hosts do not hide each other. When more than half of the fleet is suspect the cause is shared and
-nobody is named.
+Suspects leave the pool that the others are compared with and the test repeats, so many bad hosts
+do not hide each other. When more than half of the fleet is suspect, the cause is shared and no host
+is a suspect.
 
-Limits: counts that clump (one failure retried three times) are not binomial, and healthy hosts
-become suspect; count distinct requests, or set `max_dispersion`. A clump inside one pane stays in
-every window that holds the pane, so 3 of 5 windows that slide by a sixth are little more than one:
-in a healthy fleet of 20,000 hosts with 600 requests a minute and 0.1 % faults some host is suspect
-in one window every two days, and in 3 of 5 once or twice a month (q = 1e-4: once a year). A service
-that has one caller only must not pass `callers`: without that caller nothing is left and every bad
-host would be excused. Faults of a host without requests raise the baseline.
+Known limits: counts that clump (one failure retried three times) are not binomial and make healthy
+hosts suspect; count distinct requests, or set `max_dispersion`. A clump inside one pane stays in
+every window that holds the pane, so 3 of 5 windows that slide by a sixth prove little more than one
+window: in a healthy fleet of 20,000 hosts with 600 requests a minute and 0.1 % faults, some host is
+suspect in one window every two days, and in 3 of 5 once or twice a month (q = 1e-4: once a year). A
+service with a single caller must not pass `callers`: without that caller nothing is left, and every
+bad host would be excused. Faults of a host without requests raise the baseline.
 
 Cost of 20,000 hosts on one core (numpy 2.4, scipy 1.17): 0.5 ms in the usual case of few hosts with
 five faults, 0.7 ms with five suspects, 3.9 ms with 6,000, 7 ms when every host has five faults.
@@ -45,12 +45,13 @@ from detector.detection.statistics import (
 class ShareTestConfig:
     """Constants of the share test.
 
-    `rho`: excess of the rate that is tolerated before a host is even unlikely, >= 1.
+    `rho`: rate over that of the peers that the null hypothesis still allows a host, >= 1.
     `ratio`: least rate of a suspect over that of its peers, >= 1.
     `min_faults`: least faults of a suspect in the window, >= 1.
     `q`: false discovery rate of Benjamini and Hochberg over all hosts, in (0, 1).
-    `max_rounds`: most repetitions before the last set of suspects is taken as it is, >= 1.
-    `fleet_event_fraction`: above this part of the serving hosts nobody is suspect, in [0, 1].
+    `max_rounds`: most repetitions; the last set of suspects is then used as it is, >= 1.
+    `fleet_event_fraction`: with more suspects than this part of the serving hosts, in [0, 1], there
+    is a fleet event and no suspect.
     `max_dispersion`: when the clean hosts scatter more than this times chance, >= 1, the test is
     repeated with all faults divided by that scatter; None never divides.
     """
@@ -64,7 +65,7 @@ class ShareTestConfig:
     max_dispersion: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse constants out of bounds with a ValueError that names all of them."""
+        """Raise a ValueError that names every constant out of bounds."""
         check_constants(
             self,
             chances=("q",),
@@ -77,7 +78,7 @@ class ShareTestConfig:
 
 
 class TopCallers(NamedTuple):
-    """For each host, the counts of the caller that met most faults there; 0 where unknown."""
+    """Counts of the caller that met most faults at each host; 0 where unknown."""
 
     requests: ArrayLike
     faults: ArrayLike
@@ -85,15 +86,15 @@ class TopCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShareTestResult:
-    """What the share test says of every host, in the order of the hosts given.
+    """Result of the share test for every host, in the order of the hosts given.
 
     `suspect`: worse than its peers, also without its top caller. `caller_blamed`: worse, but not
     without its top caller; never also suspect. Both are all false in a `fleet_event`. `p_value`:
-    chance of so many faults in a host of `rho` times the rate of its peers; 1 below `min_faults`.
-    `rate_ratio`: rate over that of the peers, smoothed by half a fault; 0 without requests.
-    `excess`: faults beyond the rate of the peers. `baseline_rate`: faults per request of the clean
-    hosts. `rounds`: how often the test ran; `converged`: the last round confirmed the one before
-    it.
+    chance of at least so many faults in a host with `rho` times the rate of its peers; 1 below
+    `min_faults`. `rate_ratio`: rate over that of the peers, smoothed by half a fault; 0 without
+    requests. `excess`: faults beyond the rate of the peers. `baseline_rate`: faults per request of
+    the clean hosts. `rounds`: number of times the test ran; `converged`: the last round found the
+    same suspects as the one before.
     """
 
     suspect: BoolArray
@@ -109,7 +110,7 @@ class ShareTestResult:
 
 
 class _Search(NamedTuple):
-    """Where the rounds ended: the suspects of the whole fleet and how they were reached."""
+    """Result of the last round: the suspects of the whole fleet and how they were reached."""
 
     suspect: BoolArray
     dispersion: float
@@ -131,7 +132,7 @@ def share_test(
     """
     served = read_counts(requests, "requests")
     failed = read_counts(faults, "faults", served.size)
-    search = _settle(served, failed, config)
+    search = _search_with_dispersion(served, failed, config)
     clean = ~search.suspect
     evidence = compare(served, failed, clean)
     tested = np.flatnonzero(_is_tested(evidence, config))
@@ -155,8 +156,10 @@ def share_test(
     )
 
 
-def _settle(requests: FloatArray, faults: FloatArray, config: ShareTestConfig) -> _Search:
-    """Search once as if counts did not clump, and again where the clean hosts show that they do."""
+def _search_with_dispersion(
+    requests: FloatArray, faults: FloatArray, config: ShareTestConfig
+) -> _Search:
+    """Search as if counts did not clump, and once more if the clean hosts show that they do."""
     search = _search(requests, faults, config, 1.0)
     if config.max_dispersion is None or search.fleet_event:
         return search
@@ -169,20 +172,20 @@ def _settle(requests: FloatArray, faults: FloatArray, config: ShareTestConfig) -
 def _search(
     requests: FloatArray, faults: FloatArray, config: ShareTestConfig, dispersion: float
 ) -> _Search:
-    """Repeat the test with the suspects out of the pool until they stay the same."""
-    nobody = np.zeros(requests.size, dtype=np.bool_)
+    """Repeat the test without the suspects in the pool until the suspects stay the same."""
+    none = np.zeros(requests.size, dtype=np.bool_)
     most = config.fleet_event_fraction * float(np.count_nonzero(requests > 0.0))
-    suspect = nobody
+    suspect = none
     for rounds in range(1, config.max_rounds + 1):
-        found = nobody.copy()
+        found = none.copy()
         evidence = compare(requests, faults, ~suspect)
         bad = np.flatnonzero(_is_bad(evidence, config))
-        # The gate comes before the procedure and sets p to 1: a set of discoveries that is thinned
-        # out afterwards would not keep its false discovery rate.
+        # The gate is applied before the procedure and sets p to 1: a set of discoveries that is
+        # filtered afterwards would not keep its false discovery rate.
         tail = evidence.rows(bad).divided(dispersion).p_value(config.rho)
         found[bad] = benjamini_hochberg(tail, config.q, hypotheses=requests.size)
         if np.count_nonzero(found) > most:
-            return _Search(nobody, dispersion, rounds, converged=False, fleet_event=True)
+            return _Search(none, dispersion, rounds, converged=False, fleet_event=True)
         if np.array_equal(found, suspect):
             return _Search(suspect, dispersion, rounds, converged=True, fleet_event=False)
         suspect = found
@@ -203,7 +206,7 @@ def _caller_explains(
 ) -> BoolArray:
     """Mark suspects that are no longer significant without their top caller.
 
-    The level is the one that the last suspect was let in at, q times suspects over hosts.
+    The level is that of the last suspect accepted: q times suspects over hosts.
     """
     hosts = search.suspect.size
     requests = read_counts(callers.requests, "requests of the top callers", hosts)

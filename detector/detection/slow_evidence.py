@@ -1,18 +1,18 @@
-"""Evidence that a host is slower than its peers, added up record by record.
+"""Evidence that a host is slower than its peers, summed record by record.
 
 Law: for each level L (25, 50 and 80 % slower) the evidence is a CUSUM,
 S = max(0, S + clip((x - ln L) / (sigma / 3), -6, 1)), where x is the logarithm of the ratio to the
-peers and sigma the service's own noise (Page 1954; the clip is Huber's, so that one bad minute is
-never more than one record of evidence). A host is slow when for some level S reaches
-(ln 2 / ln L)^1.5 * max(6, 11.5 * inflation * sigma^1.5) records, and more in fleets of more than
-400 hosts.
+peers and sigma the service's own noise (Page 1954; the clip is Huber's, so one bad minute is never
+more than one record of evidence). A host is slow when, for some level, S reaches
+(ln 2 / ln L)^1.5 * max(6, 11.5 * inflation * sigma^1.5) records; fleets of more than 400 hosts need
+more.
 
-Why: a sick host differs from a host in a bad quarter of an hour not by how slow it is but by hardly
-ever being as fast as its peers. So every record above a level counts the same, whatever the
-distance, and a record below it counts heavily. How long chance keeps a healthy host above a level
-grows with the noise and with how long deviations last, and falls with the level; all three are
-measured, none is configured. The lowest level finds the smallest slowdown that counts, in time; the
-highest finds a doubled latency in minutes.
+Why: a sick host differs from one that has a bad quarter of an hour not in how slow it is, but in
+that it is hardly ever as fast as its peers. So a record above a level counts the same whatever its
+distance, and a record below counts heavily. The time that chance keeps a healthy host above a level
+grows with the noise and with how long deviations last, and falls with the level; noise and duration
+are measured, not configured. The lowest level finds the smallest slowdown that counts, given time;
+the highest finds a doubled latency in minutes.
 
 Known limits: a healthy host that runs at twice its peers' latency for an hour is reported as sick.
 Missing records of a host change nothing; after ``LATENCY_FORGET_RECORDS`` of them the host is
@@ -30,7 +30,7 @@ from detector.detection.fleet_noise import FleetNoise, Key
 from detector.detection.statistics import BoolArray, FloatArray
 
 SCALE: Final = 1_000.0
-"""Evidence is kept as whole thousandths of a record, which makes a snapshot small and exact."""
+"""Evidence is stored in whole thousandths of a record, so a snapshot is small and exact."""
 
 
 def records_needed(noise: FleetNoise) -> FloatArray:
@@ -45,7 +45,7 @@ def records_needed(noise: FleetNoise) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """The evidence against one host, in thousandths of records by level, and its absence."""
+    """Evidence against one host in thousandths of records by level, and records it has missed."""
 
     evidence: tuple[int, ...]
     absent: int = 0
@@ -53,7 +53,7 @@ class Against:
 
 @dataclass(slots=True)
 class SlowEvidence:
-    """Noise of one service and the evidence against its hosts, as of the window to ``end_ms``."""
+    """Noise of one service and evidence against its hosts, up to ``end_ms``."""
 
     end_ms: int = 0
     noise: FleetNoise = field(default_factory=FleetNoise)
@@ -64,9 +64,9 @@ class SlowEvidence:
     ) -> None:
         """Add one record; ``row_by_key`` has every row of ``ratios``, in their order.
 
-        At most ``room`` hosts keep their evidence, those with most, and the panel that measures the
-        noise holds at most ``panel_room``. Nothing is read while fewer than ``LATENCY_LEAST_HOSTS``
-        hosts have peers.
+        The ``room`` hosts with most evidence keep it, and the panel that measures the noise holds
+        at most ``panel_room`` hosts. The record is ignored while fewer than ``LATENCY_LEAST_HOSTS``
+        hosts have a ratio.
         """
         known = np.isfinite(ratios)
         if np.count_nonzero(known) < constants.LATENCY_LEAST_HOSTS:
@@ -104,14 +104,14 @@ class SlowEvidence:
         self.against = kept
 
     def score(self, key: Key) -> float:
-        """Return the evidence against a host over what is needed: 1 or more is slow."""
+        """Return the evidence against a host over the evidence needed: 1 or more is slow."""
         each = self.against.get(key)
         if each is None:
             return 0.0
         return float((np.array(each.evidence) / SCALE / records_needed(self.noise)).max())
 
     def slow(self) -> dict[Key, float]:
-        """Return the hosts that are slow, and their scores."""
+        """Return the slow hosts and their scores."""
         if not self.against:
             return {}
         evidence = np.array([each.evidence for each in self.against.values()]) / SCALE
@@ -123,7 +123,7 @@ class SlowEvidence:
         }
 
     def snapshot(self) -> list[Any]:
-        """Return plain data."""
+        """Return the state as plain data."""
         zones: dict[str, list[list[Any]]] = {}
         for (zone, host), each in self.against.items():
             zones.setdefault(zone, []).append([host, each.absent, *each.evidence])
@@ -131,7 +131,7 @@ class SlowEvidence:
 
     @staticmethod
     def restored(plain: Any) -> "SlowEvidence":
-        """Return what ``snapshot`` gave."""
+        """Restore from a ``snapshot``."""
         end_ms, noise, zones = plain
         against = {
             (zone, host): Against(tuple(evidence), absent)

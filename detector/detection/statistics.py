@@ -1,10 +1,10 @@
-"""Counting statistics of the detection rules: tails, multiplicity, bounds, shares, excess.
+"""Counting statistics of the detectors: tails, multiple tests, shares, excess, comparisons.
 
-Law: every function is pure, takes arrays of any length including none, and its answer for one
-element does not depend on the order of the others (a tie is settled by the lower index).
+Law: every function is pure and takes arrays of any length, also 0; its result for one element does
+not depend on the order of the others (the lower index wins a tie).
 
-Counts are floats because an event may carry a fractional sum. `scipy.special` alone is imported:
-`scipy.stats` holds the same tail but costs 47 MiB of resident memory.
+Counts are floats because an event may carry a fractional sum. Only `scipy.special` is imported:
+`scipy.stats` has the same tails but costs 47 MiB of resident memory.
 """
 
 import sys
@@ -19,12 +19,12 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-# A sum of fractions that should be whole may miss it by the rounding of its additions.
+# A sum of fractions that should be a whole number may miss it by rounding errors.
 ROUNDING_SLACK: Final = 1e-9
 
 
 class TopShare(NamedTuple):
-    """Who holds most of a sum, and who comes next; index -1 and share 0.0 mean nobody."""
+    """The two largest shares of a sum; index -1 and share 0.0 where there is none."""
 
     top_index: int
     share: float
@@ -44,8 +44,8 @@ def read_counts(values: ArrayLike, name: str, length: int | None = None) -> Floa
     if array.ndim != 1:
         raise ValueError(f"{name} has {array.ndim} dimensions, expected 1")
     if length is not None and array.size != length:
-        raise ValueError(f"{name} has {array.size} elements, expected {length}: one a host")
-    # A NaN fails both comparisons, so it is refused with the rest.
+        raise ValueError(f"{name} has {array.size} elements, expected {length}: one per host")
+    # A NaN fails both comparisons, so it is refused too.
     if not bool(np.all((array >= 0.0) & (array < np.inf))):
         raise ValueError(f"{name} holds a negative or non-finite count, expected finite and >= 0")
     return array
@@ -77,8 +77,7 @@ def check_constants(
 def sum_of_others(values: FloatArray, clean: BoolArray) -> FloatArray:
     """Sum, for each host, the values of all other clean hosts.
 
-    This is the pool "clean hosts and h" less h itself, so it holds for suspects and non-suspects
-    alike.
+    The pool of host h is the clean hosts without h, whether h is clean or not.
     """
     own = np.where(clean, values, 0.0)
     others: FloatArray = np.maximum(own.sum() - own, 0.0)
@@ -127,8 +126,8 @@ def hypergeometric_upper_tail(hosts: int, marked: int, drawn: int, hits: int) ->
 def benjamini_hochberg(p: ArrayLike, q: float, *, hypotheses: int | None = None) -> BoolArray:
     """Mark the p-values that Benjamini and Hochberg (1995) reject at false discovery rate `q`.
 
-    `hypotheses` is how many were tested, when `p` leaves out those that are certain to be 1; it is
-    at least the length of `p`, which is its default. A NaN is never rejected.
+    `hypotheses` is the number of tests when `p` leaves out values that are certain to be 1; at
+    least the length of `p`, which is the default. A NaN is never rejected.
     """
     values = np.asarray(p, dtype=np.float64)
     tested = values.size if hypotheses is None else hypotheses
@@ -147,8 +146,8 @@ def benjamini_hochberg(p: ArrayLike, q: float, *, hypotheses: int | None = None)
 def r66(faults: ArrayLike) -> TopShare:
     """Find the two contributors with most faults and their shares of the sum, each in [0, 1].
 
-    The talk's rule is `r66(faults).share > 0.66`, strictly; threshold, count floors and persistence
-    by the same contributor are the caller's. Only a contributor with faults is ever named.
+    The talk's rule is `r66(faults).share > 0.66`, strictly; the caller adds threshold, floors of
+    counts and persistence of the same contributor. Only contributors with faults are named.
     """
     values = np.asarray(faults, dtype=np.float64)
     total = float(values.sum())
@@ -165,7 +164,7 @@ def r66(faults: ArrayLike) -> TopShare:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerComparison:
-    """Counts of some hosts or zones, each beside those of the peers that it is compared with."""
+    """Counts of some hosts or zones, each with the counts of the peers it is compared with."""
 
     requests: FloatArray
     faults: FloatArray
@@ -182,16 +181,16 @@ class PeerComparison:
         return binomial_upper_tail(self.faults + self.peer_faults, self.exposure(rho), self.faults)
 
     def rate_ratio(self) -> FloatArray:
-        """Divide own rate by that of the peers, theirs raised by half a fault and one request.
+        """Divide the own rate by that of the peers plus half a fault and one request.
 
-        The addition keeps faultless peers from dividing by zero. 0 without requests.
+        The addition avoids a division by zero for peers without faults. 0 without requests.
         """
         own_rate = divide(self.faults, self.requests)
         ratio: FloatArray = own_rate * (self.peer_requests + 1.0) / (self.peer_faults + 0.5)
         return ratio
 
     def is_rate_at_least(self, ratio: float) -> BoolArray:
-        """Tell where `rate_ratio` is at least `ratio`, without a division, so exactly on a tie.
+        """Say where `rate_ratio` is at least `ratio`; no division, so a tie is exact.
 
         False without requests.
         """
@@ -200,9 +199,9 @@ class PeerComparison:
         return reached & (self.requests > 0.0)
 
     def excess(self) -> FloatArray:
-        """Count faults beyond what the requests would have met at the rate of the peers.
+        """Count faults beyond those that the requests would meet at the rate of the peers.
 
-        May be negative; 0 where the peers served nothing, for then nothing is known.
+        May be negative; 0 where the peers served nothing and their rate is unknown.
         """
         known = self.peer_requests > 0.0
         expected = divide(self.peer_faults, self.peer_requests) * self.requests
@@ -210,7 +209,7 @@ class PeerComparison:
         return excess
 
     def without(self, requests: FloatArray, faults: FloatArray) -> "PeerComparison":
-        """Take own counts away, down to 0 at the least; the peers stay."""
+        """Subtract from the own counts, not below 0; the peers stay."""
         return replace(
             self,
             requests=np.maximum(self.requests - requests, 0.0),
@@ -218,7 +217,7 @@ class PeerComparison:
         )
 
     def divided(self, dispersion: FloatArray | float) -> "PeerComparison":
-        """Divide all faults; own faults are rounded down, so that a tail is never understated."""
+        """Divide all faults; own faults are rounded down, so no p-value comes out too small."""
         return replace(
             self,
             faults=np.floor(self.faults / dispersion + ROUNDING_SLACK),
@@ -233,7 +232,7 @@ class PeerComparison:
 
 
 def compare(requests: FloatArray, faults: FloatArray, clean: BoolArray) -> PeerComparison:
-    """Set each host beside all other clean hosts."""
+    """Compare each host with all other clean hosts."""
     return PeerComparison(
         requests, faults, sum_of_others(requests, clean), sum_of_others(faults, clean)
     )
@@ -243,7 +242,7 @@ def pearson_dispersion(requests: FloatArray, faults: FloatArray, clean: BoolArra
     """Estimate how much the clean hosts scatter beyond chance: X2 over N - 1, 1.0 for chance alone.
 
     X2 = sum of (F_h - q R_h)^2 / (q R_h) = (sum of F_h^2 / R_h) / q - sum of F_h, with q their
-    pooled rate. 1.0 also where fewer than two hosts or no faults leave nothing to estimate.
+    pooled rate. 1.0 also for fewer than two hosts or no faults, where there is nothing to estimate.
     """
     serving = clean & (requests > 0.0)
     served, failed = requests[serving], faults[serving]
@@ -257,8 +256,8 @@ def pearson_dispersion(requests: FloatArray, faults: FloatArray, clean: BoolArra
 def excess_faults(faults: ArrayLike, requests: ArrayLike) -> FloatArray:
     """Count the faults of each host beyond what it would have had at the rate of the others.
 
-    F_h - q_h R_h, with q_h the pooled rate of all other hosts: the customer pain that removing the
-    host would take away. 0 where the others served nothing; may be negative.
+    F_h - q_h R_h, with q_h the pooled rate of all other hosts: the faults that customers would be
+    spared without the host. 0 where the others served nothing; may be negative.
     """
     served = read_counts(requests, "requests")
     failed = read_counts(faults, "faults", served.size)

@@ -1,11 +1,11 @@
-"""The rows of one window grouped by zone: sums, clean peers, scatter, worst hosts, elevated hosts.
+"""The rows of one window grouped by zone: sums, clean peers, scatter, worst hosts and callers.
 
 Law: a zone is compared with the clean hosts of all other zones, never with its own, so its own
-trouble cannot raise the baseline that it is measured against.
+trouble cannot raise its baseline.
 
-Where a host's callers are not listed (only the hosts with most excess faults list theirs), the
-caller is taken to have the same part of its faults as of those that are listed, so that a bad
-caller of a large zone is not taken for a bad zone.
+Only the hosts with most excess faults list their callers. On the other hosts of a zone its worst
+caller is assumed to have the same part of the faults as on the listed ones, so a bad caller of a
+large zone is not mistaken for a bad zone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from detector.tables.reports import FleetWindow
 
 
 def worst_callers(window: FleetWindow, rows_by_caller: Mapping[str, Sequence[int]]) -> FloatArray:
-    """Return, for each host, the faults that the worst caller of its zone met there."""
+    """Return, for each host, its faults met by the worst caller of its zone."""
     zones = len(window.zones)
     listed_rows = np.flatnonzero(window.caller_faults > 0.0)
     listed = np.bincount(
@@ -51,7 +51,7 @@ def worst_callers(window: FleetWindow, rows_by_caller: Mapping[str, Sequence[int
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneRows:
-    """One row for each host: zone number, counts, and whether the host may serve as a peer."""
+    """One row per host: zone number, counts, and whether the host may be a peer (``clean``)."""
 
     zone: IntArray
     requests: FloatArray
@@ -68,7 +68,7 @@ class ZoneRows:
         zone_count: int,
         suspect: BoolArray | None,
     ) -> "ZoneRows":
-        """Check the arrays, one element for every host; raise ValueError where they do not fit."""
+        """Check the arrays, one element per host; raise ValueError if they do not fit."""
         zone = np.asarray(zone_index, dtype=np.int64)
         served = read_counts(requests, "requests", zone.size)
         failed = read_counts(faults, "faults", zone.size)
@@ -80,26 +80,28 @@ class ZoneRows:
             )
         clean = np.ones(zone.size, dtype=np.bool_) if suspect is None else ~suspect
         if clean.size != zone.size:
-            raise ValueError(f"suspect has {clean.size} elements, expected {zone.size}: one a host")
+            raise ValueError(
+                f"suspect has {clean.size} elements, expected {zone.size}: one per host"
+            )
         return cls(zone, served, failed, clean, zone_count)
 
     def by_zone(self, values: FloatArray | BoolArray) -> FloatArray:
-        """Add up one value of each host over its zone."""
+        """Sum a value of each host over its zone."""
         sums = np.bincount(self.zone, weights=values, minlength=self.zone_count)
         return sums.astype(np.float64, copy=False)
 
     def clean_by_zone(self, values: FloatArray | BoolArray) -> FloatArray:
-        """Add up one value of each clean host over its zone."""
+        """Sum a value of each clean host over its zone."""
         return self.by_zone(np.where(self.clean, values, 0.0))
 
     def at_peers(self, values: FloatArray | BoolArray) -> FloatArray:
-        """Add up, for each zone, one value over the clean hosts of the other zones."""
+        """Sum, for each zone, a value over the clean hosts of the other zones."""
         clean = self.clean_by_zone(values)
         others: FloatArray = np.maximum(clean.sum() - clean, 0.0)
         return others
 
     def compare(self) -> PeerComparison:
-        """Set each zone beside its peers."""
+        """Compare each zone with its peers."""
         return PeerComparison(
             self.by_zone(self.requests),
             self.by_zone(self.faults),
@@ -108,7 +110,7 @@ class ZoneRows:
         )
 
     def compare_hosts(self, rows: IntArray, zones: PeerComparison) -> PeerComparison:
-        """Set some hosts beside the peers of their zone."""
+        """Compare some hosts with the peers of their zone."""
         zone = self.zone[rows]
         return PeerComparison(
             self.requests[rows],
@@ -118,7 +120,7 @@ class ZoneRows:
         )
 
     def scatter(self, zones: PeerComparison) -> FloatArray:
-        """Estimate, for each zone, Pearson's X2 over N - 1 of its peers; 0 where nothing is known.
+        """Estimate Pearson's X2 over N - 1 of the peers of each zone; 0 where it is unknown.
 
         X2 = sum of (F_h - q R_h)^2 / (q R_h) = (sum of F_h^2 / R_h) / q - sum of F_h, where q is
         the pooled rate of the peers; 1 is what chance alone gives.
@@ -129,7 +131,7 @@ class ZoneRows:
         return divide(chi_squared, degrees)
 
     def worst_hosts(self, zones: PeerComparison) -> IntArray:
-        """Find, for each zone, the host with most faults beyond the rate of the peers.
+        """Find the host of each zone with most faults beyond the rate of the peers.
 
         -1 for a zone without hosts; the lower index on a tie.
         """
@@ -143,7 +145,7 @@ class ZoneRows:
         return worst
 
     def without_hosts(self, zones: PeerComparison, hosts: IntArray) -> PeerComparison:
-        """Take one host out of each zone; the index -1 takes none."""
+        """Leave one host out of each zone; the index -1 leaves none out."""
         some = hosts >= 0
         requests, faults = np.zeros(hosts.size), np.zeros(hosts.size)
         requests[some], faults[some] = self.requests[hosts[some]], self.faults[hosts[some]]

@@ -1,21 +1,21 @@
-"""The zone test: is one zone, and only one, worse than its share of the requests explains.
+"""The zone test: whether one zone, and only one, is worse than its share of requests explains.
 
-Law: a zone is flagged when every gate of `ZoneGate` passes, and the result names each gate that did
-not. Given the total of faults, those of a zone no worse than the rest are binomial with its share
-of the requests. One bad host is not a bad zone: several hosts must be elevated, and the zone must
-stand out without its worst host and without its worst caller. Two bad zones are not a bad zone
-either: shifting would move traffic into the other.
+Law: a zone is flagged when every gate of `ZoneGate` passes; the result names each gate that fails.
+Given the total of faults, the faults of a zone that is no worse than the rest are binomial with its
+share of the requests. One bad host is not a bad zone: several hosts must be elevated, and the zone
+must stand out without its worst host and without its worst caller. Two bad zones are not one bad
+zone either: a shift would move traffic into the other.
 
-Theory: a zone is compared with the clean hosts of the other zones. Clean are those that the caller
-does not list as suspect, so that one bad host elsewhere neither hides nor excuses a bad zone. Where
-the clean hosts scatter more than chance (Pearson's X2 over N - 1 above 1.5), all counts are divided
-by that factor. Whether another zone is elevated is asked without the zone in question, without the
-other's worst host and without that division: here each doubt speaks against acting.
+Theory of operation: a zone is compared with the clean hosts of the other zones, those that the
+caller does not pass as suspect, so one bad host elsewhere neither hides nor excuses a bad zone.
+Where the clean hosts scatter more than chance (Pearson's X2 over N - 1 above 1.5), all counts are
+divided by that factor. Whether another zone is elevated is tested without the zone in question,
+without the other zone's worst host and without that division, so every doubt counts against acting.
 
-Limits: one signal, one window; the caller adds persistence. A clump inside one pane stays in every
-window that holds the pane. Two zones that are equally bad out of three flag nobody. A single zone
-has no peer and is never flagged. Cost of 20,000 hosts on one core (numpy 2.4, scipy 1.17): 1.2 ms
-in 3 zones, 1.5 ms in 20.
+Known limits: one signal, one window; persistence is up to the caller. A clump inside one pane stays
+in every window that holds the pane. When two of three zones are equally bad, none is flagged. A
+single zone has no peer and is never flagged. Cost of 20,000 hosts on one core (numpy 2.4, scipy
+1.17): 1.2 ms in 3 zones, 1.5 ms in 20.
 """
 
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ from detector.detection.zone_rows import ZoneRows
 
 
 class ZoneGate(StrEnum):
-    """A condition for flagging a zone, named by what is wrong with a zone that does not meet it."""
+    """A condition for flagging a zone, named after what a zone that fails it lacks or shows."""
 
     NO_PEER_ZONE = "no_peer_zone"
     NOT_SIGNIFICANT = "not_significant"
@@ -56,12 +56,12 @@ class ZoneGate(StrEnum):
 class ZoneTestConfig:
     """Constants of the zone test.
 
-    `max_p_value`: the zone's tail must lie below it, in (0, 1). `min_faults`: least faults of the
+    `max_p_value`: the zone's p-value must be below it, in (0, 1). `min_faults`: least faults of the
     zone, >= 1. `ratio`: least rate of the zone over that of its peers, >= 1. `max_dispersion`:
-    counts are divided by the dispersion of the clean hosts when it is above, >= 1.
-    `min_elevated_fraction`, `min_elevated_hosts`: least part, in [0, 1], and number, >= 1, of its
-    serving hosts that are elevated. A host is elevated when its rate is `host_ratio` (>= 1) times
-    that of the other zones, it has `host_min_faults` (>= 1) and its tail lies below
+    counts are divided by the dispersion of the clean hosts when it exceeds this, >= 1.
+    `min_elevated_fraction`, `min_elevated_hosts`: least part, in [0, 1], and number, >= 1, of the
+    zone's serving hosts that are elevated. A host is elevated when its rate is `host_ratio` (>= 1)
+    times that of the other zones, it has `host_min_faults` (>= 1) and its p-value is below
     `host_max_p_value`, in (0, 1): a healthy host is elevated in less than 1 % of windows.
     """
 
@@ -76,7 +76,7 @@ class ZoneTestConfig:
     host_min_faults: int = constants.ZONE_HOST_MIN_FAULTS
 
     def __post_init__(self) -> None:
-        """Refuse constants out of bounds with a ValueError that names all of them."""
+        """Raise a ValueError that names every constant out of bounds."""
         check_constants(
             self,
             chances=("max_p_value", "host_max_p_value"),
@@ -90,16 +90,16 @@ class ZoneTestConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneTestResult:
-    """What the zone test says of every zone, in the order of the zone numbers.
+    """Result of the zone test for every zone, in the order of the zone numbers.
 
-    `p_value`: chance of so many faults in a zone like its peers. `exposure`, `share`: its part of
-    the requests and of the faults, both of the zone and its clean peers. `rate_ratio`: its rate
-    over that of the peers, smoothed by half a fault. `dispersion`: the factor that counts were
-    divided by, 1 for none. `hosts`: those with requests; `elevated_hosts`: those of them clearly
-    above the peers. `worst_host_index`: the host with most excess faults, -1 in an empty zone; the
-    lower index on a tie. `flagged_without_worst`: significant, large and bad enough without that
-    host. `reasons`: the gates that failed, empty for a flagged zone. `top`: the zones with most
-    faults, for the classic alarm `top.share >= 0.66`.
+    `p_value`: chance of at least so many faults in a zone like its peers. `exposure`, `share`: the
+    zone's part of the requests and of the faults of itself and its clean peers. `rate_ratio`: its
+    rate over that of the peers, smoothed by half a fault. `dispersion`: the divisor of the counts,
+    1 for none. `hosts`: number with requests; `elevated_hosts`: number of those clearly above the
+    peers. `worst_host_index`: the host with most excess faults, -1 in an empty zone; the lower
+    index on a tie. `flagged_without_worst`: significant, large and bad enough without that host.
+    `reasons`: the gates that failed, empty for a flagged zone. `top`: the zones with most faults,
+    for the classic alarm `top.share >= 0.66`.
     """
 
     p_value: FloatArray
@@ -129,8 +129,8 @@ def zone_test(
     """Test every zone of one fleet in one window; arrays hold one element for every host.
 
     `zone_index` is in [0, zone_count). Counts are finite and >= 0, fractions allowed. `suspect`
-    marks hosts that must not serve as peers of another zone. `excused`: faults of each host that
-    the worst caller of its zone explains; the zone must stand out without. ValueError otherwise.
+    marks hosts that must not be peers of another zone. `excused`: faults of each host that the
+    worst caller of its zone explains; the zone must stand out without them. ValueError otherwise.
     """
     rows = ZoneRows.read(zone_index, requests, faults, zone_count, suspect)
     zones = rows.compare()
@@ -177,13 +177,13 @@ def _gates(
     still_out: BoolArray,
     alone: BoolArray,
 ) -> dict[ZoneGate, BoolArray]:
-    """Answer every gate for every zone, in the order of `ZoneGate`."""
+    """Return whether each zone passes each gate, in the order of `ZoneGate`."""
     stands_out = np.logical_and.reduce(list(rates.values()))
     return {
         ZoneGate.NO_PEER_ZONE: zones.peer_requests > 0.0,
         **rates,
         ZoneGate.TOO_FEW_HOSTS_ELEVATED: broad,
-        # A zone that does not stand out anyway owes that to no single host.
+        # A zone that does not stand out at all passes: no single host explains it.
         ZoneGate.WORST_HOST_EXPLAINS_IT: still_out | ~stands_out,
         ZoneGate.ANOTHER_ZONE_ELEVATED: alone,
     }
@@ -192,7 +192,7 @@ def _gates(
 def _failed_gates(
     passed: dict[ZoneGate, BoolArray], zone_count: int
 ) -> tuple[tuple[ZoneGate, ...], ...]:
-    """List, for each zone, the gates that it did not pass."""
+    """List the gates that each zone fails."""
     return tuple(
         tuple(gate for gate, holds in passed.items() if not holds[zone])
         for zone in range(zone_count)
@@ -202,7 +202,7 @@ def _failed_gates(
 def _rate_gates(
     comparison: PeerComparison, dispersion: FloatArray, config: ZoneTestConfig
 ) -> dict[ZoneGate, BoolArray]:
-    """Answer the three gates on rates."""
+    """Return whether each zone passes the three gates on rates."""
     divided = comparison.divided(dispersion)
     return {
         ZoneGate.NOT_SIGNIFICANT: divided.p_value() < config.max_p_value,
@@ -214,7 +214,7 @@ def _rate_gates(
 def _stands_out(
     comparison: PeerComparison, dispersion: FloatArray, config: ZoneTestConfig
 ) -> BoolArray:
-    """Pass all three gates on rates."""
+    """Say which zones pass all three gates on rates."""
     passed: BoolArray = np.logical_and.reduce(
         list(_rate_gates(comparison, dispersion, config).values())
     )
@@ -224,7 +224,7 @@ def _stands_out(
 def _elevated_hosts(
     rows: ZoneRows, zones: PeerComparison, dispersion: FloatArray, config: ZoneTestConfig
 ) -> IntArray:
-    """Count, for each zone, the hosts clearly above the other zones."""
+    """Count the hosts of each zone that are clearly above the other zones."""
     enough = rows.faults >= config.host_min_faults - ROUNDING_SLACK
     tested = np.flatnonzero(enough & (rows.requests > 0.0))
     bad = rows.compare_hosts(tested, zones).is_rate_at_least(config.host_ratio)
@@ -237,7 +237,7 @@ def _elevated_hosts(
 def _another_elevated(
     rows: ZoneRows, without_worst: PeerComparison, config: ZoneTestConfig
 ) -> BoolArray:
-    """Say, for each zone, whether some other zone stands out from those that are neither."""
+    """Say, for each zone, whether another zone stands out from all zones but these two."""
     zone, other = np.nonzero(~np.eye(rows.zone_count, dtype=np.bool_))
     others = without_worst.rows(other)
     pairs = replace(

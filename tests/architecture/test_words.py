@@ -51,6 +51,8 @@ PRIVATE_WORDS = set(
 """Words of a court, a library, a theatre or a school that a stranger would have to learn."""
 PUBLIC_NAMES = {"patience_seconds", "max_standing", "max_rulings", "rulings", "rulings_by_refusal"}
 """Settings and members of public records keep the names that users depend on."""
+WIRE_NAMES = {"standing", "incarnation"}
+"""Members of stored records that keep their first names; only a literal of its own may hold one."""
 PRIVATE_PROSE = re.compile(
     r"\b(told|anew|whoever|heard back|comes? again|standings?|rulings?|bench of|book of|no room)\b",
     re.IGNORECASE,
@@ -165,7 +167,8 @@ def prose(name: str) -> str:
     if name.endswith(".py"):
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         kinds = {tokenize.COMMENT, tokenize.STRING}
-        text = "\n".join(token.string for token in tokens if token.type in kinds)
+        strings = (token.string for token in tokens if token.type in kinds)
+        text = "\n".join(each for each in strings if each.strip('"') not in WIRE_NAMES)
     return re.sub(r"```.*?```|``[^`]*``|`[^`\n]*`", "", text, flags=re.DOTALL)
 
 

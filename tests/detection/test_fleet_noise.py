@@ -57,7 +57,7 @@ def test_a_few_slow_hosts_do_not_raise_the_noise(seed: int) -> None:
     assert clean.inflation == pytest.approx(slow.inflation, rel=0.3)
 
 
-def test_the_first_record_is_judged_strictly() -> None:
+def test_the_first_record_is_measured_strictly() -> None:
     """One record says nothing of how long deviations last: the root of thirty is assumed."""
     noise = measured(np.linspace(-1.0, 1.0, 100)[None, :])
     assert 0.74 == pytest.approx(noise.sigma, abs=0.01)

@@ -93,7 +93,7 @@ def panes_of(fleet: Fleet, seed: int, panes: int) -> Iterator[tuple[Counts, Coun
 
 
 def persistent(recent: deque[NDArray[np.int64]]) -> frozenset[int]:
-    """Name whoever is in at least 3 of the recent windows."""
+    """Name the hosts that are in at least 3 of the recent windows."""
     if not any(named.size for named in recent):
         return frozenset()
     windows = Counter(int(name) for named in recent for name in named)
@@ -163,7 +163,7 @@ def test_a_healthy_half_hour_of_every_kind_of_fleet_acts_on_nobody(name: str) ->
 
 
 def test_the_same_watch_acts_on_one_gray_host_among_20000(seed: int) -> None:
-    """5 % against 0.1 %: the windows that find nobody above are not blind."""
+    """5 % against 0.1 %: the windows above that find no host are not blind."""
     stretch = watch(replace(BUSY, traffic_spread=0.0, host_factor=50.0), seed, 30)
     assert frozenset({0}) == stretch.hosts_acted_on
     assert frozenset() == stretch.zones_acted_on

@@ -29,8 +29,8 @@ def test_the_median_of_the_others_is_what_leaving_each_out_gives(
             assert math.isnan(medians[place])
 
 
-def test_the_peers_of_a_host_are_its_zone_where_four_others_were_heard_there() -> None:
-    """Zone 0 is twice as slow as zone 1, which accuses nobody in it; zone 2 has too few hosts."""
+def test_the_peers_of_a_host_are_its_zone_where_four_others_have_latency_there() -> None:
+    """Zone 0 is twice as slow as zone 1 without standing out; zone 2 has too few hosts."""
     latency = np.array([20.0] * 5 + [40.0] + [10.0] * 6 + [30.0, 30.0])
     zones = np.array([0] * 6 + [1] * 6 + [2] * 2)
     ratios = np.exp(log_ratios(latency, zones))

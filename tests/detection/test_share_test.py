@@ -184,7 +184,7 @@ def test_an_unknown_caller_excuses_nobody() -> None:
 
 
 def test_a_caller_that_is_all_of_the_traffic_excuses_its_host() -> None:
-    """Stated as a limit: nothing is left to judge the host by."""
+    """A known limit: nothing is left to test the host by."""
     assert [0] == indices(poisoned(600, 60).caller_blamed)
 
 
@@ -268,11 +268,11 @@ def retried(times: int) -> tuple[list[int], list[int]]:
 
 
 def test_failures_that_are_retried_make_suspects_of_the_healthy() -> None:
-    """Stated as a limit of the plain test."""
+    """A known limit of the plain test."""
     assert list(range(1960, 2000)) == indices(share_test(*retried(6), USUAL).suspect)
 
 
-def test_dividing_by_the_scatter_of_the_clean_acquits_them() -> None:
+def test_dividing_by_the_scatter_of_the_clean_clears_them() -> None:
     found = share_test(*retried(4), ShareTestConfig(max_dispersion=1.5))
     assert 3.0 < found.dispersion <= 4.0
     assert [] == indices(found.suspect)
@@ -289,7 +289,7 @@ def test_counts_that_scatter_by_chance_are_not_divided() -> None:
     assert 1.0 == share_test(*retried(1), ShareTestConfig(max_dispersion=1.5)).dispersion
 
 
-def test_a_fleet_event_is_not_judged_again() -> None:
+def test_a_fleet_event_is_not_searched_again() -> None:
     config = ShareTestConfig(max_dispersion=1)
     found = share_test([20] * 20 + [10_000] * 10, [20] * 20 + [0] * 10, config)
     assert (True, 1.0) == (found.fleet_event, found.dispersion)

@@ -88,7 +88,7 @@ def test_a_burst_is_one_record_however_large_it_is() -> None:
     assert ({}, 0.0) == (first, evidence.score(("az1", "h4")))
 
 
-def test_a_host_that_was_mended_clears_in_minutes() -> None:
+def test_a_host_that_was_repaired_clears_in_minutes() -> None:
     ratios = quiet(1_000)
     ratios[:900, 3] = 1.0
     _, evidence = read_all(ratios[:900])
@@ -132,7 +132,7 @@ def test_of_more_hosts_than_there_is_room_for_the_strongest_are_kept() -> None:
     evidence, keys = SlowEvidence(), keys_of(40)
     evidence.read(ratios[0], keys, room=3, panel_room=40)
     assert {("az2", "h2"), ("az0", "h3"), ("az1", "h4")} == set(evidence.against)
-    # Whoever is absent keeps its place before those who are heard.
+    # Absent hosts keep their evidence before those that have a ratio.
     absent = {key: row for key, row in keys.items() if key != ("az2", "h2")}
     evidence.read(ratios[0], absent | {("az2", "h2-new"): 2}, room=1, panel_room=40)
     assert {("az2", "h2")} == set(evidence.against)

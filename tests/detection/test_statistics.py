@@ -83,7 +83,7 @@ def test_a_chance_outside_zero_to_one_is_refused(p: float) -> None:
 @pytest.mark.parametrize(
     ("total", "exposure", "limit"), [(25, Fraction(1, 10), 1.2e-10), (50, Fraction(1, 5), 3.1e-10)]
 )
-def test_whoever_passes_guarded_r66_is_far_beyond_the_share_test(
+def test_a_host_that_passes_guarded_r66_is_far_beyond_the_share_test(
     total: int, exposure: Fraction, limit: float
 ) -> None:
     """Two thirds of 25 faults on a tenth of the traffic are not luck, even at 1.25 the rate."""

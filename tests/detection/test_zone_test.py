@@ -243,7 +243,7 @@ rows_of_hosts = st.lists(
 )
 
 
-def judged(rows: list[Row]) -> ZoneTestResult:
+def result_of(rows: list[Row]) -> ZoneTestResult:
     zone, requests, faults, suspect = (
         np.array([row[column] for row in rows], dtype=np.int64) for column in range(4)
     )
@@ -254,14 +254,14 @@ def judged(rows: list[Row]) -> ZoneTestResult:
 def test_the_order_of_the_hosts_does_not_matter(rows: list[Row], chance: Random) -> None:
     shuffled = rows.copy()
     chance.shuffle(shuffled)
-    one, other = judged(rows), judged(shuffled)
+    one, other = result_of(rows), result_of(shuffled)
     assert one.elevated_hosts.tolist() == other.elevated_hosts.tolist()
     assert one.p_value.tolist() == pytest.approx(other.p_value.tolist(), rel=1e-9)
 
 
 @given(rows_of_hosts)
 def test_a_zone_is_flagged_exactly_when_no_gate_failed_and_at_most_one_is(rows: list[Row]) -> None:
-    found = judged(rows)
+    found = result_of(rows)
     assert [not reasons for reasons in found.reasons] == found.flagged.tolist()
     assert len(flagged(found)) <= 1
 

@@ -1,7 +1,7 @@
 """A world for metric alarms that survives crashes: topics in memory, and sources of datapoints.
 
-A ``Fuse`` dies before the n-th record that is written anywhere; what was written before is there
-for the next life.
+A ``Fuse`` crashes the process before the n-th record that is written to any topic; earlier records
+are there after the restart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ STEP = 10_000
 
 
 class Fuse:
-    """Lets ``left`` records pass and then dies; ``None`` never does."""
+    """Lets ``left`` records pass and then crashes; ``None`` never does."""
 
     def __init__(self, left: int | None = None) -> None:
         self.left = left
@@ -127,7 +127,7 @@ class Windows:
 
 
 class AlarmWorld:
-    """Topics and sources that outlive the process, and the service that lives now."""
+    """Topics and sources that outlive the process, and the running service."""
 
     def __init__(self, settings: MetricAlarmSettings | None = None) -> None:
         self.settings = settings or MetricAlarmSettings()
@@ -139,7 +139,7 @@ class AlarmWorld:
         self.service: MetricAlarms
 
     async def live(self, fuse: Fuse | None = None) -> "AlarmWorld":
-        """Begin a life; it dies when the fuse says so."""
+        """Start a process; the fuse decides when it crashes."""
         burning = fuse or Fuse()
         self.service = MetricAlarms(
             MemoryLog(self.alarm_topic, burning),
@@ -163,7 +163,7 @@ class AlarmWorld:
         await self.service.on_window(end_ms, self.now)
 
     def summaries(self) -> list[str]:
-        """What the history says, as ``<alarm> <seconds> <summary>``."""
+        """The history, as ``<alarm> <seconds> <summary>``."""
         return [
             f"{item.alarm} {item.at_ms // 1000} {item.summary}"
             for item in self.history_topic.items()
@@ -178,7 +178,7 @@ def fleet_metric(name: str = "Faults", statistic: str = "Sum", **dimensions: str
 
 
 def metric_alarm(name: str = "many-faults", **changes: Any) -> dict[str, Any]:
-    """Members of a PutMetricAlarm that is as it should be; ``None`` leaves a member out."""
+    """Members of a valid PutMetricAlarm; ``None`` leaves a member out."""
     members = {
         "AlarmName": name,
         "MetricName": "Faults",

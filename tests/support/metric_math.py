@@ -278,28 +278,28 @@ def dated(name: str, time: int) -> float:
 
 
 def checked(number: float | None) -> float | None:
-    """Refuse to judge numbers so large or small that rounding decides what is made of them."""
+    """Refuse numbers so large or small that rounding decides what is made of them."""
     if number is not None and abs(number) > 1e9:
         raise TooCloseError
     return number
 
 
 def steady(number: float) -> float:
-    """Refuse to judge a number of which it is unsure whether it is 0."""
+    """Refuse a number of which it is unsure whether it is 0."""
     if 0 < abs(number) < 1e-6:
         raise TooCloseError
     return number
 
 
 def whole(number: float) -> float:
-    """Refuse to judge a number of which it is unsure whether it is whole."""
+    """Refuse a number of which it is unsure whether it is whole."""
     if 0 < abs(number - round(number)) < 1e-6:
         raise TooCloseError
     return number
 
 
 def apart(left: float, right: float) -> None:
-    """Refuse to judge two numbers of which it is unsure which is larger."""
+    """Refuse two numbers of which it is unsure which is larger."""
     exact = all(float(number * 64).is_integer() for number in (left, right))
     if abs(left - right) < 1e-6 * max(1.0, abs(left)) and not exact:
         raise TooCloseError

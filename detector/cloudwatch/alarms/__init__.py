@@ -1,5 +1,5 @@
 """Metric alarms with CloudWatch's semantics: metric alarms, composite alarms and mute rules.
 
-They stand beside the detectors' own alarms (``detector/detection/alarm_store.py``) and share
-nothing with them: users put them through CloudWatch's API, and no action follows from them.
+They are separate from the alarms of the detectors (``detector/detection/alarm_store.py``): users
+create them through CloudWatch's API, and no action of the actuator follows from them.
 """

@@ -1,8 +1,8 @@
-"""Which composite alarms stand above which alarms: limits, cycles, and the order of evaluation.
+"""The graph of composite alarms: limits, cycles, and the order of evaluation.
 
 Edges lead from a composite alarm to the alarms of its rule and to its suppressor. Law: an order
-holds every composite alarm that can be evaluated after the alarms that it names; what is on a cycle
-or above one is left out and stays as it is.
+lists every composite alarm after the alarms that it names; an alarm on a cycle, or above one,
+cannot be evaluated, is not listed and keeps its state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,12 +22,12 @@ def named_by(alarm: CompositeAlarm) -> tuple[str, ...]:
 
 
 class AlarmGraph:
-    """The composite alarms by name, and who names whom."""
+    """The composite alarms by name, with their children and parents."""
 
     def __init__(self) -> None:
         self._below: dict[str, tuple[str, ...]] = {}
         self._above: dict[str, set[str]] = {}
-        self._stuck: set[str] | None = None
+        self._unordered: set[str] | None = None
 
     def put(self, alarm: CompositeAlarm) -> None:
         """Add or replace one composite alarm."""
@@ -37,8 +37,8 @@ class AlarmGraph:
             self._above.setdefault(child, set()).add(alarm.name)
 
     def drop(self, name: str) -> None:
-        """Forget one composite alarm, if it is there."""
-        self._stuck = None
+        """Remove one composite alarm, if it is there."""
+        self._unordered = None
         for child in self._below.pop(name, ()):
             parents = self._above[child]
             parents.discard(name)
@@ -46,11 +46,11 @@ class AlarmGraph:
                 del self._above[child]
 
     def parents(self, name: str) -> list[str]:
-        """Return the composite alarms that name an alarm, in order."""
+        """Return the composite alarms that name an alarm, sorted."""
         return sorted(self._above.get(name, ()))
 
     def check(self, alarm: CompositeAlarm, known: Mapping[str, object]) -> None:
-        """Refuse an alarm that names what does not exist, closes a cycle or meets a limit."""
+        """Refuse an alarm that names a missing alarm, closes a cycle or exceeds a limit."""
         lacking = [name for name in named_by(alarm) if name not in known and name != alarm.name]
         if lacking:
             names = ", ".join(map(shown, dict.fromkeys(lacking)))
@@ -71,17 +71,17 @@ class AlarmGraph:
                 )
 
     def order(self, names: Iterable[str]) -> list[str]:
-        """Return the composite alarms among ``names`` and all above them, in order."""
+        """Return the composite alarms among ``names`` and all above them, children first."""
         start = {name for name in names if name in self._below}
-        return self._ordered((self._reach(names) | start) - self.on_a_cycle())
+        return self._ordered((self._above_all(names) | start) - self.on_a_cycle())
 
     def on_a_cycle(self) -> set[str]:
         """Return the composite alarms that cannot be evaluated: on a cycle or above one."""
-        if self._stuck is None:
-            self._stuck = set(self._below) - set(self._ordered(set(self._below)))
-        return self._stuck
+        if self._unordered is None:
+            self._unordered = set(self._below) - set(self._ordered(set(self._below)))
+        return self._unordered
 
-    def _reach(self, names: Iterable[str]) -> set[str]:
+    def _above_all(self, names: Iterable[str]) -> set[str]:
         found: set[str] = set()
         waiting = list(names)
         while waiting:
@@ -105,15 +105,15 @@ class AlarmGraph:
         return ordered
 
     def _cycle(self, alarm: CompositeAlarm) -> list[str]:
-        """Return a way from ``alarm`` down to itself, were it put; empty when there is none."""
-        ways: dict[str, list[str]] = {}
+        """Return the path from ``alarm`` down to itself if it were put; empty for none."""
+        paths: dict[str, list[str]] = {}
         waiting = [(child, [alarm.name, child]) for child in named_by(alarm)]
         while waiting:
-            name, way = waiting.pop()
+            name, path = waiting.pop()
             if name == alarm.name:
-                return way
-            if name in ways:
+                return path
+            if name in paths:
                 continue
-            ways[name] = way
-            waiting += [(child, [*way, child]) for child in self._below.get(name, ())]
+            paths[name] = path
+            waiting += [(child, [*path, child]) for child in self._below.get(name, ())]
         return []

@@ -1,12 +1,11 @@
-"""What happened to alarms, item by item, as it is published and shown.
+"""The history of alarms, item by item, as it is published and shown.
 
-Law: an item's identity is made of the alarm, the instant and what happened, so that what is
-published again after a crash is the same item; readers keep the first of an identity. Of a bounded
-number the newest are kept, and none is kept longer than two weeks.
+Law: the id of an item is made of the alarm, the instant and what happened, so an item that is
+published again after a crash has the same id; readers keep the first item of an id. The newest
+items are kept, up to a limit and for at most two weeks.
 
-Items of type ``Action`` and ``AlarmContributorAction`` are the notifications: who wants to be told
-of an alarm follows them on the history topic and takes those whose ``actionState`` is
-``Published``.
+Items of type ``Action`` and ``AlarmContributorAction`` are the notifications: a subscriber reads
+them from the history topic and uses those whose ``actionState`` is ``Published``.
 """
 
 import hashlib
@@ -35,11 +34,11 @@ SUMMARY_CHARACTERS: Final = 255
 DATA_CHARACTERS: Final = 4_095
 _DIGEST: Final = 12
 _REASON: Final = 700
-"""Characters of a reason in data that must also hold other things."""
+"""Longest reason in ``data`` that also holds other members."""
 
 
 class ItemType(StrEnum):
-    """What an item tells, in CloudWatch's words."""
+    """What an item reports, in CloudWatch's words."""
 
     CONFIGURATION = "ConfigurationUpdate"
     STATE = "StateUpdate"
@@ -49,7 +48,7 @@ class ItemType(StrEnum):
 
 
 class ActionState(StrEnum):
-    """Whether an action was published for whoever carries it out, or muted."""
+    """Whether an action was published for its subscribers, or muted."""
 
     PUBLISHED = "Published"
     MUTED = "Muted"
@@ -72,19 +71,19 @@ class HistoryItem:
 
 
 def encode_item(item: HistoryItem) -> bytes:
-    """Write an item as the history topic carries it."""
+    """Return an item as the history topic carries it."""
     return msgspec.json.encode(item)
 
 
 def decode_item(raw: bytes) -> HistoryItem:
-    """Read an item; ``msgspec.DecodeError`` when it is none."""
+    """Read an item; ``msgspec.DecodeError`` when it is not one."""
     return msgspec.json.decode(raw, type=HistoryItem)
 
 
 def configuration_item(
     name: str, kind: AlarmKind, what: str, members: dict[str, Any], at_ms: int
 ) -> HistoryItem:
-    """Tell that an alarm was created, updated or deleted (``what``)."""
+    """Return the item for an alarm that was created, updated or deleted (``what``)."""
     document = {"version": "1.0", "type": what, "alarm": members}
     data = encoded(document)
     if len(data) > DATA_CHARACTERS:
@@ -104,8 +103,8 @@ def configuration_item(
 def state_item(
     alarm: Alarm, before: MetricAlarmState, after: MetricAlarmState, at_ms: int
 ) -> HistoryItem:
-    """Tell that an alarm moved from one state to another."""
-    # The last of these always fits: a reason has no control characters to be spelt out.
+    """Return the item for an alarm that moved from one state to another."""
+    # The last form always fits: a reason has no control characters that JSON would escape.
     forms = (
         encoded(
             {
@@ -136,7 +135,7 @@ def action_items(
     context: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
-    """Tell every action of entering ``state``; none where actions are disabled."""
+    """Yield an item per action of entering ``state``; none where actions are disabled."""
     yield from _actions(alarm, state, alarm_state.reason, context, at_ms, None, {})
 
 
@@ -147,7 +146,7 @@ def contributor_items(
     before: StateValue,
     at_ms: int,
 ) -> Iterator[HistoryItem]:
-    """Tell that a contributor moved from ``before`` to where it is."""
+    """Yield the item for a contributor that moved from ``before`` to its state."""
     document = {
         "version": "1.0",
         "oldState": {"stateValue": before},
@@ -174,7 +173,7 @@ def contributor_action_items(
     context: "NotificationContext",
     at_ms: int,
 ) -> Iterator[HistoryItem]:
-    """Tell every action of a contributor's entering its state."""
+    """Yield an item per action of a contributor that entered its state."""
     attributes = attributes_of(alarm_state, contributor)
     yield from _actions(
         alarm, contributor.state, contributor.reason, context, at_ms, contributor.id, attributes
@@ -183,7 +182,7 @@ def contributor_action_items(
 
 @dataclass(frozen=True, slots=True)
 class NotificationContext:
-    """How actions are context: muted by which mute rule, if any, and with which tags."""
+    """What goes with every action: the mute rule that mutes it, if any, and the tags."""
 
     muted_by: str = ""
     tags: dict[str, str] = field(default_factory=dict)
@@ -239,7 +238,7 @@ def _state_of(alarm_state: MetricAlarmState, characters: int, *, numbers: bool) 
 
 
 def _numbers(text: str) -> Any:
-    """Return JSON as it is, and what a user set and is none as text."""
+    """Return JSON decoded; a text that a user set and that is not JSON stays text."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -255,14 +254,14 @@ class AlarmHistory:
         self._oldest_ms = 0
         self.dropped = 0
 
-    def __contains__(self, identity: str) -> bool:
-        return identity in self._items
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._items
 
     def __len__(self) -> int:
         return len(self._items)
 
     def add(self, item: HistoryItem) -> bool:
-        """Keep an item unless one of its identity is there; say whether it was new."""
+        """Keep an item unless its id is known; return whether it was new."""
         if item.id in self._items:
             return False
         self._items[item.id] = item
@@ -273,7 +272,7 @@ class AlarmHistory:
         return True
 
     def is_beyond(self, item: HistoryItem) -> bool:
-        """Say whether an item is older than everything that is kept."""
+        """Return whether an item is older than everything that is kept."""
         return item.at_ms < self._oldest_ms
 
     def forget(self, now_ms: int) -> None:

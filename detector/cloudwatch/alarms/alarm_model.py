@@ -1,7 +1,6 @@
 """What users put: metric alarms, alarms per contributor, composite alarms.
 
-These are the checked, typed forms; ``alarm_members.py`` and ``composite_members.py`` make them from
-a request's members.
+These are the checked, typed forms; ``requests.py`` makes them from the members of a request.
 """
 
 from collections.abc import Mapping
@@ -25,9 +24,9 @@ class AlarmKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """Whom a change of state is told, by the state that was entered; at most five each.
+    """The targets that are notified of a change, by the state that was entered; at most five each.
 
-    ``tag_keys`` of the alarm's tags go with it: ``None`` none, ``()`` all.
+    ``tag_keys`` names the tags of the alarm that go with it: ``None`` none, ``()`` all.
     """
 
     enabled: bool = True
@@ -53,7 +52,7 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """How long a new alarm stays in INSUFFICIENT_DATA; ``whole``: also when the data is there."""
+    """How long a new alarm stays in INSUFFICIENT_DATA; ``whole``: even when its data is there."""
 
     length_ms: int
     whole: bool = False
@@ -61,7 +60,7 @@ class WarmUp:
 
 @dataclass(frozen=True, slots=True)
 class MetricWatch:
-    """One metric as it stands.
+    """One metric, without an expression.
 
     With ``low_samples`` the state is kept while the newest period of ``samples`` has fewer.
     """
@@ -73,7 +72,7 @@ class MetricWatch:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionWatch:
-    """The result ``returned`` of metrics and expressions."""
+    """The result ``returned`` of a program of metrics and expressions."""
 
     program: Program
     returned: str
@@ -81,7 +80,7 @@ class ExpressionWatch:
 
 @dataclass(frozen=True, slots=True)
 class MetricAlarm:
-    """One series against one threshold: M of N. ``statistic`` is how reasons name the series."""
+    """One series against one threshold: M of N. Reasons name the series by ``statistic``."""
 
     name: str
     actions: Actions
@@ -96,7 +95,7 @@ class MetricAlarm:
 
 
 class Measure(StrEnum):
-    """What of a contributor is held against the threshold: its value, or its part of the sum."""
+    """What is compared with the threshold: a contributor's value, or its share of the sum."""
 
     VALUE = "value"
     SHARE = "share"
@@ -104,10 +103,10 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContributorAlarm:
-    """Every contributor of a rule against one threshold, each with a standing of its own.
+    """Every contributor of a rule against one threshold, each with its own state.
 
-    A contributor is in ALARM after ``pending_ms`` of breaching without a break and in OK again
-    after ``recovery_ms`` of not breaching without a break.
+    A contributor enters ALARM after it has breached for ``pending_ms`` without a break, and OK
+    again after it has not breached for ``recovery_ms`` without a break.
     """
 
     name: str
@@ -124,7 +123,7 @@ class ContributorAlarm:
 
 @dataclass(frozen=True, slots=True)
 class Suppressor:
-    """The alarm that holds a composite alarm's actions, and for how long around its own ALARM."""
+    """The alarm that suppresses a composite alarm's actions; how long to wait before and after."""
 
     alarm: str
     wait_ms: int

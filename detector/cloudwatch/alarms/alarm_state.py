@@ -1,6 +1,6 @@
-"""How an alarm stands: its state, why, since when, and what of its actions is held back.
+"""The state of an alarm: its value, the reason, since when, and which actions are held back.
 
-This is what survives of an alarm beside its configuration; all of it is plain data.
+This is all that is kept of an alarm besides its configuration; it is plain data.
 """
 
 from dataclasses import dataclass, replace
@@ -23,9 +23,10 @@ EVALUATION_ERROR: Final = "EVALUATION_ERROR"
 
 @dataclass(frozen=True, slots=True)
 class ContributorState:
-    """One contributor of an alarm; ``None`` where it does not breach, or is not calm, now.
+    """One contributor of an alarm.
 
-    ``muted``: the actions of its state wait for the end of a mute rule.
+    ``breaching_since_ms`` and ``calm_since_ms`` are ``None`` while it does not breach, or is not
+    calm. ``muted``: the actions of its state wait for the end of a mute rule.
     """
 
     id: str
@@ -43,7 +44,7 @@ class MetricAlarmState:
     """One alarm; times are epoch milliseconds.
 
     ``warm``: its warm-up is over. ``muted``: the state whose actions wait for the end of a mute
-    rule. ``overflow``: contributors that would be in ALARM were there room.
+    rule. ``overflow``: contributors beyond the limit that would be in ALARM.
     """
 
     state: StateValue
@@ -62,7 +63,7 @@ class MetricAlarmState:
     def moved(
         self, state: StateValue, reason: str, reason_data: str, at_ms: int
     ) -> "MetricAlarmState":
-        """Return the standing in ``state``, with its reason cut to what the API may carry."""
+        """Return the alarm in ``state``; the reason is cut to what the API may carry."""
         return replace(
             self,
             state=state,
@@ -74,14 +75,14 @@ class MetricAlarmState:
 
 
 def cut(text: str, characters: int) -> str:
-    """Return a text that is at most ``characters`` long."""
+    """Return ``text``, cut to at most ``characters``."""
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
 def first_state(alarm: Alarm, at_ms: int) -> MetricAlarmState:
-    """Return the standing of an alarm that was just created.
+    """Return the state of an alarm that was just created.
 
-    INSUFFICIENT_DATA; OK for an alarm per contributor, unless it warms up.
+    INSUFFICIENT_DATA, or OK for an alarm per contributor that does not warm up.
     """
     calm = isinstance(alarm, ContributorAlarm) and alarm.warm_up is None
     state = StateValue.OK if calm else StateValue.INSUFFICIENT_DATA

@@ -1,7 +1,7 @@
-"""All alarms and mute rules that exist, as their topic tells them.
+"""All alarms and mute rules that exist, built from the records of their topic.
 
-Law: the book follows from the records alone, and from their order only within one key, so that
-compaction changes nothing. What cannot be read is counted and left out; it stops nothing.
+Law: the store depends on the records alone, and on their order only within one key, so compaction
+changes nothing. A record that cannot be read is counted and skipped; it stops nothing.
 """
 
 import msgspec
@@ -33,7 +33,7 @@ from detector.core.errors import DetectorError
 
 
 class Entry:
-    """One alarm: what was put, how it stands, and what its newest change told."""
+    """One alarm: what was put, its state, and the items of its newest change of state."""
 
     __slots__ = ("alarm", "name", "record", "state", "state_outbox")
 
@@ -87,7 +87,7 @@ class MetricAlarmStore:
         return sorted(found, key=lambda entry: entry.name)
 
     def notification_context(self, entry: Entry, at_ms: int) -> NotificationContext:
-        """Return how an alarm's actions are told at an instant: muted by whom, and its tags."""
+        """Return which mute rule mutes an alarm's actions at an instant, and their tags."""
         muting = sorted(
             name
             for name in self._muting.get(entry.name, ())

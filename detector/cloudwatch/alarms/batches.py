@@ -1,4 +1,4 @@
-"""Alarms that are judged together: the same periods, M of N, comparison and missing-data mode."""
+"""Alarms evaluated together: the same periods, M of N, comparison and missing-data mode."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ Key = tuple[EvaluationTimes, Persistence, MissingData, ComparisonOperator]
 class Group:
     """Alarms of one kind of evaluation, in a fixed order.
 
-    ``direct``: the metric of each, ``None`` where an expression is watched instead; those stand in
-    ``programs`` with their index and the result they watch, and ``used`` is what those read.
-    ``alone``: who needs a look of its own whatever its verdict, for a warm-up or for its number of
-    samples.
+    ``direct``: the metric of each alarm, ``None`` for one that watches an expression; those are in
+    ``programs`` with their index and the result they watch, and ``used`` lists the metrics that the
+    programs read. ``alone``: alarms that are always evaluated one by one, because of a warm-up or
+    of their number of samples.
     """
 
     key: Key
@@ -42,7 +42,7 @@ class Group:
 
     @staticmethod
     def of(key: Key, members: list[tuple[Entry, MetricAlarm]]) -> "Group":
-        """Gather what one evaluation of all of them needs."""
+        """Collect what one evaluation of all of them needs."""
         direct: list[Metric | None] = []
         programs: list[tuple[int, Program, str]] = []
         alone = []
@@ -63,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """All groups, and the alarms per contributor, which are looked at one by one."""
+    """All groups, and the alarms per contributor, which are evaluated one by one."""
 
     groups: list[Group] = field(default_factory=list)
     by_contributor: list[tuple[Entry, ContributorAlarm]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-r"""The rule of a composite alarm: parsed with its position in every error, and evaluated.
+r"""The rule of a composite alarm: its parser, whose errors have positions, and its evaluation.
 
 Grammar (keywords in any case; NOT binds closest, then AND, then OR)::
 
@@ -8,10 +8,10 @@ Grammar (keywords in any case; NOT binds closest, then AND, then OR)::
     state     := ALARM | OK | INSUFFICIENT_DATA
     alarm     := name or ARN, bare (no quote, comma or parenthesis in it) or in double quotes
 
-``AT_LEAST(p%, ...)`` asks for that part of the listed alarms, rounded up. Limits: 10,240
+``AT_LEAST(p%, ...)`` needs that percentage of the listed alarms, rounded up. Limits: 10,240
 characters, 100 alarms, 500 elements (alarms, TRUE, FALSE, pairs of grouping parentheses).
 
-A parsed rule is kept as postfix steps, so that no depth of nesting meets a limit of recursion.
+A parsed rule is kept as postfix steps, so no depth of nesting exceeds Python's recursion limit.
 Source: CloudWatch API reference, PutCompositeAlarm; AT_LEAST of November 2025.
 """
 
@@ -87,7 +87,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """``least`` of ``alarms`` are (``negated``: are not) in ``state``; a plain function is one."""
+    """``least`` or more of ``alarms`` are (``negated``: are not) in ``state``; OK(a) has one."""
 
     least: int
     state: StateValue
@@ -97,12 +97,12 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class Negate:
-    """Turns the newest value around."""
+    """Negates the newest value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """Replaces the newest ``count`` values by whether all (``every``) or any of them hold."""
+    """Replaces the newest ``count`` values by whether all (``every``) or any of them are true."""
 
     count: int
     every: bool
@@ -115,7 +115,7 @@ States = Callable[[str], StateValue | None]
 
 @dataclass(frozen=True, slots=True)
 class CompositeRule:
-    """A parsed rule: its text, its postfix steps and the names of the alarms in it, in order."""
+    """A parsed rule: its text, its postfix steps and the names of its alarms, in order."""
 
     text: str
     steps: tuple[Step, ...]
@@ -160,7 +160,7 @@ def parse_composite_rule(text: str) -> CompositeRule:
 
 
 def name_of(reference: str) -> str:
-    """Return the name that a name or an ARN of an alarm stands for."""
+    """Return the name in a name or an ARN of an alarm."""
     if reference.startswith("arn:") and ARN_MARK in reference:
         return reference.split(ARN_MARK, 1)[1]
     return reference

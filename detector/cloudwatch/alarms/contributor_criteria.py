@@ -1,14 +1,14 @@
-"""Which contributors an alarm follows: a sentence of PromQL inside CloudWatch's own members.
+"""Which contributors an alarm tracks: a PromQL query inside CloudWatch's own members.
 
-CloudWatch asks for an alarm per contributor with ``EvaluationCriteria.PromQLCriteria``: the query
-returns the series that breach, and each of them is a contributor with a standing of its own. Here
-two series exist, one value per contributor of a rule and window:
+CloudWatch defines an alarm per contributor with ``EvaluationCriteria.PromQLCriteria``: the query
+returns the series that breach, and each of them is a contributor with its own state. Here two
+series exist, one value per contributor of a rule and window:
 
 - ``insight_rule_contributor_value{rule="faults-by-host"} > 25``
-- ``insight_rule_contributor_share{rule="faults-by-host"} > 0.66``, the part of the rule's sum
+- ``insight_rule_contributor_share{rule="faults-by-host"} > 0.66``, the share of the rule's sum
 
-The comparison is one of ``> >= < <=`` with a number on its right. Both are PromQL as it stands;
-nothing else of the language is understood, and everything else is refused.
+The comparison is one of ``> >= < <=`` with a number on its right. Both queries are valid PromQL;
+every other query is refused.
 """
 
 import re
@@ -21,9 +21,9 @@ from detector.cloudwatch.alarms.m_of_n import ComparisonOperator
 from detector.cloudwatch.alarms.validation import ValidationErrors, shown
 
 LONGEST_SECONDS: Final = 86_400
-QUERY_CHARACTERS: Final = 10_000
+PROMQL_CHARACTERS: Final = 10_000
 EXAMPLE: Final = 'insight_rule_contributor_share{rule="faults-by-host"} > 0.66'
-_QUERY: Final = re.compile(
+_PROMQL: Final = re.compile(
     r"\s*insight_rule_contributor_(value|share)\s*"
     r"\{\s*rule\s*=\s*(?:\"([^\"\\]{1,128})\"|'([^'\\]{1,128})')\s*,?\s*\}\s*"
     r"(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*"
@@ -54,16 +54,16 @@ def read_criteria(errors: ValidationErrors) -> Criteria:
         )
         criteria = {}
     inner = ValidationErrors(criteria)
-    sentence = inner.text("Query", low=1, high=QUERY_CHARACTERS, required=True)
+    promql = inner.text("Query", low=1, high=PROMQL_CHARACTERS, required=True)
     pending = inner.whole("PendingPeriod", low=0, high=LONGEST_SECONDS, default=0)
     recovery = inner.whole("RecoveryPeriod", low=0, high=LONGEST_SECONDS, default=0)
     for text in inner.messages:
         errors.add(f"EvaluationCriteria.PromQLCriteria.{text}")
-    match = _QUERY.fullmatch(sentence)
+    match = _PROMQL.fullmatch(promql)
     if match is None or not isfinite(float(match[5])):
         errors.add(
             "EvaluationCriteria.PromQLCriteria.Query is "
-            f"{shown(sentence)}, expected a sentence such as {EXAMPLE}"
+            f"{shown(promql)}, expected a sentence such as {EXAMPLE}"
         )
         return Criteria("", Measure.VALUE, ComparisonOperator.GREATER, 0.0, pending, recovery)
     return Criteria(

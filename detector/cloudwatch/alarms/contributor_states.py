@@ -1,14 +1,14 @@
-"""Alarms per contributor: one alarm_state per identity, pending and recovery periods, a bound.
+"""Alarms per contributor: one state per contributor, pending and recovery periods, a limit.
 
-Law: what is remembered of one contributor never counts for another; at most ``limit`` are in ALARM,
-the worst first, and how many more would be is said. A window that is not known proves nothing: no
-contributor gets nearer to ALARM or to OK by it, and what was pending begins anew.
+Law: the state of one contributor never counts for another; at most ``limit`` are in ALARM, the
+worst first, and ``overflow`` counts the others that breach. An unknown window proves nothing: it
+brings no contributor nearer to ALARM or to OK, and a pending period starts from the beginning.
 
-State machine of one contributor (``held``: without a break for the pending period; ``calm``: the
-same for the recovery period; ``full``: as many as may be are in ALARM)::
+State machine of one contributor (``held``: without a break for the pending period; ``calm``: not
+breaching without a break for the recovery period; ``full``: ``limit`` contributors are in ALARM)::
 
-                breaches      breaches, held           calm not long   calm     unknown
-    OK          OK (pending)  ALARM; full: overflow    (forgotten)     -        (forgotten)
+                breaches      breaches, held           not yet calm    calm     unknown
+    OK          OK (pending)  ALARM; full: overflow    (dropped)       -        (dropped)
     ALARM       ALARM         ALARM                    ALARM           OK       ALARM
 """
 
@@ -32,7 +32,7 @@ from detector.detection.explanations import plain_name
 
 IN_ALARM: Final = 100
 PENDING: Final = 200
-"""Contributors that breach and are not in ALARM, remembered at most; the longest first."""
+"""Most contributors kept that breach and are not in ALARM; the longest first."""
 KEY_CHARACTERS: Final = 256
 ID_CHARACTERS: Final = 16
 
@@ -58,7 +58,7 @@ class ContributorWindow:
 
 
 def contributor_id(keys: Iterable[str]) -> str:
-    """Return 16 hexadecimal digits that stand for a whole key."""
+    """Return 16 hexadecimal digits that identify a whole key."""
     whole = msgspec.json.encode(list(keys))
     return hashlib.sha256(whole).hexdigest()[:ID_CHARACTERS]
 
@@ -77,7 +77,7 @@ def contributor_alarm_after(
     at_ms: int,
     limit: int = IN_ALARM,
 ) -> MetricAlarmState:
-    """Return the alarm_state after one window; ``None`` for a window that is not known."""
+    """Return the state after one window; ``window`` is ``None`` when it is not known."""
     if alarm.warm_up is not None and not alarm_state.warm:
         known = window is not None
         if not is_warm(alarm.warm_up, complete=known, created_ms=created_ms, at_ms=at_ms):
@@ -120,7 +120,7 @@ def _unknown(alarm_state: MetricAlarmState) -> MetricAlarmState:
 def _breaching(
     alarm: ContributorAlarm, window: ContributorWindow
 ) -> dict[str, tuple[ContributorState, float]]:
-    """Who breaches now and by what, worst first, each as one that begins."""
+    """Return the contributors that breach, worst first, as new ones, and their measured values."""
     found = []
     for row in window.rows:
         measured = row.value
@@ -143,7 +143,7 @@ def _tracked(
     breaching: Mapping[str, tuple[ContributorState, float]],
     at_ms: int,
 ) -> dict[str, ContributorState]:
-    """Everybody who is remembered, after who breaches and who recovered; newcomers pending."""
+    """Return the kept contributors with their new times; new ones are pending."""
     tracked: dict[str, ContributorState] = {}
     for each in alarm_state.contributors:
         if each.id in breaching:
@@ -180,10 +180,10 @@ def _raised(
     return replace(each, state=StateValue.ALARM, reason=reason, transitioned_ms=at_ms)
 
 
-def _bounded(everybody: Iterable[ContributorState]) -> tuple[ContributorState, ...]:
-    """Keep all in ALARM, all that moved, and the first of those that are pending."""
+def _bounded(contributors: Iterable[ContributorState]) -> tuple[ContributorState, ...]:
+    """Keep all in ALARM, all that moved, and the first ``PENDING`` pending ones."""
     kept, pending = [], 0
-    for each in everybody:
+    for each in contributors:
         if each.state is StateValue.OK and each.breaching_since_ms is not None:
             pending += 1
             if pending > PENDING:

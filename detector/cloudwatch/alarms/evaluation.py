@@ -1,12 +1,12 @@
-"""One round of evaluations: every alarm that is due at an instant, and what follows from it.
+"""One evaluation cycle: every alarm that is due at an instant, and what follows from it.
 
-Order within a round: metric alarms and alarms per contributor, then composite alarms from below,
-then what only waited for time to pass. Law: the round follows from the store, the datapoints and the
-instant; an alarm is not evaluated at instants at or before its newest change, so that instants that
-are evaluated again after a crash say nothing new.
+Order within a cycle: metric alarms and alarms per contributor, then composite alarms with children
+first, then alarms that only waited for time to pass. Law: the result depends on the store, the
+datapoints and the instant alone; an alarm is not evaluated at instants at or before its newest
+change, so instants that are evaluated again after a crash add nothing.
 
-Alarms that look at the same number of periods in the same way are judged together, as rows of one
-matrix; only rows whose verdict is another state than the present one are looked at alone.
+Alarms with the same periods and the same M of N are evaluated together, as rows of one matrix; only
+rows whose result differs from the present state are then evaluated one by one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ Moved = dict[str, MetricAlarmState]
 
 
 class ContributorSource(Protocol):
-    """Where the contributors of a rule are read from."""
+    """A source of the contributors of a rule."""
 
     def contributors(self, rule: str, end_ms: int) -> ContributorWindow | None:
         """Return the rule's window that ends at ``end_ms``; ``None`` when it is not known."""
@@ -52,22 +52,22 @@ class ContributorSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationSettings:
-    """What every round needs to know; ``arn_prefix`` is the ARN of an alarm without its name."""
+class EvaluatorSettings:
+    """Settings of every cycle; ``arn_prefix`` is the ARN of an alarm without its name."""
 
     arn_prefix: str = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
     contributors_in_alarm: int = IN_ALARM
 
 
 class AlarmEvaluator:
-    """Evaluates the alarms of ``store``; changes nothing, returns the records to be written."""
+    """Evaluates the alarms of ``store``; changes nothing and returns the records to write."""
 
     def __init__(
         self,
         store: MetricAlarmStore,
         metrics: RowSource,
         contributors: ContributorSource,
-        settings: EvaluationSettings,
+        settings: EvaluatorSettings,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -78,13 +78,13 @@ class AlarmEvaluator:
         self._known_since_ms = 0
 
     def skip_until(self, until_ms: int) -> None:
-        """Hear that instants before ``until_ms`` were left out: no period lasts across them."""
+        """Note that instants before ``until_ms`` are skipped: no period extends across them."""
         self._known_since_ms = until_ms
 
     def evaluate(
         self, at_ms: int, *, composites: Iterable[str] = ()
     ) -> dict[str, MetricAlarmStateRecord]:
-        """Evaluate what is due at ``at_ms``, and ``composites`` whatever moved below them."""
+        """Evaluate what is due at ``at_ms``; ``composites`` even when no child of theirs moved."""
         if self._changes != self._store.changes:
             self._groups = Groups.of(self._store)
             self._changes = self._store.changes
@@ -99,7 +99,7 @@ class AlarmEvaluator:
     def evaluate_changed(
         self, moved: Moved, at_ms: int, *, composites: Iterable[str] = ()
     ) -> dict[str, MetricAlarmStateRecord]:
-        """Return the records of alarms that ``moved``, of those above them and of what waited."""
+        """Return records of alarms that ``moved``, of their parents and of those that waited."""
         store = self._store
         after: Moved = dict(moved)
         records: dict[str, MetricAlarmStateRecord] = {}
@@ -175,7 +175,7 @@ class AlarmEvaluator:
             yield entry.name, alarm_state
 
     def _evaluate_group(self, group: Group, at_ms: int) -> Iterator[tuple[str, MetricAlarmState]]:
-        """Yield the alarms of a group whose state changes, and those that need a look alone."""
+        """Yield the alarms of a group whose state changes, with their new state."""
         times, persistence, missing, comparison = group.key
         boundaries = times.boundaries(at_ms)
         values = self._read(group, boundaries)
@@ -206,11 +206,11 @@ class AlarmEvaluator:
         return bool(samples.values.sum() < watch.low_samples)
 
     def _read(self, group: Group, boundaries: list[int]) -> Values:
-        """Return the values of a group's alarms, a row an alarm and a column a period."""
+        """Return the values of a group: a row per alarm, a column per period."""
         lengths = {end - start for start, end in pairwise(boundaries)}
         if len(lengths) == 1:
             return self._read_range(group, boundaries[0], boundaries[-1], lengths.pop())
-        # A calendar's days are not equally long: a period at a time.
+        # Calendar days differ in length: read one period at a time.
         columns = [
             self._read_range(group, start, end, end - start) for start, end in pairwise(boundaries)
         ]

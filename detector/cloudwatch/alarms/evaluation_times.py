@@ -1,9 +1,9 @@
-"""When an alarm is evaluated, and which periods it then looks at.
+"""When an alarm is evaluated, and over which periods.
 
-Law: both follow from the alarm and the instant alone. Instants are whole tens of seconds of event
-time for periods under a minute and whole minutes else. A sliding range ends at the instant; a
-wall-clock range ends at the last boundary of its period in its time zone, so that only whole
-periods are looked at. Days and weeks are as long as the calendar makes them (23 to 25 hours).
+Law: both depend on the alarm and the instant alone. Instants are multiples of ten seconds of event
+time for periods under a minute, and whole minutes otherwise. A sliding range ends at the instant; a
+wall-clock range ends at the last boundary of its period in its time zone, so it covers whole
+periods only. Days and weeks have the length of the calendar (a day has 23 to 25 hours).
 """
 
 import re
@@ -25,7 +25,7 @@ _OFFSET_STEP_MINUTES: Final = 5
 
 
 def zone_of(text: str) -> tzinfo:
-    """Return the time zone of an IANA name, ``+05:30`` or ``UTC+05:30``; ``ValueError`` if none."""
+    """Return the zone of an IANA name, ``+05:30`` or ``UTC+05:30``; ``ValueError`` if none."""
     offset = _OFFSET.fullmatch(text)
     if offset is not None:
         minutes = int(offset[2]) * 60 + int(offset[3])
@@ -35,13 +35,13 @@ def zone_of(text: str) -> tzinfo:
     try:
         return ZoneInfo(text)
     except (OSError, ValueError, LookupError):
-        # zoneinfo has an error of its own for every manner of not being a name.
+        # zoneinfo raises a different error for each kind of invalid name.
         raise ValueError(f"{text!r} is no time zone") from None
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationTimes:
-    """Length and number of the periods looked at; ``zone`` is ``None`` for a sliding range.
+    """Length and number of the periods of a range; ``zone`` is ``None`` for a sliding range.
 
     ``period_ms`` is 10, 20, 30 or a multiple of 60 seconds; with a zone, one of
     ``WALL_CLOCK_PERIODS``. ``periods`` >= 1.
@@ -57,13 +57,13 @@ class EvaluationTimes:
         return step_of(self.period_ms)
 
     def is_due(self, at_ms: int) -> bool:
-        """Say whether the alarm is evaluated at ``at_ms``."""
+        """Return whether the alarm is evaluated at ``at_ms``."""
         return at_ms % self.step_ms == 0
 
     def boundaries(self, at_ms: int) -> list[int]:
-        """Return where the periods of the range begin and end, oldest first: one more than periods.
+        """Return the ``periods + 1`` boundaries of the range's periods, oldest first.
 
-        Equally far apart unless the range is a calendar's.
+        They are equally far apart unless the range follows a calendar.
         """
         if self.zone is None:
             first = at_ms - self.periods * self.period_ms
@@ -91,6 +91,6 @@ def wall_clock_floor(at_ms: int, period_ms: int, zone: tzinfo) -> int:
         return at_ms - (at_ms + offset_ms) % period_ms
     day = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if period_ms == WEEK_MS:
-        # Arithmetic on the calendar, not on the clock: the offset may be another on Monday.
+        # Subtract calendar days, not hours: the UTC offset may differ on Monday.
         day -= timedelta(days=day.weekday())
     return int(day.timestamp()) * 1000

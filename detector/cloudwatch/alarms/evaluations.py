@@ -1,7 +1,7 @@
-"""One evaluation of a metric or composite alarm: what was read in, the next alarm_state out.
+"""One evaluation of a metric or composite alarm: from what was read to the next state.
 
-Law: the next alarm_state follows from the alarm, the alarm_state before, what was read and the instant;
-where nothing changes the very same alarm_state comes back.
+Law: the next state depends on the alarm, the state before, what was read and the instant; where
+nothing changes, the same object is returned.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ def metric_alarm_after(
     created_ms: int,
     at_ms: int,
 ) -> MetricAlarmState:
-    """Return the alarm_state after one evaluation."""
+    """Return the state after one evaluation."""
     if alarm.warm_up is not None and not alarm_state.warm:
         complete = None not in reading.values[-alarm.persistence.seen :]
         if not is_warm(alarm.warm_up, complete=complete, created_ms=created_ms, at_ms=at_ms):
@@ -45,14 +45,14 @@ def metric_alarm_after(
 
 
 def is_warm(warm_up: WarmUp, *, complete: bool, created_ms: int, at_ms: int) -> bool:
-    """Say whether the warm-up is over: by the clock, or by its data where that suffices."""
+    """Return whether the warm-up is over: its time has passed, or its data suffices."""
     return at_ms >= created_ms + warm_up.length_ms or (complete and not warm_up.whole)
 
 
 def still_warming(
     warm_up: WarmUp, alarm_state: MetricAlarmState, *, created_ms: int, at_ms: int
 ) -> MetricAlarmState:
-    """Return the alarm_state of an alarm that warms up: INSUFFICIENT_DATA, whatever it was set to."""
+    """Return INSUFFICIENT_DATA for an alarm that warms up, even if a user set another state."""
     if alarm_state.state is StateValue.INSUFFICIENT_DATA:
         return alarm_state
     left = (created_ms + warm_up.length_ms - at_ms) // 1000
@@ -69,9 +69,9 @@ def composite_alarm_after(
     arn_prefix: str,
     at_ms: int,
 ) -> MetricAlarmState:
-    """Return the alarm_state after the alarms below may have moved.
+    """Return the state after the children may have moved.
 
-    ``since_ms``: since when each of them is in its state.
+    ``since_ms``: since when each child is in its state.
     """
     holds = alarm.rule.holds(states)
     state = StateValue.ALARM if holds else StateValue.OK

@@ -1,12 +1,12 @@
-"""What the newest datapoints of a metric say: M of N, and what a missing datapoint means.
+"""M out of N datapoints: the state of a metric alarm, and how missing datapoints count.
 
-Law: the verdict is a function of the evaluation range alone; ``None`` keeps the state as it is. No
-alarm is raised without a breaching datapoint unless missing data counts as breaching.
+Law: the result is a function of the evaluation range alone; ``None`` keeps the state. No alarm is
+raised without a breaching datapoint unless missing data counts as breaching.
 
 The evaluation range is the newest N periods and ``EXTRA_PERIODS`` older ones (the documentation
-shows five for N = 3 and leaves the number open otherwise). With N or more datapoints in it, the
-newest N decide and the mode is not asked. With fewer, all of them count, and only what is short of
-N is filled:
+shows five periods for N = 3 and leaves the number open otherwise). With N or more datapoints in
+it, the newest N decide and the mode is not used. With fewer, all of them count, and only the
+difference to N is filled:
 
 =============== ============================== ==================================================
 mode            every period is missing        some are there, fewer than N
@@ -18,15 +18,15 @@ missing         INSUFFICIENT_DATA              M breach: ALARM; or only breachin
                                                oldest of them at least M periods old; else OK
 =============== ============================== ==================================================
 
-The last line is the guard against premature alarms: ``- - - - X`` and ``- - - X -`` wait (M = 3),
-``- - X - -`` does not. Where the documented sentence and the documented tables part (an older
-datapoint that does not breach), the tables win: ``0 - X - -`` is OK, for else "missing" would raise
-alarms that "breaching" does not.
+The last row prevents premature alarms: ``- - - - X`` and ``- - - X -`` wait (M = 3), ``- - X - -``
+does not. Where the documented sentence and the documented tables differ (an older datapoint that
+does not breach), the tables win: ``0 - X - -`` is OK, because otherwise "missing" would raise
+alarms that "breaching" does not raise.
 
 Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
 
-``evaluate_rows`` gives the same codes for many alarms at once, a row an alarm; a property test
-holds the two together. Ten thousand alarms take a few milliseconds.
+``evaluate_rows`` gives the same results for many alarms at once, one per row; a property test
+compares the two. Ten thousand alarms take a few milliseconds.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from detector.detection.persistence import Persistence
 
 EXTRA_PERIODS: Final = 2
-"""Periods before the newest N that are looked at as well."""
+"""Periods before the newest N that belong to the range as well."""
 
 
 class StateValue(StrEnum):
@@ -60,7 +60,7 @@ class MissingData(StrEnum):
 
 
 class ComparisonOperator(StrEnum):
-    """How a datapoint is held against the threshold; the datapoint stands on the left."""
+    """How a datapoint is compared with the threshold; the datapoint is on the left."""
 
     GREATER_OR_EQUAL = "GreaterThanOrEqualToThreshold"
     GREATER = "GreaterThanThreshold"
@@ -69,11 +69,11 @@ class ComparisonOperator(StrEnum):
 
     @property
     def sign(self) -> str:
-        """The operator as it is written in a reason."""
+        """The operator as reasons show it."""
         return _SIGNS[self]
 
     def breaches(self, value: float, threshold: float) -> bool:
-        """Say whether ``value`` breaches ``threshold``."""
+        """Return whether ``value`` breaches ``threshold``."""
         if self is ComparisonOperator.GREATER:
             return value > threshold
         if self is ComparisonOperator.GREATER_OR_EQUAL:
@@ -91,13 +91,13 @@ _SIGNS: Final = {
 }
 
 Breaches = Sequence[bool | None]
-"""Whether the datapoint of each period breaches, oldest first; ``None`` where there is none."""
+"""Whether the datapoint of each period breaches, oldest first; ``None`` for a missing one."""
 
 
 def evaluate_m_of_n(
     breaches: Breaches, persistence: Persistence, missing: MissingData
 ) -> StateValue | None:
-    """Return the state that the evaluation range asks for; ``None`` keeps the present one."""
+    """Return the state that follows from the evaluation range; ``None`` keeps the present one."""
     real = [each for each in breaches if each is not None]
     if len(real) >= persistence.seen:
         return _counted(sum(real[-persistence.seen :]), persistence)
@@ -126,7 +126,7 @@ def _oldest(breaches: Breaches) -> int:
 
 
 STATE_BY_CODE: Final = (None, StateValue.OK, StateValue.ALARM, StateValue.INSUFFICIENT_DATA)
-"""What the codes of ``evaluate_rows`` stand for; ``None`` keeps the state."""
+"""The states of the codes of ``evaluate_rows``; ``None`` keeps the state."""
 KEEP, OK, ALARM, INSUFFICIENT_DATA = range(4)
 CODE_BY_STATE: Final = {StateValue.OK: OK, StateValue.ALARM: ALARM} | {
     StateValue.INSUFFICIENT_DATA: INSUFFICIENT_DATA
@@ -148,13 +148,13 @@ def evaluate_rows(
     persistence: Persistence,
     missing: MissingData,
 ) -> NDArray[np.int8]:
-    """Return a code of ``STATE_BY_CODE`` for every row.
+    """Return an index into ``STATE_BY_CODE`` for every row.
 
-    ``values``: alarms by periods, oldest first, ``nan`` where there is no datapoint;
-    ``thresholds``: one an alarm.
+    ``values``: alarms x periods, oldest first, ``nan`` where there is no datapoint;
+    ``thresholds``: one per alarm.
     """
     real = ~np.isnan(values)
-    # nan compares false, so that a missing datapoint never breaches.
+    # nan compares false, so a missing datapoint never breaches.
     breach = _COMPARE[comparison](values, thresholds[:, np.newaxis])
     rank = np.cumsum(real[:, ::-1], axis=1)[:, ::-1]
     breaching = (breach & (rank <= persistence.seen)).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What a metric alarm watches: one metric by its name, or ``Metrics`` with their expressions."""
+"""Readers of what a metric alarm watches: one metric by name, or ``Metrics`` with expressions."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def read_metric(errors: ValidationErrors) -> MetricWatch:
 
 
 def read_dimensions(errors: ValidationErrors) -> tuple[tuple[str, str], ...]:
-    """Read ``Dimensions``, sorted by name, every name once."""
+    """Read ``Dimensions``, sorted by name, each name once."""
     found: dict[str, str] = {}
     for index, item in enumerate(errors.items("Dimensions", high=DIMENSIONS)):
         entry: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
@@ -86,7 +86,7 @@ def _read_statistic(errors: ValidationErrors) -> tuple[str, float]:
 
 
 def read_entries(errors: ValidationErrors) -> tuple[ExpressionWatch, int]:
-    """Read ``Metrics``; return what is watched and the one period, in seconds, that all share."""
+    """Read ``Metrics``; return what is watched and the period, in seconds, that all share."""
     entries = [
         entry if isinstance(entry, Mapping) else {}
         for entry in errors.items("Metrics", high=ENTRIES)
@@ -105,7 +105,7 @@ def read_entries(errors: ValidationErrors) -> tuple[ExpressionWatch, int]:
             errors.add(f"{where}.Id {shown(name)} stands there twice, expected every Id once")
         seen.add(name)
         periods |= _read_entry(errors, where, entry)
-    _check_sorts(errors, entries)
+    _check_counts(errors, entries)
     if len(periods) != 1:
         found = ", ".join(map(str, sorted(periods))) or "none"
         errors.add(f"Metrics have the Periods {found}, expected one that all share")
@@ -168,7 +168,7 @@ def _read_entry(errors: ValidationErrors, where: str, entry: Mapping[str, Any]) 
     return {period} if isinstance(period, int) else set()
 
 
-def _check_sorts(errors: ValidationErrors, entries: list[Mapping[str, Any]]) -> None:
+def _check_counts(errors: ValidationErrors, entries: list[Mapping[str, Any]]) -> None:
     for member in ("MetricStat", "Expression"):
         count = sum(member in entry for entry in entries)
         if count > ENTRIES_PER_KIND:

@@ -1,9 +1,10 @@
-"""Mute rules: when the actions of which alarms are muted; the alarms go on being evaluated.
+"""Mute rules: when the actions of which alarms are muted; the alarms are still evaluated.
 
 A rule mutes for ``duration_ms`` from every occurrence of its schedule: ``cron(minutes hours
-day-of-month month day-of-week)`` or ``at(yyyy-MM-ddThh:mm)``, read in its time zone. Where clocks
-go forward an occurrence that the day does not have falls on the moment of the change; where they go
-back it comes once. Nothing is muted before ``start_ms``, or from ``expire_ms`` on.
+day-of-month month day-of-week)`` or ``at(yyyy-MM-ddThh:mm)``, in its time zone. When clocks go
+forward, an occurrence in the skipped hour moves to the moment of the change; when they go back, an
+occurrence in the repeated hour happens once. Nothing is muted before ``start_ms``, or from
+``expire_ms`` on.
 
 Source: CloudWatch API reference, PutAlarmMuteRule and Schedule.
 """
@@ -41,7 +42,7 @@ _DURATION_SECONDS: Final = (604_800, 86_400, 3_600, 60, 1)
 
 
 class MuteStatus(StrEnum):
-    """Where a mute rule stands, in CloudWatch's words."""
+    """The status of a mute rule, in CloudWatch's words."""
 
     SCHEDULED = "SCHEDULED"
     ACTIVE = "ACTIVE"
@@ -49,7 +50,7 @@ class MuteStatus(StrEnum):
 
 
 class MuteType(StrEnum):
-    """Whether a mute rule mutes once or again and again, in CloudWatch's words."""
+    """Whether a mute rule mutes once or repeatedly, in CloudWatch's words."""
 
     ONE_TIME = "ONE_TIME"
     RECURRING = "RECURRING"
@@ -57,7 +58,7 @@ class MuteType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MuteRule:
-    """One mute rule; exactly one of ``cron`` and ``at_ms`` is there."""
+    """One mute rule; exactly one of ``cron`` and ``at_ms`` is set."""
 
     name: str
     targets: frozenset[str]
@@ -70,11 +71,11 @@ class MuteRule:
 
     @property
     def mute_type(self) -> MuteType:
-        """Whether it mutes once or again and again."""
+        """Whether it mutes once or repeatedly."""
         return MuteType.RECURRING if self.cron else MuteType.ONE_TIME
 
     def is_active(self, at_ms: int) -> bool:
-        """Say whether the rule mutes at ``at_ms``."""
+        """Return whether the rule mutes at ``at_ms``."""
         if self.expire_ms is not None and at_ms >= self.expire_ms:
             return False
         if self.start_ms is not None and at_ms < self.start_ms:
@@ -83,7 +84,7 @@ class MuteRule:
         return began is not None and began <= at_ms < began + self.duration_ms
 
     def status(self, at_ms: int) -> MuteStatus:
-        """Return where the rule stands at ``at_ms``."""
+        """Return the status at ``at_ms``."""
         if self.is_active(at_ms):
             return MuteStatus.ACTIVE
         over = self.expire_ms is not None and at_ms >= self.expire_ms
@@ -92,11 +93,11 @@ class MuteRule:
         return MuteStatus.EXPIRED if over else MuteStatus.SCHEDULED
 
     def _last_occurrence(self, at_ms: int) -> int | None:
-        """Start of the newest occurrence, if it may still mute."""
+        """Return the start of the newest occurrence in milliseconds, or ``None``."""
         local = datetime.fromtimestamp(at_ms // MINUTE_MS * 60, UTC).astimezone(self.zone)
-        # Occurrences are found strictly before the moment, so begin one minute later. In an hour
-        # that comes twice the library reads the clock face alone: begin after that hour, and pass
-        # over what is still to come.
+        # CronSim returns occurrences strictly before the moment, so start one minute later. In the
+        # repeated hour it ignores the UTC offset: start after that hour and skip occurrences that
+        # are still in the future.
         first = local.replace(fold=0).utcoffset() or timedelta()
         repeated = first - (local.utcoffset() or timedelta())
         begin = local.replace(fold=0) + timedelta(minutes=1) + repeated
@@ -106,7 +107,7 @@ class MuteRule:
 
 
 def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:
-    """Read PutAlarmMuteRule's members; ``AlarmRefusedError`` with every fault in one message."""
+    """Read the members of PutAlarmMuteRule; ``AlarmRefusedError`` reports every fault at once."""
     errors = ValidationErrors(members)
     name = read_name(errors, "Name")
     errors.text("Description", low=0, high=DESCRIPTION_CHARACTERS)
@@ -128,7 +129,7 @@ def read_mute_rule(members: Mapping[str, Any]) -> MuteRule:
 def duration_ms_of(text: str) -> int:
     """Return the milliseconds of an ISO 8601 duration in weeks, days, hours, minutes and seconds.
 
-    ``ValueError`` when it is none; years and months have no fixed length and are none.
+    ``ValueError`` when it is not one; years and months have no fixed length and are refused.
     """
     match = _DURATION.fullmatch(text)
     if match is None:

@@ -1,9 +1,9 @@
-"""From a move of an alarm to what is told of it: suppression first, then mute rules.
+"""From a change of an alarm to its history items: suppression first, then mute rules.
 
-Law: a change of state is always told; an action is told when its state is entered, unless it is
-held. What a suppressor holds follows ``suppression.py``. What a mute rule holds is told as muted,
-and told again as published when no mute rule is active any more and the alarm is still in that
-state.
+Law: a change of state is always published; an action is published when its state is entered, unless
+it is held. ``suppression.py`` decides what a suppressor holds. An action that a mute rule holds is
+published as muted, and again as published once no mute rule is active and the alarm is still in
+that state.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ from detector.cloudwatch.alarms.suppression import Hold, Suppression, suppressio
 
 
 def has_waiting_actions(alarm_state: MetricAlarmState) -> bool:
-    """Say whether time alone may bring actions: held ones, or a hold that ends by the clock."""
+    """Return whether time alone can cause actions: muted ones, or a hold with a deadline."""
     hold = alarm_state.suppression.hold if alarm_state.suppression else Hold.FREE
     return (
         alarm_state.muted is not None
@@ -44,15 +44,15 @@ def notifications_after(
     suppressor_in_alarm: bool = False,
     at_ms: int,
 ) -> tuple[MetricAlarmState, list[HistoryItem]]:
-    """Return the alarm_state with what is held now, and everything that is told of this instant."""
+    """Return the state with what is held now, and all history items of this instant."""
     items = []
     if before.state is not after.state:
         items.append(state_item(alarm, before, after, at_ms))
-    after, contributor_news = _contributors(alarm, before, after, context, at_ms)
-    items += contributor_news
+    after, contributor_changes = _contributors(alarm, before, after, context, at_ms)
+    items += contributor_changes
     after, acts = _suppressed(alarm, before, after, suppressor_in_alarm, at_ms)
-    if contributor_news:
-        # Each contributor has told its own; the alarm's state only sums them up.
+    if contributor_changes:
+        # Each contributor has its own actions; the state of the alarm only sums them up.
         acts = []
     return _muted(alarm, after, acts, context, items, at_ms)
 
@@ -89,7 +89,7 @@ def _muted(
     at_ms: int,
 ) -> tuple[MetricAlarmState, list[HistoryItem]]:
     if not acts and after.muted is not None and not context.muted_by:
-        # The mute rule is over: what it held is told now, if it is still so.
+        # The mute rule is over: publish what it held, if the alarm is still in that state.
         acts = [after.muted] if after.muted is after.state else []
         after = replace(after, muted=None)
     for state in acts:

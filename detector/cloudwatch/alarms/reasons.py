@@ -1,8 +1,8 @@
 """Why an alarm is in its state: one sentence, and the numbers as JSON.
 
 The JSON has CloudWatch's members: version, queryDate, startDate, statistic, period,
-recentDatapoints, threshold, evaluatedDatapoints (newest first). Where all of it would be longer
-than the API may carry, the oldest datapoints are left out.
+recentDatapoints, threshold, evaluatedDatapoints (newest first). Where the text would be longer than
+the API may carry, the oldest datapoints are left out.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ _BYTES_OF_A_DATAPOINT: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedRange:
-    """What was read for one evaluation: where periods begin and end, and their values.
+    """What was read for one evaluation: the boundaries of the periods, and their values.
 
-    ``boundaries`` are one more than ``values``; ``None`` where a period has no datapoint.
+    There is one boundary more than ``values``; a value is ``None`` where a datapoint is missing.
     ``few_samples``: the newest period has too few samples for its percentile.
     """
 
@@ -36,7 +36,7 @@ class EvaluatedRange:
     few_samples: bool = False
 
     def datapoints(self, count: int) -> list[tuple[int, float]]:
-        """Return the newest ``count`` datapoints that are there, oldest first."""
+        """Return the newest ``count`` datapoints that exist, oldest first."""
         found = [
             (start, value)
             for start, value in zip(self.boundaries, self.values, strict=False)
@@ -46,7 +46,7 @@ class EvaluatedRange:
 
 
 def aws_time(at_ms: int) -> str:
-    """Write an instant as CloudWatch does in its JSON: ``2026-11-25T04:00:00.000+0000``."""
+    """Format an instant as CloudWatch's JSON does: ``2026-11-25T04:00:00.000+0000``."""
     moment = datetime.fromtimestamp(at_ms / 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}+0000"
 
@@ -100,15 +100,15 @@ def metric_reason_data(alarm: MetricAlarm, reading: EvaluatedRange, at_ms: int) 
 
 
 def composite_reason(alarm: CompositeAlarm, states: States, holds: bool) -> str:
-    """Say whether the rule holds and how the alarms that it names stand, those in ALARM first."""
+    """Say whether the rule holds, and list the states of its alarms, those in ALARM first."""
     words = "the rule holds" if holds else "the rule does not hold"
-    stands = [(name, states(name)) for name in alarm.rule.children]
-    stands.sort(key=lambda each: each[1] is not StateValue.ALARM)
+    found = [(name, states(name)) for name in alarm.rule.children]
+    found.sort(key=lambda each: each[1] is not StateValue.ALARM)
     listed = [
         f"{plain_name(name)} is in {state.value}" if state else f"{plain_name(name)} is gone"
-        for name, state in stands[:SHOWN_ALARMS]
+        for name, state in found[:SHOWN_ALARMS]
     ]
-    more = len(stands) - len(listed)
+    more = len(found) - len(listed)
     if more:
         listed.append(f"{more} more")
     return f"{words}: {', '.join(listed)}" if listed else words
@@ -117,7 +117,7 @@ def composite_reason(alarm: CompositeAlarm, states: States, holds: bool) -> str:
 def composite_reason_data(
     alarm: CompositeAlarm, states: States, since_ms: dict[str, int], arn_prefix: str
 ) -> str:
-    """Return the alarms in ALARM that the rule names, as ``triggeringAlarms``."""
+    """Return the alarms of the rule that are in ALARM, as ``triggeringAlarms``."""
     triggering = [
         {
             "arn": f"{arn_prefix}{name}",
@@ -132,7 +132,7 @@ def composite_reason_data(
 
 
 def encoded(document: Any) -> str:
-    """Write a document as JSON text."""
+    """Return a document as JSON text."""
     return msgspec.json.encode(document).decode()
 
 

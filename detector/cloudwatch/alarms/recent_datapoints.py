@@ -1,10 +1,10 @@
-"""The newest datapoints of all metrics in memory, so that ten thousand alarms need no database.
+"""The newest datapoints of all metrics in memory, so ten thousand alarms need no database.
 
-Law: what is answered from memory is what the history answers; whatever memory does not hold whole
-is read from the history. Held are the values of every window and of every pane of the last
-``kept_ms``, which is what alarms with periods of a window or a pane look at.
+Law: an answer from memory equals the answer of the history; a range that memory does not hold in
+full is read from the history. Memory holds the values of every window and of every pane of the last
+``kept_ms``, which alarms with the period of a window or a pane read.
 
-Known limit: a report that came after its window was told is in the history and not here.
+Known limit: a report that arrives after its window was closed is in the history and not here.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ class RowSource(MetricSource, Protocol):
     def rows(
         self, metrics: Sequence[Metric | None], start_ms: int, end_ms: int, period_ms: int
     ) -> Values:
-        """Return what ``read`` gives, a row a metric and a column a period; ``nan`` is missing.
+        """Return what ``read`` returns, a row per metric, a column per period; ``nan`` is missing.
 
-        A row of ``None`` is all missing.
+        The row of a metric that is ``None`` is all missing.
         """
         ...
 
@@ -45,7 +45,7 @@ def rows_by_reading(
     end_ms: int,
     period_ms: int,
 ) -> Values:
-    """Read metric by metric, each once."""
+    """Read one metric after the other, each once."""
     axis = Axis(start_ms, end_ms, period_ms)
     read = {
         metric: source.read(metric, start_ms, end_ms, period_ms)
@@ -56,7 +56,7 @@ def rows_by_reading(
 
 
 class _Part:
-    """One partition of the reports: which windows were told, by the slot that they stand in."""
+    """One partition of the reports: the ends of its closed windows by slot, and its rows."""
 
     def __init__(self, slots: int) -> None:
         self.ends = np.zeros(slots, np.int64)
@@ -85,21 +85,21 @@ class RecentMetrics:
         self._slots = max(1, kept_ms // pane_ms)
         self._max_metrics = max_metrics
         self._parts: dict[int, _Part] = {}
-        self._row_by_metric: dict[Metric, tuple[int, _Part]] = {}
+        self._place_by_metric: dict[Metric, tuple[int, _Part]] = {}
         self._values = {
             period: np.full((_FIRST_ROWS, self._slots), np.nan) for period in (pane_ms, window_ms)
         }
         self._window_ms = window_ms
 
     def add(self, window: ClosedWindow) -> None:
-        """Hold the values of a window that became whole; windows of a partition come in order."""
+        """Hold the values of a closed window; windows of a partition arrive in order."""
         part = self._parts.get(window.partition)
         if part is None:
             part = self._parts[window.partition] = _Part(self._slots)
         if window.end_ms <= part.newest_ms:
             return
         slot = window.end_ms // self._pane_ms % self._slots
-        # Nobody told what was before the first window of this life.
+        # What was before the first window since the start is unknown.
         part.first_ms = part.first_ms or window.end_ms
         part.newest_ms = window.end_ms
         part.ends[slot] = window.end_ms
@@ -113,10 +113,10 @@ class RecentMetrics:
 
     def read(self, metric: Metric, start_ms: int, end_ms: int, period_ms: int) -> Series:
         """Return the datapoints of periods that begin at ``start_ms`` and on, before ``end_ms``."""
-        index, values = self._row_by_metric.get(metric), self._values.get(period_ms)
-        if index is None or values is None or start_ms % self._pane_ms:
+        place, values = self._place_by_metric.get(metric), self._values.get(period_ms)
+        if place is None or values is None or start_ms % self._pane_ms:
             return self._history.read(metric, start_ms, end_ms, period_ms)
-        row, part = index
+        row, part = place
         if start_ms + period_ms < self._oldest_ms(part):
             return self._history.read(metric, start_ms, end_ms, period_ms)
         starts = np.arange(start_ms, end_ms, period_ms, dtype=np.int64)
@@ -129,7 +129,7 @@ class RecentMetrics:
     def rows(
         self, metrics: Sequence[Metric | None], start_ms: int, end_ms: int, period_ms: int
     ) -> Values:
-        """Return many series at once; of those that are not held whole, one by one."""
+        """Return many series at once; series that are not held in full are read one by one."""
         values = self._values.get(period_ms)
         if values is None or start_ms % self._pane_ms:
             return rows_by_reading(self, metrics, start_ms, end_ms, period_ms)
@@ -142,11 +142,11 @@ class RecentMetrics:
             id(part): start_ms + period_ms >= self._oldest_ms(part) for part in self._parts.values()
         }
         for number, metric in enumerate(metrics):
-            index = None if metric is None else self._row_by_metric.get(metric)
-            if index is not None and whole[id(index[1])]:
-                numbers, rows = held.setdefault(id(index[1]), ([], []))
+            place = None if metric is None else self._place_by_metric.get(metric)
+            if place is not None and whole[id(place[1])]:
+                numbers, rows = held.setdefault(id(place[1]), ([], []))
                 numbers.append(number)
-                rows.append(index[0])
+                rows.append(place[0])
             elif metric is not None:
                 others.append(number)
         for part in self._parts.values():
@@ -159,20 +159,20 @@ class RecentMetrics:
         return found
 
     def _oldest_ms(self, part: _Part) -> int:
-        """Return the end of the oldest period from which on all are held."""
+        """Return the end of the oldest period since which all periods are held."""
         return max(part.first_ms, part.newest_ms - (self._slots - 1) * self._pane_ms)
 
     def _row(self, metric: Metric, part: _Part) -> int | None:
-        index = self._row_by_metric.get(metric)
-        if index is not None:
-            return index[0]
-        row = len(self._row_by_metric)
+        place = self._place_by_metric.get(metric)
+        if place is not None:
+            return place[0]
+        row = len(self._place_by_metric)
         if row >= self._max_metrics:
             return None
         if row >= len(self._values[self._pane_ms]):
             for period_ms, values in self._values.items():
                 more = np.full_like(values, np.nan)
                 self._values[period_ms] = np.concatenate([values, more])
-        self._row_by_metric[metric] = (row, part)
+        self._place_by_metric[metric] = (row, part)
         part.rows.append(row)
         return row

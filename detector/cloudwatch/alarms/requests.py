@@ -1,6 +1,6 @@
-"""PutMetricAlarm's members become an alarm, or everything that is wrong with them.
+"""From the members of PutMetricAlarm or PutCompositeAlarm to an alarm, or to all their faults.
 
-Facts: CloudWatch API reference, PutMetricAlarm; limits of reference pages of 2026.
+Source: CloudWatch API reference, PutMetricAlarm and PutCompositeAlarm; limits as of 2026.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,9 +46,9 @@ _PERIODS: Final = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPer
 
 
 def read_composite_alarm(members: Mapping[str, Any]) -> CompositeAlarm:
-    """Return the alarm; ``AlarmRefusedError`` with every fault in one message.
+    """Return the alarm; ``AlarmRefusedError`` reports every fault in one message.
 
-    Whether the alarms that it names exist is for the alarm graph to say.
+    The alarm graph checks whether the alarms that it names exist.
     """
     errors = ValidationErrors(members)
     name = read_name(errors)
@@ -137,7 +137,7 @@ def _read_propagation(
 
 
 def read_tags(errors: ValidationErrors) -> dict[str, str]:
-    """Read ``Tags``: at most 50, every key once."""
+    """Read ``Tags``: at most 50, each key once."""
     tags: dict[str, str] = {}
     for index, item in enumerate(errors.items("Tags", high=TAGS)):
         entry: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
@@ -167,7 +167,7 @@ _WARM_UP_MINUTES: Final = 2_880
 
 
 def read_metric_alarm(members: Mapping[str, Any]) -> MetricAlarm | ContributorAlarm:
-    """Return the alarm; ``AlarmRefusedError`` with every fault in one message."""
+    """Return the alarm; ``AlarmRefusedError`` reports every fault in one message."""
     errors = ValidationErrors(members)
     given = [name for name in ("MetricName", "Metrics", "EvaluationCriteria") if members.get(name)]
     if len(given) != 1:
@@ -240,7 +240,7 @@ def _static_alarm(
 
 
 def check_period(errors: ValidationErrors, name: str, seconds: int) -> None:
-    """Complain of a period that CloudWatch does not know."""
+    """Report a period that CloudWatch does not accept."""
     if seconds not in SHORT_PERIODS and seconds % 60:
         errors.add(f"{name} is {seconds}, expected 10, 20, 30 or a multiple of 60 seconds")
 

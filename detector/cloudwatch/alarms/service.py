@@ -1,18 +1,19 @@
-"""Metric alarms as a service: evaluates them in event time and keeps all of it on two topics.
+"""Metric alarms as a service: evaluates them in event time and keeps their state on two topics.
 
-Order of every change: alarm and state records with the history items that they stand for (outbox),
-durable and heard back from the log → the items, durable on the history topic → for rounds, the
-instant through which all of this is done. After a crash the outboxes that the history topic lacks
-are published again, and the instants after the last one that was done are evaluated again; an alarm
-whose newest change is younger than such an instant is left alone, so nothing is said twice.
+Order of every change: alarm and state records with the history items that they cause (outbox),
+durable and read back from the log → the items, durable on the history topic → in an evaluation
+cycle, the instant through which all of this is done. After a crash the outbox items that the
+history topic lacks are published again, and the instants after the last completed one are evaluated
+again; an alarm whose newest change is not older than such an instant is skipped, so nothing is
+published twice.
 
-Law: the log has the last word. A change counts when it is heard back from the topic, also one's
-own, so that several processes end in one order; of two records of one alarm the later one counts.
+Law: the log decides. A change, also the process's own, counts once it is read back from the topic,
+so several processes agree on one order; of two records of one alarm the later one counts.
 
-Instants follow event time: ``on_window`` says through which instant the datapoints are there. When
-no window comes for ``max_wait_ms``, ``tick`` moves on by the clock, so that missing data is seen;
-that is the one place where a clock decides. After a long pause only the last ``catch_up_ms`` are
-evaluated, and the instants that were left out are counted.
+Instants follow event time: ``on_window`` receives the instant through which the datapoints are
+complete. When no window arrives for ``max_wait_ms``, ``tick`` advances by the clock to notice
+missing data; only there does a clock decide. After a long pause only the last ``catch_up_ms`` are
+evaluated, and the skipped instants are counted.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ from detector.cloudwatch.alarms.alarm_store import MetricAlarmStore
 from detector.cloudwatch.alarms.evaluation import (
     AlarmEvaluator,
     ContributorSource,
-    EvaluationSettings,
+    EvaluatorSettings,
 )
 from detector.cloudwatch.alarms.evaluation_times import MINUTE_MS, SHORT_STEP_MS
 from detector.cloudwatch.alarms.recent_datapoints import RowSource
@@ -51,7 +52,7 @@ SOURCE = "/detector/metric-alarms"
 
 
 class LogRecord(NamedTuple):
-    """One record of a followed topic; ``None`` as value is a tombstone."""
+    """One record of a topic; a value of ``None`` is a tombstone."""
 
     key: str
     value: bytes | None
@@ -59,18 +60,18 @@ class LogRecord(NamedTuple):
 
 
 class RecordLog(Protocol):
-    """A topic that is written and followed at once; its order is the order of things."""
+    """A topic that is written and read at the same time; its order decides."""
 
-    async def start(self, heard: Callable[[str, bytes | None], None]) -> None:
-        """Tell every record to the end of the topic, then go on telling in the background."""
+    async def start(self, apply: Callable[[str, bytes | None], None]) -> None:
+        """Apply every record up to the end of the topic, then go on in the background."""
         ...
 
     async def write(self, records: Sequence[LogRecord]) -> None:
-        """Return when all records are durable and were heard; ``PublishError`` otherwise."""
+        """Return when all records are durable and applied; ``PublishError`` otherwise."""
         ...
 
     async def stop(self) -> None:
-        """Stop following and writing."""
+        """Stop reading and writing."""
         ...
 
 
@@ -78,7 +79,7 @@ class RecordLog(Protocol):
 class MetricAlarmSettings:
     """Limits of the service; times in milliseconds."""
 
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    evaluation: EvaluatorSettings = field(default_factory=EvaluatorSettings)
     alarms: int = 20_000
     mute_rules: int = 1_000
     history_items: int = 50_000
@@ -87,7 +88,7 @@ class MetricAlarmSettings:
 
 
 class MetricAlarms:
-    """Holds the store of alarms and their history; all commands and rounds take turns."""
+    """Holds the alarms and their history; commands and evaluation cycles run one at a time."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class MetricAlarms:
         self._history_log = history
         self._evaluator = AlarmEvaluator(self.store, metrics, contributors, settings.evaluation)
         self._composites_due_ms: int | None = None
-        self._unsure = False
+        self._incomplete = False
 
     async def start(self, now: float) -> None:
         """Read both topics and publish what a crash left unpublished; ``now`` in epoch seconds."""
@@ -117,15 +118,15 @@ class MetricAlarms:
         await self._recover()
 
     async def stop(self) -> None:
-        """Stop following; what was begun is finished first."""
+        """Stop both logs after the work in progress is finished."""
         async with self.lock:
             await self._alarm_log.stop()
             await self._history_log.stop()
 
     async def on_window(self, end_ms: int, now: float) -> None:
-        """Evaluate every instant up to ``end_ms``, through which the datapoints are there.
+        """Evaluate every instant up to ``end_ms``, through which the datapoints are complete.
 
-        A window from the future is taken for ``now``, in epoch seconds.
+        A window from the future counts as ``now``, in epoch seconds.
         """
         now_ms = int(now * 1000)
         async with self.lock:
@@ -133,7 +134,7 @@ class MetricAlarms:
             await self._advance(min(end_ms, now_ms))
 
     async def tick(self, now: float) -> None:
-        """Move on by the clock where no window came; call about every ten seconds."""
+        """Advance by the clock where no window arrived; call about every ten seconds."""
         now_ms = int(now * 1000)
         async with self.lock:
             self.history.forget(now_ms)
@@ -142,7 +143,7 @@ class MetricAlarms:
     async def evaluate_changed(
         self, moved: Mapping[str, Any], at_ms: int, composites: Iterable[str] = ()
     ) -> None:
-        """Make standings that a command changed durable, with all that follows from them.
+        """Make states that a command changed durable, with everything that follows from them.
 
         The caller holds the lock.
         """
@@ -152,36 +153,36 @@ class MetricAlarms:
 
     async def write(self, records: Sequence[LogRecord], items: Sequence[HistoryItem]) -> None:
         """Make a command's records durable, then publish their items; the caller holds the lock."""
-        self._unsure = True
+        self._incomplete = True
         await self._alarm_log.write(records)
         await self.publish(items)
-        self._unsure = False
+        self._incomplete = False
 
     async def publish(self, items: Iterable[HistoryItem]) -> None:
-        """Publish history items under their identities."""
+        """Publish history items under their ids."""
         records = [LogRecord(item.alarm, encode_item(item), _headers(item)) for item in items]
         if records:
             await self._history_log.write(records)
 
     async def write_tombstone(self, name: str) -> None:
-        """Replace the records of a deleted alarm by tombstones; the caller holds the lock."""
+        """Write tombstones for the records of a deleted alarm; the caller holds the lock."""
         await self._alarm_log.write(
             [LogRecord(f"{STATE}{name}", None), LogRecord(f"{ALARM}{name}", None)]
         )
 
     async def _recover(self) -> None:
-        """Finish what a crash, or a write that failed, left half done."""
-        # Composite alarms are looked at again once every alarm below stands where it was left.
+        """Finish what a crash or a failed write left incomplete."""
+        # Composite alarms are evaluated again once every alarm is past its newest change.
         self._composites_due_ms = max(
             (entry.state.updated_ms for entry in self.store.entries.values()), default=0
         )
         await self.publish(self._unpublished())
         for name in list(self.store.deleted):
             await self.write_tombstone(name)
-        self._unsure = False
+        self._incomplete = False
 
     async def _advance(self, through_ms: int) -> None:
-        if self._unsure:
+        if self._incomplete:
             await self._recover()
         horizon = through_ms - through_ms % SHORT_STEP_MS
         before = self.store.through_ms
@@ -210,12 +211,12 @@ class MetricAlarms:
             await self._alarm_log.write([LogRecord(THROUGH, through)])
 
     def lacking(self, items: Iterable[HistoryItem]) -> tuple[HistoryItem, ...]:
-        """Return those of an outbox that the history topic does not have."""
+        """Return the items of an outbox that the history topic lacks."""
         return tuple(item for item in items if item.id not in self.history)
 
     async def _write(self, records: Mapping[str, MetricAlarmStateRecord]) -> None:
-        # What another process left unpublished of an alarm must not go with its record.
-        whole = [
+        # A new record must not drop items that another process left unpublished in the old one.
+        complete = [
             (
                 name,
                 msgspec.structs.replace(
@@ -225,14 +226,14 @@ class MetricAlarms:
             )
             for name, record in records.items()
         ]
-        if whole:
+        if complete:
             await self.write(
-                [LogRecord(f"{STATE}{name}", encode_record(record)) for name, record in whole],
-                [item for _, record in whole for item in record.outbox],
+                [LogRecord(f"{STATE}{name}", encode_record(record)) for name, record in complete],
+                [item for _, record in complete for item in record.outbox],
             )
 
     def items(self) -> list[HistoryItem]:
-        """Return the history, with what is durable in a record and on its way to the history."""
+        """Return the history, and items that are durable in a record but not yet in the history."""
         return [*self.history.items(), *self._unpublished()]
 
     def _unpublished(self) -> list[HistoryItem]:
@@ -247,7 +248,7 @@ class MetricAlarms:
         try:
             self.history.add(decode_item(raw or b""))
         except (msgspec.MsgspecError, ValueError):
-            # Only our own processes write here; another version's item must not stop the others.
+            # Only our own processes write here; an item of another version must not stop the rest.
             self.unreadable_items += 1
 
 
@@ -265,9 +266,8 @@ def _headers(item: HistoryItem) -> list[tuple[str, bytes]]:
 class MetricAlarmCounts:
     """``through_ms`` is the last instant that was evaluated, in epoch milliseconds, 0 before any.
 
-    ``states`` counts alarms by CloudWatch's word for their state, ``skipped_instants`` those that
-    were too far back to be evaluated, ``unreadable`` records by topic: ``alarms``, ``history``. The
-    last two since the start.
+    ``states`` counts alarms by state, ``skipped_instants`` instants that were too old to be
+    evaluated, and ``unreadable`` records by topic (``alarms``, ``history``), both since the start.
     """
 
     through_ms: int
@@ -277,7 +277,7 @@ class MetricAlarmCounts:
 
 
 def counts_of(alarms: MetricAlarms) -> MetricAlarmCounts:
-    """Count."""
+    """Return the counts of the service now."""
     store = alarms.store
     return MetricAlarmCounts(
         through_ms=store.through_ms or 0,

@@ -1,18 +1,18 @@
 """Holding a composite alarm's actions while its suppressor is, or may soon be, in ALARM.
 
-Law: what is held, and what is done when the hold ends, follows from the table alone. When a hold
-ends the actions of the present state are done, unless the last state that was acted on is the same:
-then nobody heard of the move, and nobody needs to hear that it is over.
+Law: what is held, and what happens when the hold ends, depends on the table alone. When a hold
+ends, the actions of the present state run, unless that is also the last state whose actions ran:
+the change was never published, so its end is not published either.
 
-Signals of one instant, the first that applies; an instant is looked at again while a deadline that
-was set in it has passed already (periods of zero seconds):
+Inputs of one instant, the first that applies; a deadline that is set in an instant and has already
+passed (periods of zero seconds) expires in the same instant:
 
-- ``EXPIRED``: the deadline of the hold has come (told before anything else of the instant);
+- ``EXPIRED``: the deadline of the hold has passed (comes before the other inputs);
 - ``SUPPRESSOR``: the suppressor is in ALARM;
 - ``CHANGED``: the composite alarm changed its state;
-- ``QUIET``: neither.
+- ``QUIET``: none of these.
 
-Drawing, made from the table (holds down, signals across; ``!`` sets a deadline, ``*`` acts)::
+``TRANSITIONS`` as a table (holds down, inputs across; ``!`` sets a deadline, ``*`` runs actions)::
 
                 EXPIRED  SUPPRESSOR  CHANGED     QUIET
     free        -        suppressed  waiting!    free
@@ -41,7 +41,7 @@ class Hold(StrEnum):
 
 
 class SuppressionInput(StrEnum):
-    """What an instant brings."""
+    """The input of an instant."""
 
     EXPIRED = "expired"
     SUPPRESSOR = "suppressor"
@@ -85,8 +85,8 @@ SETS_DEADLINE: Final = {
 class Suppression:
     """The hold of one composite alarm.
 
-    ``acted``: the last state whose actions were done, or would have been had there been any.
-    ``deadline_ms`` counts for ``WAITING`` and ``EXTENDED``; ``since_ms`` is when the hold began.
+    ``acted``: the last state whose actions ran, or would have run if it had any. ``deadline_ms``
+    counts for ``WAITING`` and ``EXTENDED``; ``since_ms`` is when the hold began.
     """
 
     acted: StateValue
@@ -104,9 +104,9 @@ def suppression_after(
     suppressor_in_alarm: bool,
     at_ms: int,
 ) -> tuple[Suppression, list[StateValue]]:
-    """Return the hold after one instant, and the states whose actions are done in it, in order.
+    """Return the hold after one instant, and the states whose actions run in it, in order.
 
-    ``before`` and ``after`` are the composite alarm's states around the instant.
+    ``before`` and ``after`` are the composite alarm's states before and after the instant.
     """
     acts: list[StateValue] = []
     held = _expired(suppression, before, at_ms, acts)

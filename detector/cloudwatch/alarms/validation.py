@@ -1,4 +1,4 @@
-"""What is wrong with a request, collected member by member and told at once."""
+"""The faults of a request, collected member by member and reported together."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
@@ -20,16 +20,15 @@ class AlarmRefusedError(DetectorError):
 
 
 def shown(value: object) -> str:
-    """Write a value as it was found, cut to 100 characters and harmless on a terminal."""
+    """Return a value's ``repr``, cut to 100 characters, with control characters escaped."""
     text = escape_controls(repr(value))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
 class ValidationErrors:
-    """Collects what is wrong; ``settle`` raises all of it as one refusal.
+    """Collects the faults of a request; ``raise_if_invalid`` raises all of them as one error.
 
-    Every reading method returns a usable value also when it complained, so that one look finds
-    everything.
+    Every reading method returns a usable value even after a fault, so one pass finds all faults.
     """
 
     def __init__(self, members: Mapping[str, Any]) -> None:
@@ -37,21 +36,21 @@ class ValidationErrors:
         self._messages: list[str] = []
 
     def add(self, text: str) -> None:
-        """Add one sentence: what was found, what was expected."""
+        """Add one fault: what was found, what was expected."""
         self._messages.append(text)
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Everything that was said so far."""
+        """All faults so far."""
         return tuple(self._messages)
 
     def raise_if_invalid(self) -> None:
-        """Raise ``AlarmRefusedError`` with everything that was said, if anything was."""
+        """Raise ``AlarmRefusedError`` with all faults, if there are any."""
         if self._messages:
             raise AlarmRefusedError(VALIDATION, "; ".join(self._messages))
 
     def has(self, name: str) -> bool:
-        """Say whether the member is there."""
+        """Return whether the member is set."""
         return self._members.get(name) is not None
 
     def text(self, name: str, *, low: int, high: int, required: bool = False) -> str:
@@ -64,7 +63,7 @@ class ValidationErrors:
         return self.checked_text(value, name, low=low, high=high)
 
     def checked_text(self, value: object, name: str, *, low: int, high: int) -> str:
-        """Check a text that stands under ``name``."""
+        """Check a text; faults report it as ``name``."""
         if not isinstance(value, str):
             self.add(f"{name} is {shown(value)}, expected a text")
             return ""
@@ -75,7 +74,7 @@ class ValidationErrors:
         return value
 
     def choice(self, name: str, choices: Iterable[str], default: str = "") -> str:
-        """Read one of ``choices``; without a default it must be there."""
+        """Read one of ``choices``; without a default the member is required."""
         value = self._members.get(name)
         if value is None and default:
             return default
@@ -87,7 +86,7 @@ class ValidationErrors:
         return allowed[0]
 
     def whole(self, name: str, *, low: int, high: int, default: int | None = None) -> int:
-        """Read a whole number from ``low`` to ``high``; without a default it must be there."""
+        """Read an integer from ``low`` to ``high``; without a default the member is required."""
         value = self._members.get(name)
         if value is None and default is not None:
             return default
@@ -119,7 +118,7 @@ class ValidationErrors:
         return list(value)[:high]
 
     def structure(self, name: str) -> Mapping[str, Any] | None:
-        """Read a structure; ``None`` when it is not there."""
+        """Read a structure; ``None`` when it is missing."""
         value = self._members.get(name)
         if value is None or isinstance(value, Mapping):
             return value
@@ -127,12 +126,12 @@ class ValidationErrors:
         return None
 
     def refuse_members(self, names: Iterable[str], why: str) -> None:
-        """Complain of every member that does not belong here."""
+        """Add one fault for all members of ``names`` that are set; ``why`` ends the sentence."""
         found = [name for name in names if self.has(name)]
         if found:
             self.add(f"found {', '.join(found)}, expected none of them {why}")
 
 
 def refuse(message: str, code: str = VALIDATION) -> NoReturn:
-    """Raise a refusal with one sentence."""
+    """Raise ``AlarmRefusedError`` with one message."""
     raise AlarmRefusedError(code, message)

@@ -1,1 +1,1 @@
-"""Metrics as CloudWatch knows them: series of datapoints, and expressions over them."""
+"""Metrics as CloudWatch defines them: series of datapoints, and expressions over them."""

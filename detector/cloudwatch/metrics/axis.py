@@ -1,8 +1,8 @@
-"""The periods that an evaluation covers, and series laid out over them.
+"""The periods of an evaluation, and series as arrays over them.
 
-Law: inside an evaluation a series is one number per period of the axis, ``nan`` where it has no
-datapoint, and a scalar is an array of one number, ``nan`` where it has no value. Both may have
-further axes in front: the same expression over many metrics at once.
+Law: inside an evaluation a series is an array with one number per period of the axis, ``nan`` where
+it has no datapoint, and a scalar is an array of one number, ``nan`` where it has no value. Both may
+have further leading axes, for the same expression over many metrics at once.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 
 
 class Lane(NamedTuple):
-    """One series of an array of series; ``label`` is empty where it has none of its own."""
+    """One series of an array of series; ``label`` is empty when it has none."""
 
     label: str
     values: Values
@@ -30,7 +30,7 @@ Value = Values | Lanes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """Periods of ``period_ms`` that begin at ``start_ms`` and before ``end_ms``."""
+    """Periods of ``period_ms`` that begin in ``[start_ms, end_ms)``, the first at ``start_ms``."""
 
     start_ms: int
     end_ms: int
@@ -45,7 +45,7 @@ class Axis:
 
     @property
     def size(self) -> int:
-        """How many periods there are."""
+        """The number of periods."""
         return len(self.times)
 
     def empty(self) -> Values:
@@ -53,7 +53,7 @@ class Axis:
         return np.full(self.size, np.nan)
 
     def grid(self, series: Series) -> Values:
-        """Lay a series out; a datapoint belongs to the period that it lies in, the newest wins."""
+        """Return a series as an array; of several datapoints in one period the newest wins."""
         values = self.empty()
         indices = (series.times - self.start_ms) // self.period_ms
         inside = (indices >= 0) & (indices < self.size)
@@ -61,7 +61,7 @@ class Axis:
         return values
 
     def grid_all(self, many: Sequence[Series]) -> Values:
-        """Lay many series out, one a row."""
+        """Return many series as an array, one per row."""
         values = np.full((len(many), self.size), np.nan)
         if not many or not self.size:
             return values
@@ -76,6 +76,6 @@ class Axis:
         return values
 
     def series(self, values: Values) -> Series:
-        """Return the datapoints of a laid out series."""
+        """Return the datapoints of an array over this axis."""
         there = ~np.isnan(values)
         return Series(times=self.times[there], values=values[there])

@@ -1,8 +1,8 @@
-"""The functions of metric math by name: which arguments each takes, and what it becomes.
+"""The functions of metric math by name: the arguments, the result and the code of each.
 
 Source: Amazon CloudWatch User Guide, "Using metric math", tables of functions and of ``IF``. The
-overloads are the guide's, so that what compiles here compiles there; ``FILL(TS, TS)`` is the one
-more that is taken.
+overloads are those of the guide, so an expression that compiles here compiles there; the only
+addition is ``FILL(TS, TS)``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,10 @@ STATISTICS = frozenset({"SUM", "MIN", "MAX", "AVG", "STDDEV", "DATAPOINT_COUNT"}
 CALENDAR = frozenset({"MINUTE", "HOUR", "DAY", "DATE", "MONTH", "YEAR", "EPOCH"})
 SORTED_BY = frozenset({"AVG", "MIN", "MAX", "SUM"})
 ORDERS = frozenset({"ASC", "DESC"})
-ELSEWHERE = frozenset({
+CLOUDWATCH_ONLY = frozenset({
     "SEARCH", "ANOMALY_DETECTION_BAND", "SERVICE_QUOTA", "LAMBDA", "DB_PERF_INSIGHTS",
 })  # fmt: skip
-"""Functions of CloudWatch that read what only CloudWatch has."""
+"""Functions of CloudWatch that read data which only CloudWatch has."""
 
 _EITHER = ("TS", "TS[]")
 _SORT = "TS[], AVG|MIN|MAX|SUM, ASC|DESC"
@@ -47,7 +47,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "SORT": (_SORT, f"{_SORT}, S"),
     "TIME_SERIES": ("S",),
 }  # fmt: skip
-"""Arguments that each function takes, in the guide's abbreviations."""
+"""The arguments of each function, in the abbreviations of the guide."""
 
 RETURNS: Mapping[str, tuple[ValueKind, ValueKind]] = {
     **dict.fromkeys(sorted(POINTWISE | CHANGES), (ValueKind.SERIES, ValueKind.ARRAY)),
@@ -58,13 +58,13 @@ RETURNS: Mapping[str, tuple[ValueKind, ValueKind]] = {
     **dict.fromkeys(("REMOVE_EMPTY", "SLICE", "SORT"), (ValueKind.ARRAY,) * 2),
     "METRIC_COUNT": (ValueKind.SCALAR,) * 2,
 }  # fmt: skip
-"""What comes out: where the first argument is no array, and where it is one."""
+"""The type of the result: where the first argument is not an array, and where it is one."""
 
 Change = Callable[[Axis, Values], Values]
 
 
 def run_of(name: str, kinds: Sequence[ValueKind], words: Sequence[str]) -> Run:
-    """Return what ``name`` does with arguments of ``kinds``; ``words`` stand among them bare."""
+    """Return the code of ``name`` for arguments of ``kinds`` and the bare words ``words``."""
     array = kinds[0] is ValueKind.ARRAY
     if name in STATISTICS:
         return partial(_across if array else _along, name)
@@ -83,7 +83,7 @@ def run_of(name: str, kinds: Sequence[ValueKind], words: Sequence[str]) -> Run:
 
 
 def _change(name: str, words: Sequence[str]) -> Change:
-    """Return what is done to one series, or to each of an array."""
+    """Return the operation on one series, or on each series of an array."""
     if name in POINTWISE:
         return lambda _, values: functions.pointwise(name, values)
     if name in CHANGES:
@@ -166,7 +166,7 @@ def _time_series(axis: Axis, arguments: Sequence[Value]) -> Value:
 
 
 def _index(scalar: Value) -> int:
-    """Return a scalar as a place in an array: whole, not below 0; 0 where it has no value."""
+    """Return a scalar as an index into an array: an integer >= 0; 0 where it has no value."""
     number = float(_values(scalar)[0])
     return int(min(max(number, 0.0), 1e9)) if number == number else 0  # noqa: PLR0124 - nan
 

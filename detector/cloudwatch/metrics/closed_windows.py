@@ -1,10 +1,12 @@
-"""New values of all metrics, window by window, for whoever judges every slide.
+"""The new values of all metrics, window by window, for consumers that evaluate every slide.
 
-Law: a window is told once it is whole: when all reports of its slide were seen, or when a later
-slide of the same partition begins, which is published after it. A value of a window or pane that is
-known to lack something, or in which nothing was observed, is missing and never zero.
+Law: a window is closed once, when it is complete: when all reports of its slide have arrived, or
+when a later slide of the same partition begins, because slides are published in order. A value of a
+window or pane that is known to be incomplete, or in which nothing was observed, is missing and
+never zero.
 
-Known limit: a report that comes after its window was told is in the history and is not told again.
+Known limit: a report that arrives after its window was closed is in the history, but the window is
+not closed again.
 """
 
 from collections.abc import Iterator
@@ -37,8 +39,8 @@ class ClosedWindow:
 
 
 @dataclass(slots=True)
-class _Gathering:
-    """The newest slide of one partition that is not told yet, and which was told last."""
+class _OpenSlide:
+    """The newest slide of one partition that is still open, and the end of the last closed one."""
 
     closed_ms: int = 0
     end_ms: int = 0
@@ -46,37 +48,37 @@ class _Gathering:
 
 
 class SlideGatherer:
-    """Puts the reports of each slide together; holds at most one slide per partition."""
+    """Collects the reports of each slide; holds at most one slide per partition."""
 
     def __init__(self) -> None:
-        self._by_partition: dict[int, _Gathering] = {}
+        self._by_partition: dict[int, _OpenSlide] = {}
 
     def through_ms(self, partition: int) -> int:
-        """Return the end of the newest window that is whole; 0 before the first."""
-        gathering = self._by_partition.get(partition)
-        return 0 if gathering is None else gathering.closed_ms
+        """Return the end of the newest closed window; 0 before the first."""
+        slide = self._by_partition.get(partition)
+        return 0 if slide is None else slide.closed_ms
 
     def resume(self, partition: int, through_ms: int) -> None:
-        """Tell no window that ends at or before ``through_ms``: a former life did."""
-        self._by_partition[partition] = _Gathering(closed_ms=through_ms)
+        """Close no window that ends at or before ``through_ms``: an earlier process did."""
+        self._by_partition[partition] = _OpenSlide(closed_ms=through_ms)
 
     def add(self, partition: int, report: Report) -> Iterator[ClosedWindow]:
-        """Take the first copy of a report in; yield the windows that are whole by it, in order."""
-        gathering = self._by_partition.setdefault(partition, _Gathering())
-        if report.window_end <= gathering.closed_ms or report.window_end < gathering.end_ms:
+        """Add a report, the first copy only; yield the windows that it closes, in order."""
+        slide = self._by_partition.setdefault(partition, _OpenSlide())
+        if report.window_end <= slide.closed_ms or report.window_end < slide.end_ms:
             return
-        if report.window_end > gathering.end_ms:
-            if gathering.reports:
-                yield _close(partition, gathering)
-            gathering.end_ms = report.window_end
-        gathering.reports[report.subject] = report
-        if report.slide_reports and len(gathering.reports) >= report.slide_reports:
-            yield _close(partition, gathering)
+        if report.window_end > slide.end_ms:
+            if slide.reports:
+                yield _close(partition, slide)
+            slide.end_ms = report.window_end
+        slide.reports[report.subject] = report
+        if report.slide_reports and len(slide.reports) >= report.slide_reports:
+            yield _close(partition, slide)
 
 
-def _close(partition: int, gathering: _Gathering) -> ClosedWindow:
-    reports = list(gathering.reports.values())
-    gathering.closed_ms, gathering.reports = gathering.end_ms, {}
+def _close(partition: int, slide: _OpenSlide) -> ClosedWindow:
+    reports = list(slide.reports.values())
+    slide.closed_ms, slide.reports = slide.end_ms, {}
     window: dict[Metric, float] = {}
     pane: dict[Metric, float] = {}
     for report in reports:
@@ -86,7 +88,7 @@ def _close(partition: int, gathering: _Gathering) -> ClosedWindow:
     return ClosedWindow(
         partition=partition,
         start_ms=reports[0].window_start,
-        end_ms=gathering.closed_ms,
+        end_ms=slide.closed_ms,
         pane_start_ms=starts[0] if starts else -1,
         window=window,
         pane=pane,
@@ -94,7 +96,7 @@ def _close(partition: int, gathering: _Gathering) -> ClosedWindow:
 
 
 def window_values(report: Report) -> dict[Metric, float]:
-    """Return the metrics of a report's window; empty when it lacks something or is silent."""
+    """Return the metrics of a report's window; none when it is incomplete or has no samples."""
     if not report.complete or report.partial or report.sample_count <= 0.0:
         return {}
     if report.rule:
@@ -105,7 +107,7 @@ def window_values(report: Report) -> dict[Metric, float]:
 
 
 def pane_values(report: Report) -> dict[Metric, float]:
-    """Return the metrics of a report's newest pane; empty when it lacks something or is silent."""
+    """Return the metrics of the newest pane; none when it is incomplete or has no samples."""
     pane = report.pane
     if pane is None or not pane.complete or pane.sample_count <= 0.0:
         return {}

@@ -1,6 +1,6 @@
-"""Turns the parts of an expression into steps, checking the type of every one.
+"""Compiles the nodes of an expression to steps and checks their types.
 
-Law: what compiles can be evaluated over any datapoints without an error.
+Law: an expression that compiles can be evaluated over any datapoints without an error.
 """
 
 import math
@@ -19,7 +19,7 @@ from detector.cloudwatch.metrics.syntax import Node, NodeKind
 from detector.detection.explanations import plain_name
 
 MAX_SERIES = 500
-"""How many series one array may hold: as many as CloudWatch returns to one request."""
+"""Most series in one array: as many as CloudWatch returns to one request."""
 
 _RULE_NAME_CHARACTERS = 128
 _SPELT = {"&&": "AND", "||": "OR"}
@@ -27,7 +27,7 @@ _ARITHMETIC = frozenset("+-*/^")
 
 
 class Compiled(NamedTuple):
-    """A part of an expression: its step, its type, and the label that it has of its own."""
+    """A compiled part of an expression: its step, its type, and its label, if it has one."""
 
     step: int
     kind: ValueKind
@@ -35,7 +35,7 @@ class Compiled(NamedTuple):
 
 
 class Names:
-    """What the expressions of one request may name, as far as it is compiled."""
+    """The queries of one request that are compiled so far, by the ids that expressions use."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Compiled] = {}
@@ -54,7 +54,7 @@ class ExpressionCompiler:
         """Ids of the queries that the expression uses, by name or through ``METRICS``."""
 
     def compile(self, nodes: Sequence[Node]) -> Compiled:
-        """Compile nodes that stand after their children; raise ``MetricMathError``."""
+        """Compile nodes, each of which follows its children; raise ``MetricMathError``."""
         for node in nodes:
             if node.kind not in {NodeKind.WORD, NodeKind.STRING}:
                 self._done[id(node)] = self._part(node)
@@ -139,7 +139,7 @@ class ExpressionCompiler:
         name = node.text
         if name not in FORMS:
             expected = f"one of {', '.join(sorted(FORMS))}"
-            if name in calls.ELSEWHERE:
+            if name in calls.CLOUDWATCH_ONLY:
                 expected = f"{expected}: what {name} reads is only in CloudWatch"
             raise node.fault(f"the function {plain_name(name)}", expected)
         described = self._described(node)
@@ -168,7 +168,7 @@ class ExpressionCompiler:
         return self._gathered(node, [self._identifier(name) for name in named])
 
     def _described(self, node: Node) -> str:
-        """Write the arguments of a call as the forms are written."""
+        """Describe the arguments of a call in the notation of ``FORMS``."""
         return ", ".join(self._argument(node.text, child) for child in node.children)
 
     def _argument(self, name: str, child: Node) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong with a metric math expression or with the list of queries that it stands in."""
+"""The error of a metric math expression, or of the list of queries that contains it."""
 
 from detector.core.errors import DetectorError
 
@@ -6,8 +6,8 @@ from detector.core.errors import DetectorError
 class MetricMathError(DetectorError):
     """A query that cannot be used: where it is wrong, what was found, what was expected.
 
-    ``query_id`` is empty while a lone expression is read; ``line`` and ``column`` begin at 1 and
-    are 0 where the fault has no place in the expression.
+    ``query_id`` is empty while a single expression is read; ``line`` and ``column`` begin at 1 and
+    are 0 where the fault has no position in the expression.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class MetricMathError(DetectorError):
         super().__init__(": ".join(part for part in (query_id, place, message) if part))
 
     def of_query(self, query_id: str) -> "MetricMathError":
-        """Return the same fault, with the query in which it was found."""
+        """Return the same error with the id of its query."""
         return MetricMathError(
             self.found, self.expected, query_id=query_id, line=self.line, column=self.column
         )

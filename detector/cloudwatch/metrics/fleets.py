@@ -1,9 +1,9 @@
 """The columns of the fleet tables as metrics: ``Detector/Fleet``, one dimension ``Service``.
 
-Law: only what was counted is offered. One request is one observation, so that ``SampleCount`` of
-faults is the number of requests and ``Average`` the share of them that were faults; what a single
-request weighs is not kept, so that the four counts have no minimum and no maximum. ``Hosts`` is a
-level, not a count: its observations are windows, and they have no sum.
+Law: only counted values are available. One request is one observation, so ``SampleCount`` of faults
+is the number of requests and ``Average`` is the share of requests that were faults; values of
+single requests are not kept, so the four counts have no minimum and no maximum. ``Hosts`` is a
+level, not a count: its observations are windows, and it has no sum.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ SERVICE_DIMENSION: Final = "Service"
 
 
 class FleetColumn(StrEnum):
-    """The metrics of a fleet, under the names that clients ask for."""
+    """The metrics of a fleet, under the names that clients use."""
 
     REQUESTS = "Requests"
     FAULTS = "Faults"
@@ -27,7 +27,7 @@ class FleetColumn(StrEnum):
 
 
 class Statistic(StrEnum):
-    """What the observations of a period are put together to, in CloudWatch's words."""
+    """How the observations of a period are aggregated, in CloudWatch's words."""
 
     SUM = "Sum"
     AVERAGE = "Average"
@@ -47,7 +47,7 @@ FLEET_STATISTICS: Final[Mapping[FleetColumn, frozenset[Statistic]]] = {
 
 
 def fleet_metric(service: str, column: FleetColumn, statistic: Statistic) -> FleetMetric:
-    """Name the metric of one column of one service."""
+    """Return the metric of one column of one service."""
     return FleetMetric(FLEET_NAMESPACE, column.value, ((SERVICE_DIMENSION, service),), statistic)
 
 

@@ -1,20 +1,20 @@
-"""What the functions of metric math do to laid out series.
+"""The functions of metric math over arrays of values.
 
 Source of every rule, unless it says "ours": Amazon CloudWatch User Guide, "Using metric math",
-table of functions. All take laid out values (``axis.py``) and never change them.
+table of functions. All functions take arrays over an axis (``axis.py``) and never change them.
 
-- Over an array: one datapoint in every period in which any series has one. ``AVG`` counts a missing
-  one as 0; ``SUM`` does by its nature; ``MIN``, ``MAX``, ``STDDEV`` and ``DATAPOINT_COUNT`` look at
-  those that are there.
+- Over an array of series: one datapoint in every period in which any series has one. ``AVG`` counts
+  a missing datapoint as 0, and so in effect does ``SUM``; ``MIN``, ``MAX``, ``STDDEV`` and
+  ``DATAPOINT_COUNT`` ignore missing datapoints.
 - Over one series: a scalar. ``AVG`` divides by the number of periods of the range, because "missing
   values are treated as 0"; ``SUM(m1) / DATAPOINT_COUNT(m1)`` is the guide's average of a sparse
-  metric. Of an empty series ``SUM``, ``AVG`` and ``DATAPOINT_COUNT`` are 0, and the others have no
+  metric. For an empty series ``SUM``, ``AVG`` and ``DATAPOINT_COUNT`` are 0, and the others have no
   value (ours).
-- ``STDDEV`` is that of the whole population (ours: the guide does not say).
-- ``RATE``, ``DIFF`` and ``DIFF_TIME`` look at the datapoint before, however long ago; the first of
-  a range has none before it and is dropped.
-- ``FILL`` with ``REPEAT`` takes the newest datapoint before the hole, and with ``LINEAR`` the line
-  between its two ends; a hole without such an end stays a hole.
+- ``STDDEV`` is the population standard deviation (ours: the guide does not say).
+- ``RATE``, ``DIFF`` and ``DIFF_TIME`` use the previous datapoint, however old; the first datapoint
+  of a range has no previous one and is dropped.
+- ``FILL`` with ``REPEAT`` repeats the newest datapoint before the gap, and with ``LINEAR`` it
+  interpolates between both ends; a gap without the end that is needed stays a gap.
 """
 
 import numpy as np
@@ -28,18 +28,18 @@ _MS_PER_MINUTE = 60_000
 _MS_PER_HOUR = 3_600_000
 _MS_PER_DAY = 86_400_000
 _DAYS_FROM_MONDAY = 3
-"""1970-01-01, the first day of the epoch, was a Thursday."""
+"""1970-01-01 was a Thursday."""
 
 
 def stacked(axis: Axis, lanes: Lanes) -> Values:
-    """Put the series of an array above each other, on a new first axis."""
+    """Stack the series of an array on a new first axis."""
     if not lanes:
         return np.full((0, axis.size), np.nan)
     return np.stack(np.broadcast_arrays(*(lane.values for lane in lanes)))
 
 
 def across(statistic: str, axis: Axis, lanes: Lanes) -> Values:
-    """Return one series of a statistic over the series of an array, period by period."""
+    """Return a statistic over the series of an array, period by period, as one series."""
     rows = stacked(axis, lanes)
     missing = np.isnan(rows)
     result = _reduced(statistic, rows, missing, 0)[0]
@@ -47,7 +47,7 @@ def across(statistic: str, axis: Axis, lanes: Lanes) -> Values:
 
 
 def along(statistic: str, values: Values) -> Values:
-    """Return the scalar of a statistic over the datapoints of one series."""
+    """Return a statistic over the datapoints of one series, as a scalar."""
     return only_finite(_reduced(statistic, values, np.isnan(values), -1))
 
 
@@ -77,7 +77,7 @@ def _deviation(values: Values, missing: NDArray[np.bool_], total: Values, over: 
 
 
 def pointwise(name: str, values: Values) -> Values:
-    """Apply ``ABS CEIL FLOOR LOG LOG10`` to every datapoint; logarithms of 0 or less drop it."""
+    """Apply ``ABS CEIL FLOOR LOG LOG10`` to each datapoint; logarithms of 0 or less are dropped."""
     functions = {
         "ABS": np.abs, "CEIL": np.ceil, "FLOOR": np.floor, "LOG": np.log, "LOG10": np.log10,
     }  # fmt: skip
@@ -85,14 +85,14 @@ def pointwise(name: str, values: Values) -> Values:
 
 
 def running_sum(values: Values) -> Values:
-    """Sum up to and with every datapoint."""
+    """Return the cumulative sum, at every datapoint."""
     missing = np.isnan(values)
     sums = np.where(missing, 0.0, values).cumsum(axis=-1)
     return np.where(missing | ~np.isfinite(sums), np.nan, sums)
 
 
 def _indices_before(values: Values) -> NDArray[np.intp]:
-    """For every period, the index of the newest datapoint before it, or -1."""
+    """Return, for every period, the index of the newest datapoint before it, or -1."""
     size = values.shape[-1]
     indices = np.where(np.isnan(values), -1, np.arange(size))
     newest = np.maximum.accumulate(indices, axis=-1)
@@ -112,36 +112,36 @@ def change(name: str, axis: Axis, values: Values) -> Values:
 
 
 def fill(values: Values, filler: Values) -> Values:
-    """Fill holes with a scalar, or with another series where that has a datapoint."""
+    """Fill gaps with a scalar, or with another series where that has a datapoint."""
     return np.where(np.isnan(values), filler, values)
 
 
 def fill_repeat(values: Values) -> Values:
-    """Fill holes with the newest datapoint before them."""
+    """Fill gaps with the newest datapoint before them."""
     before = _indices_before(values)
     filler = np.take_along_axis(values, before.clip(0), axis=-1)
     return np.where(np.isnan(values) & (before >= 0), filler, values)
 
 
 def fill_linear(values: Values) -> Values:
-    """Fill holes with the line between the datapoints at both ends."""
+    """Fill gaps with the line between the datapoints at both ends."""
     size = values.shape[-1]
     indices = np.arange(size)
     before = _indices_before(values)
     after = size - 1 - _indices_before(values[..., ::-1])[..., ::-1]
-    hole = np.isnan(values) & (before >= 0) & (after < size)
+    gap = np.isnan(values) & (before >= 0) & (after < size)
     before, after = before.clip(0), after.clip(None, size - 1)
     low = np.take_along_axis(values, before, axis=-1)
     high = np.take_along_axis(values, after, axis=-1)
     share = (indices - before) / np.maximum(after - before, 1)
-    return np.where(hole, only_finite(low + (high - low) * share), values)
+    return np.where(gap, only_finite(low + (high - low) * share), values)
 
 
 def choose(condition: Values, then: Values, otherwise: Values, *, zero_where_true: bool) -> Values:
-    """Apply ``IF``: nothing where the condition has no value.
+    """Apply ``IF``: no datapoint where the condition has no value.
 
-    ``zero_where_true``: a true period without a datapoint in ``then`` counts as 0, which the guide
-    demands where condition and ``then`` are series.
+    ``zero_where_true``: a missing datapoint of ``then`` counts as 0, as the guide requires where
+    both the condition and ``then`` are series.
     """
     if zero_where_true:
         then = np.where(np.isnan(then), 0.0, then)
@@ -150,7 +150,7 @@ def choose(condition: Values, then: Values, otherwise: Values, *, zero_where_tru
 
 
 def calendar(name: str, axis: Axis) -> Values:
-    """Return a part of the time of every period in UTC; ``DAY`` is 1 on Mondays, 7 on Sundays."""
+    """Return a calendar field of every period, in UTC; ``DAY`` is 1 on Monday and 7 on Sunday."""
     times = axis.times
     if name == "EPOCH":
         return np.asarray(times / _MS_PER_SECOND, dtype=np.float64)
@@ -170,9 +170,9 @@ def calendar(name: str, axis: Axis) -> Values:
 
 
 def ordered(lanes: Lanes, statistic: str, *, descending: bool, limit: int | None) -> Lanes:
-    """Apply ``SORT``: by a statistic over each series; equal ones keep their order.
+    """Apply ``SORT`` by a statistic of each series; the sort is stable.
 
-    A series that has no such statistic, because it is empty, comes last.
+    A series without that statistic, because it is empty, comes last.
     """
     found = [float(along(statistic, lane.values)[0]) for lane in lanes]
     sign = -1 if descending else 1
@@ -181,5 +181,5 @@ def ordered(lanes: Lanes, statistic: str, *, descending: bool, limit: int | None
 
 
 def without_empty(lanes: Lanes) -> Lanes:
-    """Apply ``REMOVE_EMPTY``: leave out the series without a datapoint."""
+    """Apply ``REMOVE_EMPTY``: drop the series without a datapoint."""
     return tuple(lane for lane in lanes if not np.isnan(lane.values).all())

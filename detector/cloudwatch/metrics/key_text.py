@@ -1,10 +1,10 @@
-"""Several texts as one, so that a database can hold, group and sort them as one value.
+"""A tuple of strings as one string, which a database can store, group and sort as one value.
 
-Law: texts compare as the tuples do (element by element, by code point; a shorter one first), they
-hold no NUL, and every tuple comes back as it was.
+Law: the strings compare as the tuples do (element by element, by code point; a prefix first), they
+contain no NUL, and every tuple decodes to itself.
 
 Theory of operation: every element ends with U+0001. Characters below U+0003 would sort wrongly or
-be taken for an end, and are written as U+0002 and the character three places further.
+look like an end; they are escaped as U+0002 and the character three code points higher.
 """
 
 from typing import Final
@@ -16,12 +16,12 @@ _READ: Final = {chr(code + 3): chr(code) for code in range(3)}
 
 
 def key_text(keys: tuple[str, ...]) -> str:
-    """Write ``keys`` as one text."""
+    """Encode ``keys`` as one string."""
     return "".join(each.translate(_WRITTEN) + _END for each in keys)
 
 
 def keys_of(text: str) -> tuple[str, ...]:
-    """Read what ``key_text`` wrote."""
+    """Decode a string that ``key_text`` returned."""
     return tuple(_read(each) if _MARK in each else each for each in text.split(_END)[:-1])
 
 

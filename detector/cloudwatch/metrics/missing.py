@@ -1,4 +1,4 @@
-"""Operators over series with holes: what a missing datapoint counts as.
+"""Operators over series with gaps: how missing datapoints count.
 
 Source of every rule, unless it says "ours": Amazon CloudWatch User Guide, "Using metric math".
 
@@ -7,15 +7,15 @@ two series                  a side without a datapoint counts as 0; none on both
 a series and a scalar       a datapoint where the series has one
 two scalars                 one scalar; without a value on either side: none (ours)
 division by zero            the datapoint is dropped
-anything else not finite    dropped too: an even root of a negative, an overflow. The guide does
-                            not say; CloudWatch tells "data-points have been dropped due to
+other results not finite    dropped too: an even root of a negative, an overflow. The guide does
+                            not say; CloudWatch reports "data-points have been dropped due to
                             non-numeric values" (grafana/grafana issue 78608)
 ``== != < > <= >=``         1 or 0 by the rules above
 ``AND OR``                  1 or 0; every number but 0 is true
 unary ``-``                 a datapoint where there is one
 =========================== ===========================================================
 
-All functions take laid out values (``axis.py``) and never change them.
+All functions take arrays over an axis (``axis.py``) and never change them.
 """
 
 from collections.abc import Callable, Mapping
@@ -85,6 +85,6 @@ def with_scalar(operator: str, left: Values, right: Values) -> Values:
 
 
 def only_finite(values: Values) -> Values:
-    """Drop what is no number."""
+    """Replace values that are not finite by ``nan``."""
     finite = np.isfinite(values)
     return values if finite.all() else np.where(finite, values, np.nan)

@@ -1,7 +1,7 @@
-"""What an expression is compiled to: a list of steps, each over the results of earlier ones.
+"""The compiled form of an expression: a list of steps, each over the results of earlier ones.
 
-Law: a step's key is made of what it computes and of nothing else, so that equal parts of different
-expressions, and of different alarms, are computed once in one evaluation.
+Law: the key of a step depends only on what it computes, so equal parts of different expressions,
+and of different alarms, are computed once in one evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ _KEY_BYTES = 16
 
 
 class ValueKind(StrEnum):
-    """The types of metric math, under the guide's abbreviations."""
+    """The types of metric math, in the guide's abbreviations."""
 
     SCALAR = "S"
     SERIES = "TS"
@@ -31,7 +31,7 @@ class ValueKind(StrEnum):
 class PlanStep:
     """One computation: ``run`` over the values of the steps ``arguments``, or a metric to read.
 
-    ``width`` is how many series it makes at most.
+    ``width`` is the most series that it returns.
     """
 
     key: bytes
@@ -43,14 +43,14 @@ class PlanStep:
 
 
 class PlanBuilder:
-    """Gathers the steps of one program; the same step is taken once."""
+    """Collects the steps of one program; equal steps are kept once."""
 
     def __init__(self) -> None:
         self.steps: list[PlanStep] = []
         self._index_by_key: dict[bytes, int] = {}
 
     def read(self, metric: Metric) -> int:
-        """Add the reading of a metric; return its index."""
+        """Add a step that reads a metric; return its index."""
         return self._add(
             PlanStep(_key(repr(metric), ()), ValueKind.SERIES, None, (), metric=metric)
         )
@@ -64,7 +64,7 @@ class PlanBuilder:
         *,
         width: int = 1,
     ) -> int:
-        """Add a computation; ``operation`` names all that decides what ``run`` does."""
+        """Add a computation; return its index. ``operation`` identifies what ``run`` does."""
         keys = tuple(self.steps[index].key for index in arguments)
         key = _key(operation, keys)
         return self._add(PlanStep(key, kind, run, tuple(arguments), width=width))
@@ -97,17 +97,17 @@ class DatapointRange:
         self._known: dict[bytes, Value] = {}
 
     def run(self, steps: Sequence[PlanStep]) -> list[Value]:
-        """Return the value of every step of a plan; what an earlier plan had is not done again."""
+        """Return the value of every step of a plan; values of earlier plans are reused."""
         known, values = self._known, list[Value]()
         with np.errstate(all="ignore"):
             for step in steps:
                 value = known.get(step.key)
                 if value is None:
-                    value = known[step.key] = self._done(step, values)
+                    value = known[step.key] = self._value(step, values)
                 values.append(value)
         return values
 
-    def _done(self, step: PlanStep, values: Sequence[Value]) -> Value:
+    def _value(self, step: PlanStep, values: Sequence[Value]) -> Value:
         if step.run is not None:
             return step.run(self.axis, [values[index] for index in step.arguments])
         series = self._series_by_metric.get(step.metric) if step.metric is not None else None

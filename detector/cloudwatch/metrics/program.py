@@ -1,10 +1,9 @@
 """Metric math, ready to evaluate: any number of metrics and expressions over them.
 
-The way of an expression: ``syntax.py`` reads it, ``queries.py`` orders it among the others,
-``compiling.py`` checks its types and makes steps (``plan.py``), and a ``Program`` runs them.
+How an expression is processed: ``syntax.py`` parses it, ``queries.py`` orders the queries,
+``compiling.py`` checks types and compiles to steps (``plan.py``), and a ``Program`` runs them.
 
-Law: a result has datapoints at periods of the range that was asked for and nowhere else; all its
-values are finite.
+Law: a result has datapoints at periods of the requested range only; all its values are finite.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,29 +17,29 @@ from detector.cloudwatch.metrics.queries import CheckedQueries, Query, check_que
 from detector.cloudwatch.metrics.series import Metric, Series
 
 MAX_SERIES_COMPUTED = 20_000
-"""Ours: how many series all steps of one program may make, so that no request explodes."""
+"""Ours: most series that all steps of one program may compute; bounds the cost of a request."""
 
 _MS_PER_SECOND = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledSeries:
-    """One series of an array; ``label`` is that of the metric or expression that it came from."""
+    """One series of an array; ``label`` is that of its metric or expression."""
 
     label: str
     series: Series
 
 
 Result = Series | tuple[LabelledSeries, ...]
-"""A series or an array of series; a scalar may be used by other expressions only."""
+"""A series or an array of series; only other expressions can use a scalar."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """Compiled queries, in the order in which they were given.
+    """Compiled queries, in the order of the request.
 
-    ``result_by_id``: for every query its step, its type and its label. ``period_by_id``: its period
-    in milliseconds. ``series_computed``: how many series one evaluation makes at most, which bounds
+    ``result_by_id``: the step, the type and the label of every query. ``period_by_id``: its period
+    in milliseconds. ``series_computed``: the most series that one evaluation computes, which bounds
     its work and its memory.
     """
 
@@ -52,7 +51,7 @@ class Program:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics that the program reads, each once."""
+        """The metrics that the program reads, without duplicates."""
         return tuple(step.metric for step in self.steps if step.metric is not None)
 
     def evaluate(
@@ -63,10 +62,10 @@ class Program:
         end_ms: int,
         period_ms: int,
     ) -> dict[str, Result]:
-        """Return the results of the queries of this period that return data, by id.
+        """Return the results of the queries that have this period and return data, by id.
 
         Periods begin at ``start_ms`` and every ``period_ms`` after it, before ``end_ms``. A metric
-        that is left out has no datapoints.
+        that is not in ``series_by_metric`` has no datapoints.
         """
         evaluation = DatapointRange(
             series_by_metric, start_ms=start_ms, end_ms=end_ms, period_ms=period_ms
@@ -74,7 +73,7 @@ class Program:
         return self.results(evaluation)
 
     def results(self, evaluation: DatapointRange) -> dict[str, Result]:
-        """Do the same in a shared evaluation: equal steps of other programs are not done again."""
+        """Return the same in a shared evaluation, which reuses equal steps of other programs."""
         values = evaluation.run(self.steps)
         period_ms = evaluation.axis.period_ms
         return {
@@ -116,7 +115,7 @@ def compile_queries(queries: Sequence[Query]) -> Program:
 
 
 def _compiled(compiler: ExpressionCompiler, query: Query, checked: CheckedQueries) -> Compiled:
-    """Compile one expression; a scalar cannot be returned, as in CloudWatch, only be used."""
+    """Compile one expression; as in CloudWatch, a scalar cannot be returned."""
     try:
         result = compiler.compile(checked.nodes_by_id[query.id])
     except MetricMathError as error:
@@ -128,7 +127,7 @@ def _compiled(compiler: ExpressionCompiler, query: Query, checked: CheckedQuerie
 
 
 def _period(query: Query, used: set[int], of_request: set[int]) -> int:
-    """Return the one period of an expression: its own and that of what it uses must agree."""
+    """Return the period of an expression: its own and those of what it uses must be equal."""
     own = set() if query.period_seconds is None else {query.period_seconds}
     periods = own | used or of_request
     if not periods:

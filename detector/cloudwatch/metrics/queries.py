@@ -1,4 +1,4 @@
-"""The queries of one request: metrics and expressions that use each other by their ids.
+"""The queries of one request: metrics, and expressions that refer to other queries by id.
 
 Source of limits: the model of CloudWatch's API (MetricDataQuery) and Amazon CloudWatch User Guide,
 "Using metric math".
@@ -17,15 +17,15 @@ MAX_QUERIES = 500
 """CloudWatch's limit of queries in one request."""
 
 _ID = re.compile(r"[a-z][A-Za-z0-9_]{0,254}")
-_SHOWN_IN_CIRCLE = 10
+_SHOWN_IN_CYCLE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One metric to read or one expression to compute: one of ``metric`` and ``expression``.
+    """One metric to read or one expression to compute: exactly one of the two is set.
 
-    ``period_seconds`` may be left out of an expression: it then has the period of the metrics that
-    it uses. ``return_data`` false: it is only there for other expressions.
+    ``period_seconds`` is optional for an expression, which then has the period of the metrics that
+    it uses. ``return_data`` false: the query is only an input of other expressions.
     """
 
     id: str
@@ -38,9 +38,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckedQueries:
-    """Queries in an order in which each stands after those that it uses.
+    """Queries, each after those that it uses.
 
-    ``nodes_by_id`` holds the parts of every expression, each after its children.
+    ``nodes_by_id`` holds the nodes of every expression, each after its children.
     """
 
     ordered: tuple[Query, ...]
@@ -48,7 +48,7 @@ class CheckedQueries:
 
 
 def check_queries(queries: Sequence[Query]) -> CheckedQueries:
-    """Read all expressions and order the queries. Raise ``MetricMathError`` at the first fault."""
+    """Parse all expressions and order the queries. Raise ``MetricMathError`` at the first fault."""
     if not queries:
         raise MetricMathError("no query", "at least one")
     if len(queries) > MAX_QUERIES:
@@ -107,20 +107,20 @@ def _ordered(queries: Sequence[Query], uses_by_id: Mapping[str, set[str]]) -> tu
     while waiting:
         ready = [query for query in waiting.values() if not uses_by_id[query.id] & waiting.keys()]
         if not ready:
-            raise _circle(list(waiting), uses_by_id)
+            raise _cycle_error(list(waiting), uses_by_id)
         ordered += ready
         for query in ready:
             del waiting[query.id]
     return tuple(ordered)
 
 
-def _circle(waiting: list[str], uses_by_id: Mapping[str, set[str]]) -> MetricMathError:
-    """Follow what is used until an id comes again; every id here uses one that is here too."""
-    way = [waiting[0]]
-    while way[-1] not in way[:-1]:
-        way.append(next(used for used in waiting if used in uses_by_id[way[-1]]))
-    circle = way[way.index(way[-1]) :]
-    listed = " -> ".join(circle[:_SHOWN_IN_CIRCLE])
-    more = " -> ..." if len(circle) > _SHOWN_IN_CIRCLE else ""
+def _cycle_error(waiting: list[str], uses_by_id: Mapping[str, set[str]]) -> MetricMathError:
+    """Return the error of a cycle in ``waiting``, where every id uses another id of the list."""
+    path = [waiting[0]]
+    while path[-1] not in path[:-1]:
+        path.append(next(used for used in waiting if used in uses_by_id[path[-1]]))
+    cycle = path[path.index(path[-1]) :]
+    listed = " -> ".join(cycle[:_SHOWN_IN_CYCLE])
+    more = " -> ..." if len(cycle) > _SHOWN_IN_CYCLE else ""
     expected = "expressions that do not need themselves"
-    return MetricMathError(f"the circle {listed}{more}", expected, query_id=circle[0])
+    return MetricMathError(f"the circle {listed}{more}", expected, query_id=cycle[0])

@@ -1,10 +1,10 @@
-"""What is asked of the history of reports over a range of time, and what it answers.
+"""Requests to the history of reports over a range of time, and their results.
 
-Law: a range is a run of whole panes, and every pane counts once. Sums, observations, minimum and
-maximum are exact. What a pane's report did not list is in no contributor, so that a contributor is
-never overstated (while no single observation is negative) and is understated by at most
-``understated_by``; the number of contributors and the largest of them are lower bounds, exact where
-a period is one pane or one aligned window.
+Law: a range is a sequence of whole panes, and every pane counts once. Sums, observations, minimum
+and maximum are exact. Contributors that the report of a pane did not list are not counted, so a
+contributor is never overstated (while no single observation is negative) and is understated by at
+most ``understated_by``; the number of contributors and the largest of them are lower bounds, exact
+where a period is one pane or one aligned window.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ from detector.cloudwatch.metrics.series import RuleMetric, Series
 from detector.core.errors import DetectorError
 
 MAX_DATAPOINTS: Final = 150_000
-"""Most datapoints of contributors in one answer: 100 contributors over 24 hours by the minute."""
+"""Most contributor datapoints in one result: 100 contributors over 24 hours, one per minute."""
 
 
 class RangeTooCostlyError(DetectorError):
-    """A range that would take more time, memory or datapoints than one reader may."""
+    """A range that needs more time, memory or datapoints than one reader may use."""
 
 
 class RankOrder(StrEnum):
-    """By what contributors are ranked over a range, in CloudWatch's words."""
+    """How contributors are ranked over a range, in CloudWatch's words."""
 
     SUM = "Sum"
     MAXIMUM = "Maximum"
@@ -35,11 +35,11 @@ class RankOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RangeRequest:
-    """A report of ``subject`` over the panes that begin in ``[start_ms, end_ms)``.
+    """A request for a report of ``subject`` over the panes that begin in ``[start_ms, end_ms)``.
 
     Datapoints belong to periods of ``period_ms`` (a multiple of a pane), which begin ``phase_ms``
-    after whole ones of the epoch; of a period that the range cuts they hold the part within.
-    ``max_contributors`` from 1 to 500.
+    after multiples of ``period_ms`` since the epoch; a period that the range cuts counts only its
+    part within the range. ``max_contributors`` is from 1 to 500.
     """
 
     subject: str
@@ -53,7 +53,7 @@ class RangeRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedContributor:
-    """One contributor over a range; ``datapoints`` only of periods in which it was listed.
+    """One contributor over a range; ``datapoints`` cover the periods in which it was listed.
 
     ``value`` is its total and ``largest`` its largest datapoint.
     """
@@ -66,7 +66,7 @@ class RankedContributor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RangePoints:
-    """All metrics per period, oldest first; periods in which nothing was observed are left out.
+    """All metrics per period, oldest first; periods without observations are left out.
 
     ``times`` (int64, starts of periods in epoch milliseconds), ``complete`` (bool: nothing is known
     to be missing) and every array of ``metrics`` (float64) have the same length.
@@ -79,11 +79,11 @@ class RangePoints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RangeReport:
-    """What is known of a subject over a range.
+    """The report of a subject over a range.
 
     ``value`` is the sum over all contributors and ``unique`` a lower bound of their number.
-    ``understated_by``: no contributor lacks more than this; ``None`` when no bound is known.
-    ``incomplete_panes`` of the ``panes`` with a report lack a part of their events.
+    ``understated_by``: the most by which a contributor is understated; ``None`` when unknown.
+    ``incomplete_panes`` of the ``panes`` with a report lack part of their events.
     """
 
     key_labels: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""A series of datapoints, and how a metric is named.
+"""A series of datapoints, and the names of metrics.
 
-Law: a datapoint that is not there is missing, never zero; what missing means is for the expression
-or the alarm that reads the series to say.
+Law: an absent datapoint is missing, never zero; the expression or the alarm that reads the series
+decides how missing datapoints count.
 """
 
 from dataclasses import dataclass

@@ -1,14 +1,14 @@
-"""The grammar of metric math, and what an expression reads as.
+"""The grammar of metric math, and the parser of its expressions.
 
 Source: Amazon CloudWatch User Guide, "Using metric math". Ids begin with a small letter, functions
-are in capitals. The guide gives no order of precedence, so it is the usual one: ``^`` (from the
-right), unary ``-``, ``* /``, ``+ -``, one comparison, ``AND``, ``OR``. A comparison of comparisons
-needs parentheses, because ``1 < m1 < 5`` would not mean what it says.
+are in capitals. The guide gives no order of precedence, so the usual one applies: ``^`` (right
+associative), unary ``-``, ``* /``, ``+ -``, one comparison, ``AND``, ``OR``. A comparison of
+comparisons needs parentheses, because ``1 < m1 < 5`` would not mean what it seems to mean.
 
-``INSIGHT_RULE_METRIC(rule, "Sum")``: both arguments may stand bare or quoted, and mean the same: a
-bare name is the name of the rule itself, never the id of a query.
+``INSIGHT_RULE_METRIC(rule, "Sum")``: both arguments may be bare or quoted, with the same meaning: a
+bare name is the name of a rule, never the id of a query.
 
-Known limit: the first fault of an expression is reported, not all of them.
+Known limit: only the first fault of an expression is reported.
 """
 
 import re
@@ -27,7 +27,7 @@ MAX_CHARACTERS = 2_048
 """CloudWatch's limit of an expression (model of its API, MetricExpression)."""
 
 MAX_NESTING = 32
-"""Ours: how deep brackets may stand in brackets."""
+"""Ours: the deepest nesting of brackets."""
 
 _GRAMMAR = r"""
 ?start: disjunction
@@ -93,13 +93,13 @@ _EXPECTED = {
     "RSQB": '"]"',
     "$END": "the end",
 }
-"""What may stand at a place, in the order in which it is told; ``-`` goes without saying."""
+"""Descriptions of the tokens that an error may list as expected, in order; ``-`` is omitted."""
 
 _BRACKETS = re.compile(r"\"[^\"]*\"|'[^']*'|[()\[\]]")
 
 
 class NodeKind(StrEnum):
-    """What a node of an expression is."""
+    """The kind of a node of an expression."""
 
     NUMBER = "number"
     IDENTIFIER = "identifier"
@@ -123,12 +123,12 @@ class Node:
     children: "tuple[Node, ...]" = ()
 
     def fault(self, found: str, expected: str) -> MetricMathError:
-        """Return a fault at the place of this node."""
+        """Return an error at the position of this node."""
         return MetricMathError(found, expected, line=self.line, column=self.column)
 
 
 def parse_expression(text: str) -> Node:
-    """Read an expression. Raise ``MetricMathError`` with the place of its first fault."""
+    """Parse an expression. Raise ``MetricMathError`` with the position of its first fault."""
     if not text.strip():
         raise MetricMathError("nothing", "an expression")
     if len(text) > MAX_CHARACTERS:
@@ -143,7 +143,7 @@ def parse_expression(text: str) -> Node:
 
 
 def in_order(root: Node) -> list[Node]:
-    """Return every node after its children; an expression may be deeper than Python may call."""
+    """Return every node after its children, without recursion: expressions may be deep."""
     order, waiting = [], [root]
     while waiting:
         node = waiting.pop()

@@ -87,10 +87,7 @@ class WindowDiagnosis:
         self, detector: DetectorSlot[Any], findings: Findings
     ) -> dict[Contributor, Finding]:
         """Return one detector's findings with diagnoses, held back where a wider cause stands."""
-        return {
-            key: self._diagnosed(detector.detector.role, key, each)
-            for key, each in findings.items()
-        }
+        return {key: self._diagnosed(detector.role, key, each) for key, each in findings.items()}
 
     @property
     def _is_shared(self) -> bool:
@@ -169,7 +166,7 @@ def diagnose(found: Iterable[tuple[DetectorSlot[Any], Findings]]) -> WindowDiagn
             if not finding.met or detector.is_shadow:
                 continue
             entry = (detector.name, key, finding)
-            match detector.detector.role:
+            match detector.role:
                 case DetectorRole.ZONE:
                     zones.append(entry)
                 case DetectorRole.HOST if finding.evidence.confirmed:

@@ -1,4 +1,4 @@
-"""History items: what they tell, their identities, their bounds."""
+"""History items: their content, ids and bounds."""
 
 import json
 from dataclasses import replace
@@ -28,33 +28,33 @@ def item(name: str, at_ms: int = 0) -> HistoryItem:
     return replace(configuration_item("a", AlarmKind.METRIC, "created", {}, at_ms), id=name)
 
 
-def test_a_move_is_told_with_both_states_and_their_numbers() -> None:
+def test_a_move_is_published_with_both_states_and_their_numbers() -> None:
     before = replace(alarm_state(StateValue.OK, "calm"), reason_data='{"a": 1}')
     after = replace(alarm_state(StateValue.ALARM, "bad"), reason_data="no json")
-    told = state_item(metric_alarm(), before, after, 60_000)
-    assert (told.summary, told.type) == ("Alarm updated from OK to ALARM", ItemType.STATE)
-    assert json.loads(told.data) == {
+    item = state_item(metric_alarm(), before, after, 60_000)
+    assert (item.summary, item.type) == ("Alarm updated from OK to ALARM", ItemType.STATE)
+    assert json.loads(item.data) == {
         "version": "1.0",
         "oldState": {"stateValue": "OK", "stateReason": "calm", "stateReasonData": {"a": 1}},
         "newState": {"stateValue": "ALARM", "stateReason": "bad", "stateReasonData": "no json"},
     }
-    assert decode_item(encode_item(told)) == told
+    assert decode_item(encode_item(item)) == item
     assert state_item(composite_alarm(), before, after, 0).kind is AlarmKind.COMPOSITE
 
 
 @pytest.mark.parametrize(
     ("reason", "numbers"), [("x" * 1_023, "1" * 1_900), ('"' * 1_023, "[" + "1," * 1_990 + "1]")]
 )
-def test_a_move_is_told_within_the_bounds_of_the_api(reason: str, numbers: str) -> None:
+def test_a_move_is_published_within_the_bounds_of_the_api(reason: str, numbers: str) -> None:
     long = replace(alarm_state(StateValue.OK, reason), reason_data=numbers)
-    told = state_item(metric_alarm(), long, replace(long, state=StateValue.ALARM), 0)
-    assert len(told.data) <= 4_095
-    assert json.loads(told.data)["newState"]["stateValue"] == "ALARM"
+    item = state_item(metric_alarm(), long, replace(long, state=StateValue.ALARM), 0)
+    assert len(item.data) <= 4_095
+    assert json.loads(item.data)["newState"]["stateValue"] == "ALARM"
 
 
-def test_a_configuration_that_is_too_long_is_told_by_its_name() -> None:
-    told = configuration_item("a", AlarmKind.METRIC, "created", {"AlarmRule": "x" * 5_000}, 0)
-    assert json.loads(told.data)["alarm"] == {"AlarmName": "a"}
+def test_a_configuration_that_is_too_long_is_published_by_its_name() -> None:
+    item = configuration_item("a", AlarmKind.METRIC, "created", {"AlarmRule": "x" * 5_000}, 0)
+    assert json.loads(item.data)["alarm"] == {"AlarmName": "a"}
     short = configuration_item("a", AlarmKind.METRIC, "updated", {"AlarmRule": "x"}, 0)
     assert json.loads(short.data) == {
         "version": "1.0",
@@ -65,15 +65,15 @@ def test_a_configuration_that_is_too_long_is_told_by_its_name() -> None:
 
 
 def test_an_action_says_whom_why_and_with_which_tags() -> None:
-    [told] = action_items(
+    [item] = action_items(
         metric_alarm(),
         alarm_state(StateValue.ALARM, "bad"),
         StateValue.ALARM,
         context=NotificationContext(tags={"team": "a"}),
         at_ms=60_000,
     )
-    assert told.summary == f"Action {PAGE} published"
-    assert json.loads(told.data) == {
+    assert item.summary == f"Action {PAGE} published"
+    assert json.loads(item.data) == {
         "version": "1.0",
         "actionState": "Published",
         "notificationResource": PAGE,
@@ -85,30 +85,30 @@ def test_an_action_says_whom_why_and_with_which_tags() -> None:
 
 
 def test_an_action_that_is_muted_says_by_whom() -> None:
-    [told] = action_items(
+    [item] = action_items(
         metric_alarm(),
         alarm_state(),
         StateValue.OK,
         context=NotificationContext("night"),
         at_ms=60_000,
     )
-    assert told.summary.endswith("calm muted by rule 'night'")
-    assert json.loads(told.data)["mutedBy"] == "night"
+    assert item.summary.endswith("calm muted by rule 'night'")
+    assert json.loads(item.data)["mutedBy"] == "night"
 
 
 def test_tags_that_are_too_many_are_left_out() -> None:
     tags = {f"key-{number}": "v" * 256 for number in range(50)}
-    [told] = action_items(
+    [item] = action_items(
         metric_alarm(),
         alarm_state(),
         StateValue.OK,
         context=NotificationContext(tags=tags),
         at_ms=0,
     )
-    assert "tags" not in json.loads(told.data)
+    assert "tags" not in json.loads(item.data)
 
 
-def test_disabled_actions_are_not_told() -> None:
+def test_disabled_actions_are_not_published() -> None:
     alarm = metric_alarm(ActionsEnabled=False)
     assert not [
         *action_items(alarm, alarm_state(), StateValue.OK, context=NotificationContext(), at_ms=0)

@@ -98,7 +98,7 @@ def test_random_rules_mean_what_python_says(seed: int) -> None:
         assert found is eval(python, {"s": values}), rule  # noqa: S307 - our own text
 
 
-def test_the_alarms_of_a_rule_are_told_once_in_order() -> None:
+def test_the_alarms_of_a_rule_are_listed_once_in_order() -> None:
     rule = parse_composite_rule(f"ALARM(b) OR OK(a) OR AT_LEAST(1, OK, (b, {ARN}))")
     assert rule.children == ("b", "a", "third alarm")
 

@@ -115,13 +115,13 @@ def test_reasons_say_what_was_measured_and_for_how_long() -> None:
     alarm = value_alarm(pending=10, recovery=10)
     alarm_state = first_state(alarm, 0)
     assert (alarm_state.state, alarm_state.reason[:13]) == (StateValue.OK, "not evaluated")
-    told = []
+    reasons = []
     for index, each in enumerate((9.0, 9.0, 1.0, 1.0)):
         alarm_state = contributor_alarm_after(
             alarm, alarm_state, window(a=each), created_ms=0, at_ms=(index + 1) * STEP
         )
-        told.append([each.reason for each in alarm_state.contributors])
-    assert told == [
+        reasons.append([each.reason for each in alarm_state.contributors])
+    assert reasons == [
         [""],
         ["its value is 9, > 5 for 10 s"],
         ["its value is 9, > 5 for 10 s"],
@@ -140,7 +140,7 @@ def test_a_warm_up_waits_for_the_first_window_or_the_clock() -> None:
     assert (after.state, after.warm) == (StateValue.ALARM, True)
 
 
-def test_long_keys_are_cut_to_be_shown_and_told_apart_by_their_whole() -> None:
+def test_long_keys_are_cut_to_be_shown_and_distinguished_by_their_whole() -> None:
     long = "x" * 1_000
     rows = tuple(ContributorValue((long + end,), 9.0) for end in "ab")
     alarm = value_alarm()
@@ -156,7 +156,7 @@ def test_long_keys_are_cut_to_be_shown_and_told_apart_by_their_whole() -> None:
     assert {len(contributor_id((long, ""))), len(contributor_id(()))} == {16}
 
 
-def test_a_muted_contributor_is_remembered_until_it_was_told() -> None:
+def test_a_muted_contributor_is_remembered_until_it_was_published() -> None:
     alarm = value_alarm()
     alarm_state = first_state(alarm, 0)
     alarm_state = contributor_alarm_after(
@@ -195,7 +195,7 @@ def expected_course(
     return ["".join(each) for each in zip(*found, strict=True)]
 
 
-def test_random_courses_agree_with_each_contributor_told_alone(seed: int) -> None:
+def test_random_courses_agree_with_each_contributor_computed_alone(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(300):
         pending, recovery = chance.randint(0, 3), chance.randint(0, 3)

@@ -84,7 +84,7 @@ def test_without_any_datapoint_nothing_is_said_of_a_mode_that_does_not_fill() ->
     assert after.reason == "there is no datapoint in the last 3 periods"
 
 
-def test_a_state_that_stays_is_the_very_same_standing() -> None:
+def test_a_state_that_stays_is_the_very_same_object() -> None:
     before = alarm_state()
     for values in ((1.0,), (None, 1.0)):
         found = metric_alarm_after(
@@ -191,7 +191,7 @@ def test_what_many_alarms_would_say_is_bounded() -> None:
     assert len(json.loads(after.reason_data)["triggeringAlarms"]) > 20
 
 
-def test_a_composite_alarm_that_stays_is_the_very_same_standing() -> None:
+def test_a_composite_alarm_that_stays_is_the_very_same_object() -> None:
     before = alarm_state()
     found = composite_alarm_after(
         composite_alarm(rule="FALSE"), before, lambda _: None, since_ms={}, arn_prefix="", at_ms=NOW

@@ -1,4 +1,4 @@
-"""M of N and missing data: the documented tables, and ten thousand series told a second way."""
+"""M of N and missing data: the documented tables, and ten thousand series computed a second way."""
 
 import random
 
@@ -85,7 +85,7 @@ def expected_course(text: str, required: int, seen: int, mode: str) -> str:
     return "OK" if young.count("X") == len(there) else "ALARM"
 
 
-def test_ten_thousand_random_series_agree_with_a_second_telling(seed: int) -> None:
+def test_ten_thousand_random_series_agree_with_a_second_model(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(10_000):
         seen = chance.randint(1, 8)

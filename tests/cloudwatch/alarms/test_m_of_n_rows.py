@@ -1,4 +1,4 @@
-"""Many verdicts at once are the verdicts one by one."""
+"""The results for many rows equal the results one by one."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ points = st.sampled_from([None, 0.0, 1.0, 2.0])
     st.sampled_from(ComparisonOperator),
     st.sampled_from(MissingData),
 )
-def test_every_row_has_the_verdict_of_its_own(
+def test_every_row_has_the_result_of_its_own(
     rows: list[list[float | None]],
     required: int,
     more: int,

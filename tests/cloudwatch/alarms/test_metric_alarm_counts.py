@@ -21,7 +21,7 @@ async def world_with_two_alarms() -> AlarmWorld:
     return world
 
 
-async def test_alarms_are_counted_by_state_and_their_instant_is_told() -> None:
+async def test_alarms_are_counted_by_state_and_their_instant_is_reported() -> None:
     counts = counts_of((await world_with_two_alarms()).service)
     assert {"OK": 1, "ALARM": 1} == counts.states
     assert START + 60_000 == counts.through_ms

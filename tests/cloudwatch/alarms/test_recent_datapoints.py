@@ -59,8 +59,8 @@ def test_memory_says_what_the_history_says(seed: int) -> None:
     history, counting = ReportMetrics(store, lambda _: reports[-1].window_end), Counting()
     held = recent(counting)
     for report in reports:
-        for told in gatherer.add(0, report):
-            held.add(told)
+        for window in gatherer.add(0, report):
+            held.add(window)
     for metric in RuleMetric:
         of_rule = InsightRuleMetric("r", metric)
         for period in (PANE, WINDOW):
@@ -138,7 +138,7 @@ def test_only_the_newest_are_held() -> None:
     assert counting.asked == 1
 
 
-def test_what_was_not_told_or_lacks_its_value_is_missing() -> None:
+def test_what_was_not_closed_or_lacks_its_value_is_missing() -> None:
     held = recent(Counting(), kept_ms=3 * PANE)
     for number, value in ((0, 1.0), (1, 1.0), (2, 1.0), (3, None), (5, 2.0)):
         held.add(window(START + number * PANE, value))

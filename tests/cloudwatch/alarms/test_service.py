@@ -29,7 +29,7 @@ async def minutes(world: AlarmWorld, *sums: float | None, start: int = START) ->
 
 
 async def born(world: AlarmWorld, *puts: dict[str, Any]) -> AlarmWorld:
-    """Begin a life at ``START`` with metric alarms."""
+    """Start a service at ``START`` with metric alarms."""
     world.now = START / 1000
     await world.live()
     for members in puts:
@@ -41,7 +41,7 @@ def summaries(world: AlarmWorld, name: str = "many-faults") -> list[str]:
     return [line.split(" ", 1)[1] for line in world.summaries() if line.startswith(f"{name} ")]
 
 
-async def test_an_alarm_goes_the_whole_way_and_tells_it() -> None:
+async def test_an_alarm_runs_from_its_creation_to_its_notifications() -> None:
     world = await born(AlarmWorld(), metric_alarm())
     await minutes(world, 1, 9, 1)
     second = START // 1000
@@ -86,7 +86,7 @@ async def test_after_a_long_pause_only_the_last_instants_are_evaluated() -> None
     assert world.state("many-faults") == "ALARM"
 
 
-async def test_an_update_keeps_the_state_and_the_tags_and_is_told() -> None:
+async def test_an_update_keeps_the_state_and_the_tags_and_is_published() -> None:
     tags = [{"Key": "team", "Value": "a"}]
     world = await born(AlarmWorld(), metric_alarm(Tags=tags))
     await minutes(world, 9)
@@ -112,7 +112,7 @@ async def test_a_state_that_was_set_acts_and_reverts_at_the_next_evaluation() ->
     assert world.state("many-faults") == "OK"
 
 
-async def test_disabled_actions_are_not_told_but_states_are() -> None:
+async def test_disabled_actions_are_not_published_but_states_are() -> None:
     world = await born(AlarmWorld(), metric_alarm())
     await world.call("DisableAlarmActions", AlarmNames=["many-faults", "nobody"])
     await minutes(world, 9)
@@ -123,7 +123,7 @@ async def test_disabled_actions_are_not_told_but_states_are() -> None:
     assert summaries(world)[-1].endswith("Action arn:aws:sns:us-east-1:1:calm published")
 
 
-async def test_a_warm_up_tells_nothing_until_the_data_is_there() -> None:
+async def test_a_warm_up_publishes_nothing_until_the_data_is_there() -> None:
     warm = {"WarmUpPeriodDurationInMinutes": 10}
     world = await born(
         AlarmWorld(),
@@ -200,9 +200,9 @@ async def test_contributors_stand_for_themselves() -> None:
         world.windows.put("faults-by-host", end_ms, {owner: 9.0, "z": 1.0})
         await world.window(end_ms)
     second = START // 1000
-    told = [line for line in summaries(world, "one-owns-it") if "created" not in line]
+    lines = [line for line in summaries(world, "one-owns-it") if "created" not in line]
     # Persistence never passed from a to b: b needed its own twenty seconds.
-    assert told == [
+    assert lines == [
         f"{second + 50} Alarm updated from OK to ALARM",
         f"{second + 50} Alarm contributor updated from OK to ALARM",
         f"{second + 50} Action arn:aws:sns:us-east-1:1:page published",
@@ -249,7 +249,7 @@ async def test_a_composite_alarm_follows_its_children_and_its_suppressor() -> No
     ]
 
 
-async def test_a_mute_rule_mutes_and_its_end_tells_what_is_still_so() -> None:
+async def test_a_mute_rule_mutes_and_its_end_publishes_what_still_holds() -> None:
     world = await born(AlarmWorld(), metric_alarm())
     await minutes(world, 1)
     await world.call(
@@ -313,7 +313,7 @@ async def prepared() -> AlarmWorld:
 
 
 async def played(world: AlarmWorld, fuse: Fuse) -> None:
-    """Bring every window, beginning anew with the last one whenever the process dies."""
+    """Bring every window, starting again with the last one whenever the process dies."""
     for index in range(len(SUMS) * 6):
         end_ms = START + (index + 1) * 10_000
         try:
@@ -327,16 +327,16 @@ async def played(world: AlarmWorld, fuse: Fuse) -> None:
 async def test_the_story_has_everything_in_it() -> None:
     world = await prepared()
     await played(world, Fuse())
-    told = "\n".join(world.summaries())
+    lines = "\n".join(world.summaries())
     for part in (
         "muted by rule",
         "contributor updated from ALARM to OK",
         "arn:aws:sns:us-east-1:1:all p",
     ):
-        assert part in told
+        assert part in lines
 
 
-async def test_the_same_windows_again_tell_nothing_new() -> None:
+async def test_the_same_windows_again_publish_nothing_new() -> None:
     world = await prepared()
     await played(world, Fuse())
     before = len(world.history_topic.records)
@@ -374,7 +374,7 @@ async def test_a_crash_before_any_record_loses_and_contradicts_nothing() -> None
 
 @pytest.mark.parametrize("operation", ["PutMetricAlarm", "SetAlarmState", "DeleteAlarms"])
 async def test_a_command_that_died_is_whole_or_not_at_all(operation: str) -> None:
-    """Whatever was durable is told after the crash; a state is never there without its alarm."""
+    """What was durable is published after the crash; no state exists without its alarm."""
     members = {
         "PutMetricAlarm": metric_alarm(Threshold=6.0),
         "SetAlarmState": {
@@ -393,16 +393,16 @@ async def test_a_command_that_died_is_whole_or_not_at_all(operation: str) -> Non
         except Crash:
             await world.live()
         entry = world.service.store.entries.get("many-faults")
-        told = [line.split(" ", 2)[2] for line in world.summaries()]
+        lines = [line.split(" ", 2)[2] for line in world.summaries()]
         changed = {
             "PutMetricAlarm": entry is not None and entry.record.members["Threshold"] == 6.0,
             "SetAlarmState": entry is not None and entry.state.state.value == "ALARM",
             "DeleteAlarms": entry is None,
         }[operation]
         words = {"PutMetricAlarm": "updated", "SetAlarmState": "to ALARM"}.get(operation, "deleted")
-        assert changed is any(words in line for line in told), (left, told)
+        assert changed is any(words in line for line in lines), (left, lines)
         if operation == "SetAlarmState":
-            assert changed is any("page published" in line for line in told)
+            assert changed is any("page published" in line for line in lines)
         if entry is None:
             keys = dict(world.alarm_topic.records)
             assert keys["alarm/many-faults"] is None
@@ -422,7 +422,7 @@ async def test_an_alarm_that_is_put_again_does_not_inherit_a_state() -> None:
     assert world.state("many-faults") == "INSUFFICIENT_DATA"
 
 
-async def test_two_processes_end_in_the_order_of_the_log_and_tell_once() -> None:
+async def test_two_processes_end_in_the_order_of_the_log_and_publish_once() -> None:
     world = await prepared()
     first = world.service
     await world.live()

@@ -77,8 +77,8 @@ def course(composite: str, suppressor: str, by: Suppressor = BY) -> str:
         ("the suppressor never fires", "oAAAAAA", "ooooooo", ". . . . A . ."),
         ("the suppressor fires in time", "oAAAAAAA", "ooAAAooo", ". . . . . . . A"),
         ("all is over before the hold", "oAAAoooo", "ooAAAooo", ". . . . . . . ."),
-        ("a flip begins the wait anew", "oAAoAAAA", "oooooooo", ". . . . . . . A"),
-        ("a flip back is not told", "oAoooooo", "oooooooo", ". . . . . . . ."),
+        ("a flip restarts the wait", "oAAoAAAA", "oooooooo", ". . . . . . . A"),
+        ("a flip back is not published", "oAoooooo", "oooooooo", ". . . . . . . ."),
         ("a move while suppressed", "ooAAAAAo", "oAAAoooo", ". . . . . . A ."),
         ("the suppressor fires again in the extension", "oAAAAAAAA", "oAAoAAooo", ". " * 8 + "A"),
     ],
@@ -94,8 +94,8 @@ def test_without_waiting_periods_an_action_is_done_at_once() -> None:
 
 
 def simulated(composite: str, suppressor: str, wait: int, extension: int) -> list[str]:
-    """The same told from the past at each second: what is still a reason to hold."""
-    acted, told = [], "o"
+    """The same, computed from the past at each second: the reasons to hold that remain."""
+    acted, published = [], "o"
     free_since = 0
     for second in range(len(composite)):
         before = composite[: second + 1]
@@ -108,12 +108,12 @@ def simulated(composite: str, suppressor: str, wait: int, extension: int) -> lis
                 free_since,
             )  # fmt: skip
             if suppressor[second - 1] != "A" and not reasons:
-                line += state.upper() if state != told else ""
-                told, free_since = state, second
+                line += state.upper() if state != published else ""
+                published, free_since = state, second
         if not holds(composite, suppressor, wait, extension, second, free_since):
-            if before[-1] != told:
+            if before[-1] != published:
                 line += before[-1].upper()
-            told, free_since = before[-1], second
+            published, free_since = before[-1], second
         acted.append(line or ".")
     return acted
 

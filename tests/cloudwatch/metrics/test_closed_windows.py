@@ -1,4 +1,4 @@
-"""Windows are told when they are whole, once and in order; what is not known is not told."""
+"""Windows are closed when complete, once and in order; unknown values are left out."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -57,7 +57,7 @@ def ends(windows: Iterable[ClosedWindow]) -> list[int]:
     return [(window.end_ms - EPOCH) // PANE for window in windows]
 
 
-def test_a_window_is_told_when_all_reports_of_its_slide_were_seen() -> None:
+def test_a_window_is_closed_when_all_reports_of_its_slide_were_seen() -> None:
     gatherer = SlideGatherer()
     assert [] == closed(gatherer, [rule_report(1)])
     assert 0 == gatherer.through_ms(0)
@@ -92,7 +92,7 @@ def test_partitions_do_not_wait_for_each_other() -> None:
     )
 
 
-def test_what_was_told_is_not_told_again() -> None:
+def test_a_closed_window_is_not_closed_again() -> None:
     gatherer = SlideGatherer()
     gatherer.resume(0, EPOCH + 2 * PANE)
     assert [] == closed(gatherer, [rule_report(number, 1) for number in (0, 1, 2)])

@@ -80,10 +80,10 @@ def test_what_is_no_request_is_refused(queries: list[Query], message: str) -> No
     assert message == refused(*queries)
 
 
-def test_a_long_circle_is_told_in_part() -> None:
+def test_a_long_circle_is_listed_in_part() -> None:
     ring = [Query(f"e{at}", expression=f"e{(at + 1) % 300}") for at in range(300)]
-    told = " -> ".join(f"e{at}" for at in range(10))
-    assert f"the circle {told} -> ..." in refused(*ring)
+    listed = " -> ".join(f"e{at}" for at in range(10))
+    assert f"the circle {listed} -> ..." in refused(*ring)
 
 
 def test_a_long_chain_is_no_circle() -> None:

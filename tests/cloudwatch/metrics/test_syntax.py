@@ -23,7 +23,7 @@ ARGUMENT = 'a number, an id, a function, "(", "[", a quoted string or ")"'
 
 
 def shape(node: Node) -> str:
-    """Write an expression with a bracket around every operation."""
+    """Return an expression with a bracket around every operation."""
     parts = [shape(child) for child in node.children]
     match node.kind:
         case NodeKind.BINARY:
@@ -118,7 +118,9 @@ def test_the_expression_of_the_talk_reads_as_it_is_written() -> None:
         ("1" * 2_049, "found 2049 characters, expected at most 2048"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_in_one_sentence_with_its_place(text: str, message: str) -> None:
+def test_what_is_wrong_is_reported_in_one_sentence_with_its_position(
+    text: str, message: str
+) -> None:
     with pytest.raises(MetricMathError) as caught:
         parse_expression(text)
     assert message == str(caught.value)
@@ -141,7 +143,7 @@ def test_every_node_stands_after_its_children() -> None:
     assert all(place[id(child)] < place[id(node)] for node in order for child in node.children)
 
 
-def test_a_fault_can_be_told_with_its_query() -> None:
+def test_a_fault_can_be_reported_with_its_query() -> None:
     error = MetricMathError("this", "that", line=2, column=3).of_query("e1")
     assert "e1: line 2, column 3: found this, expected that" == str(error)
 
