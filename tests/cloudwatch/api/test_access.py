@@ -58,12 +58,12 @@ def refusal(access: Access, request: HttpRequest, now: datetime = NOW) -> tuple[
 
 
 def changed(request: HttpRequest, headers: Iterable[tuple[str, str | None]]) -> HttpRequest:
-    headers = CIMultiDict(request.headers)
+    merged = CIMultiDict(request.headers)
     for name, value in headers:
-        headers.pop(name, None)
+        merged.pop(name, None)
         if value is not None:
-            headers[name] = value
-    return replace(request, headers=headers)
+            merged[name] = value
+    return replace(request, headers=merged)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
