@@ -48,18 +48,18 @@ def test_json_is_one_object_and_the_same_bytes_again(invoke: Invoke, recorded: s
     first = invoke("backtest", recorded, "-c", "a.toml", "-o", "json")
     second = invoke("backtest", recorded, "-c", "a.toml", "-o", "json")
     assert (0, first.stdout) == (first.exit_code, second.stdout)
-    told = json.loads(first.stdout)
-    [result] = told["results"]
-    assert (None, "a", 240) == (told["differences"], result["configuration"], result["records"])
+    document = json.loads(first.stdout)
+    [result] = document["results"]
+    assert (None, "a", 240) == (document["differences"], result["configuration"], result["records"])
     assert 1 == result["cost"]["hosts_replaced"]
     assert "h5" == result["rulings"][0]["target"]["host"]
 
 
 def test_two_configurations_are_compared(invoke: Invoke, recorded: str) -> None:
     arguments = ("backtest", recorded, "-c", "a.toml", "--against", "quick.toml", "-o", "json")
-    told = json.loads(invoke(*arguments).stdout)
-    assert ["a", "b"] == [result["configuration"] for result in told["results"]]
-    host = next(each for each in told["differences"] if each["subject"] == "fleet:checkout")
+    document = json.loads(invoke(*arguments).stdout)
+    assert ["a", "b"] == [result["configuration"] for result in document["results"]]
+    host = next(each for each in document["differences"] if each["subject"] == "fleet:checkout")
     assert host["first_raised_b"] < host["first_raised_a"]
 
 
@@ -87,9 +87,9 @@ def test_the_same_configuration_twice_differs_in_nothing(invoke: Invoke, recorde
 def test_other_rules_can_be_tried(invoke: Invoke, recorded: str, tmp_path: Path) -> None:
     (tmp_path / "no-rules").mkdir()
     arguments = ("backtest", recorded, "-c", "a.toml", "-o", "json")
-    told = json.loads(invoke(*arguments, "--against-rules", "no-rules").stdout)
+    document = json.loads(invoke(*arguments, "--against-rules", "no-rules").stdout)
     with_rules, without = (
-        {each["subject"] for each in result["fired"]} for result in told["results"]
+        {each["subject"] for each in result["fired"]} for result in document["results"]
     )
     assert {"fleet:checkout"} == without
     assert without < with_rules
@@ -113,11 +113,13 @@ def test_a_range_is_read(invoke: Invoke, recorded: str, begin: str, end: str) ->
 
 def test_what_is_no_time_is_refused(invoke: Invoke, recorded: str) -> None:
     result = invoke("backtest", recorded, "--from", "yesterday")
-    told = "found 'yesterday', expected a time such as 2026-11-25T10:00:00Z, or epoch milliseconds"
-    assert (1, f"{told}\n") == (result.exit_code, result.stderr)
+    document = (
+        "found 'yesterday', expected a time such as 2026-11-25T10:00:00Z, or epoch milliseconds"
+    )
+    assert (1, f"{document}\n") == (result.exit_code, result.stderr)
 
 
-def test_a_file_that_is_not_there_is_told(invoke: Invoke) -> None:
+def test_a_missing_file_is_reported(invoke: Invoke) -> None:
     result = invoke("backtest", "none.ndjson")
     assert (1, "cannot read 'none.ndjson': no such file or directory\n") == (
         result.exit_code,
@@ -125,7 +127,7 @@ def test_a_file_that_is_not_there_is_told(invoke: Invoke) -> None:
     )
 
 
-def test_rules_with_faults_are_told(invoke: Invoke, recorded: str, tmp_path: Path) -> None:
+def test_rules_with_faults_are_reported(invoke: Invoke, recorded: str, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "broken.json").write_text("{")
     result = invoke("backtest", recorded, "--rules", "bad")

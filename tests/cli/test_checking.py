@@ -28,9 +28,9 @@ def test_faults_of_settings_and_rules_come_together(invoke: Invoke, tmp_path: Pa
     (tmp_path / "detector.toml").write_text('rules_dir = "rules"\nmode = "act"\n')
     result = invoke("check", "--output", "json")
     assert 3 == result.exit_code
-    told = json.loads(result.stdout)
-    assert not told["ok"]
-    places = [(fault["file"], fault["line"], fault["member"]) for fault in told["faults"]]
+    document = json.loads(result.stdout)
+    assert not document["ok"]
+    places = [(fault["file"], fault["line"], fault["member"]) for fault in document["faults"]]
     assert [("detector.toml", 2, "mode"), ("rules/bad.json", 5, "AggregateOn")] == places
     lines = invoke("check").stdout.splitlines()
     assert lines[0].startswith("detector.toml:2: mode: found 'act', expected")

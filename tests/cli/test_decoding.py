@@ -46,8 +46,8 @@ def test_the_table_says_where_each_field_was_found(invoke: Invoke) -> None:
 
 def test_rules_that_count_the_record_are_named(invoke: Invoke) -> None:
     record = json.dumps({**EMF, "Faults": 2})
-    told = json.loads(invoke("decode", "-", "-o", "json", stdin=record).stdout)
-    added = {each["rule"]: (each["keys"], each["value"]) for each in told["rules"]}
+    entry = json.loads(invoke("decode", "-", "-o", "json", stdin=record).stdout)
+    added = {each["rule"]: (each["keys"], each["value"]) for each in entry["rules"]}
     assert (["use1-az1"], 2.0) == added["faults-by-zone"]
     assert "faults-by-zone[use1-az1] +2" in invoke("decode", "-", stdin=record).stdout
 
@@ -71,7 +71,7 @@ def test_what_a_producer_wrote_cannot_steer_the_terminal(invoke: Invoke) -> None
     assert "host=\\x1b[2J[bold]i-1" in text
 
 
-def test_a_file_that_cannot_be_read_is_told(invoke: Invoke) -> None:
+def test_a_file_that_cannot_be_read_is_reported(invoke: Invoke) -> None:
     result = invoke("decode", "nowhere")
     assert (1, "cannot read 'nowhere': no such file or directory\n") == (
         result.exit_code,

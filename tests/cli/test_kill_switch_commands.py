@@ -36,8 +36,8 @@ def test_it_goes_on_and_off_and_tells(invoke: Invoke, env: dict[str, str]) -> No
     assert status.stdout.startswith("kill switch is on: storm\\x1b[2J (read 2")
     off = invoke("kill-switch", "off", "--reason", "calm", "--by", "ada", **env)
     assert (0, "kill switch is off: actions are allowed\n") == (off.exit_code, off.stdout)
-    told = json.loads(invoke("kill-switch", "status", "-o", "json", **env).stdout)
-    assert (True, False, "calm") == (told["known"], told["engaged"], told["reason"])
+    state = json.loads(invoke("kill-switch", "status", "-o", "json", **env).stdout)
+    assert (True, False, "calm") == (state["known"], state["engaged"], state["reason"])
     topic = f"{env['DETECTOR_TOPIC_PREFIX']}control"
     with Tail({"bootstrap.servers": env["DETECTOR_BROKER"]}, topic, from_beginning=True) as tail:
         records = list(tail.records(follow=False))
@@ -76,8 +76,8 @@ def test_an_unreadable_record_is_not_known(invoke: Invoke, env: dict[str, str]) 
     producer = Producer({"bootstrap.servers": env["DETECTOR_BROKER"]})
     producer.produce(f"{env['DETECTOR_TOPIC_PREFIX']}control", b"?", KILL_SWITCH_KEY)
     assert 0 == producer.flush(30)
-    told = json.loads(invoke("kill-switch", "status", "-o", "json", **env).stdout)
-    assert (False, True) == (told["known"], told["engaged"])
+    state = json.loads(invoke("kill-switch", "status", "-o", "json", **env).stdout)
+    assert (False, True) == (state["known"], state["engaged"])
 
 
 def test_without_a_control_topic_it_says_how_to_make_one(

@@ -53,15 +53,15 @@ def test_the_file_is_reported_as_one_line_of_json(invoke: Invoke, path: Path) ->
         "report", "r", *RANGE, "--period", "10", "--top", "1", "--order-by", "Maximum", "-o", "json"
     )
     assert (0, 1) == (done.exit_code, len(done.stdout.splitlines()))
-    told = json.loads(done.stdout)
+    document = json.loads(done.stdout)
     assert ("rule:r", 10, ["host"], 54.0, 2, 18.0, 9, 1) == tuple(
-        told[name]
+        document[name]
         for name in (
             "subject", "period_seconds", "key_labels", "value", "unique", "understated_by",
             "panes", "incomplete_panes",
         )
     )  # fmt: skip
-    [contributor] = told["contributors"]
+    [contributor] = document["contributors"]
     assert (["h\x1b[2J"], 36.0, 4.0, 9) == (
         contributor["keys"],
         contributor["value"],
@@ -69,10 +69,12 @@ def test_the_file_is_reported_as_one_line_of_json(invoke: Invoke, path: Path) ->
         len(contributor["datapoints"]),
     )
     assert {"time": "2023-11-14T22:14:00.000Z", "value": 4.0} == contributor["datapoints"][0]
-    assert [True] * 3 + [False] + [True] * 5 == [each["complete"] for each in told["datapoints"]]
+    assert [True] * 3 + [False] + [True] * 5 == [
+        each["complete"] for each in document["datapoints"]
+    ]
 
 
-def test_a_rule_that_was_never_heard_of_is_told(invoke: Invoke, path: Path) -> None:
+def test_an_unknown_rule_is_reported(invoke: Invoke, path: Path) -> None:
     done = invoke("report", "another", *RANGE)
     assert (1, "") == (done.exit_code, done.stdout)
     assert "no report of 'rule:another'" in done.stderr

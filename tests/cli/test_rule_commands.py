@@ -43,12 +43,12 @@ def test_rules_are_put_listed_switched_tagged_and_deleted(
     tagged = invoke("rules", "tag", "by-zone", "cost=2", "--remove", "team", **env)
     assert "tags of rule 'by-zone': cost=2\n" == tagged.stdout
     listed = invoke("rules", "list", "-o", "json", **env).stdout.splitlines()
-    told = [json.loads(line) for line in listed]
+    entries = [json.loads(line) for line in listed]
     assert [("by-zone", "DISABLED", {"cost": "2"}), ("file", "DISABLED", {})] == [
-        (each["name"], each["state"], each["tags"]) for each in told
+        (each["name"], each["state"], each["tags"]) for each in entries
     ]
-    assert definition("Zone") == told[0]["definition"]
-    assert told[0]["in_force_from_ms"] % 10_000 == 0
+    assert definition("Zone") == entries[0]["definition"]
+    assert entries[0]["in_force_from_ms"] % 10_000 == 0
     assert 0 == invoke("rules", "enable", "file", **env).exit_code
     assert 0 == invoke("rules", "delete", "by-zone", **env).exit_code
     table = invoke("rules", "list", **env).stdout

@@ -35,10 +35,10 @@ def test_the_shipped_rules_are_valid_and_every_one_has_examples_that_hold(invoke
     assert 0 == invoke("rules", "check").exit_code
     tested = invoke("rules", "test", "--output", "json")
     assert 0 == tested.exit_code
-    told = [json.loads(line) for line in tested.stdout.splitlines()]
-    assert all(each["ok"] for each in told)
+    document = [json.loads(line) for line in tested.stdout.splitlines()]
+    assert all(each["ok"] for each in document)
     names = {path.stem for path in SHIPPED.glob("*.json") if not path.stem.endswith("_test")}
-    assert names == {each["rule"] for each in told}
+    assert names == {each["rule"] for each in document}
 
 
 def test_check_tells_faults_of_a_file_or_a_directory(invoke: Invoke, tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_check_tells_faults_of_a_file_or_a_directory(invoke: Invoke, tmp_path: P
         assert (
             f'{path}:16: AggregateOn: found "Max", expected "Count" or "Sum"\n1 fault\n'
         ) == result.stdout
-    told = json.loads(invoke("rules", "check", str(path), "-o", "json").stdout)
-    assert ([16], False) == ([fault["line"] for fault in told["faults"]], told["ok"])
+    document = json.loads(invoke("rules", "check", str(path), "-o", "json").stdout)
+    assert ([16], False) == ([fault["line"] for fault in document["faults"]], document["ok"])
     assert 3 == invoke("rules", "check", str(tmp_path / "nowhere")).exit_code
 
 
@@ -67,8 +67,8 @@ def test_what_cloudwatch_would_refuse_is_a_warning_when_lenient(
     assert (0, expected) == (lenient.exit_code, lenient.stdout)
     by_setting = invoke("rules", "check", str(path), DETECTOR_LENIENT_RULES="true")
     assert (0, expected) == (by_setting.exit_code, by_setting.stdout)
-    told = json.loads(invoke("rules", "check", str(path), "--lenient", "-o", "json").stdout)
-    assert (True, [14]) == (told["ok"], [each["line"] for each in told["warnings"]])
+    document = json.loads(invoke("rules", "check", str(path), "--lenient", "-o", "json").stdout)
+    assert (True, [14]) == (document["ok"], [each["line"] for each in document["warnings"]])
 
 
 def test_the_check_of_everything_tells_warnings_too(invoke: Invoke, tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_the_check_of_everything_tells_warnings_too(invoke: Invoke, tmp_path: Pa
         "rules/mine.json:18: Extensions.Keys: found an extension of ours, expected no member "
         "Extensions (CloudWatch would refuse it)"
     ) == result.stdout.splitlines()[0]
-    told = json.loads(invoke("check", "-o", "json", DETECTOR_RULES_DIR="rules").stdout)
-    assert (True, 1) == (told["ok"], len(told["warnings"]))
+    document = json.loads(invoke("check", "-o", "json", DETECTOR_RULES_DIR="rules").stdout)
+    assert (True, 1) == (document["ok"], len(document["warnings"]))
 
 
 def test_explain_says_what_is_counted_and_what_stops_a_sample(
@@ -99,11 +99,11 @@ def test_explain_says_what_is_counted_and_what_stops_a_sample(
     assert "[h1] +1" in result.stdout
     assert "nothing: it does not hold that $.Faults is greater than 0" in result.stdout
     assert "\x1b" not in result.stdout
-    told = json.loads(
+    document = json.loads(
         invoke("rules", "explain", str(path), "--sample", str(sample), "-o", "json").stdout
     )
-    assert ["h1"] == told["records"][0]["contributes"]["keys"]
-    assert told["records"][1]["stopped_by"].startswith("it does not hold")
+    assert ["h1"] == document["records"][0]["contributes"]["keys"]
+    assert document["records"][1]["stopped_by"].startswith("it does not hold")
     assert 1 == invoke("rules", "explain", str(path), "--sample", "nowhere").exit_code
 
 

@@ -179,9 +179,9 @@ def test_a_dead_letter_shows_where_it_came_from_and_cannot_steer_the_terminal(
 def test_json_lines_carry_everything(invoke: Invoke, env: dict[str, str]) -> None:
     write(env, "outcomes", msgspec.json.encode(OUTCOME), headers=[("ce_id", b"7")])
     result = invoke("tail", "outcomes", "--from-beginning", "-n", "1", "-o", "json", **env)
-    told = json.loads(result.stdout)
-    assert ("key", {"ce_id": "7"}) == (told["key"], told["headers"])
-    assert OUTCOME == msgspec.convert(told["value"], Outcome)
+    document = json.loads(result.stdout)
+    assert ("key", {"ce_id": "7"}) == (document["key"], document["headers"])
+    assert OUTCOME == msgspec.convert(document["value"], Outcome)
 
 
 def test_it_ends_after_so_many_records(invoke: Invoke, env: dict[str, str]) -> None:

@@ -25,25 +25,25 @@ def env(request: pytest.FixtureRequest, unique_prefix: str) -> dict[str, str]:
     }
 
 
-def told(invoke: Invoke, *arguments: str, **env: str) -> Any:
+def output_of(invoke: Invoke, *arguments: str, **env: str) -> Any:
     return json.loads(invoke(*arguments, "--output", "json", **env).stdout)
 
 
 def test_create_makes_everything_once(invoke: Invoke, env: dict[str, str]) -> None:
     prefix = env["DETECTOR_TOPIC_PREFIX"]
     assert 1 == invoke("topics", "check", **env).exit_code
-    first = told(invoke, "topics", "create", **env)
+    first = output_of(invoke, "topics", "create", **env)
     expected = {spec.name for spec in Topics(prefix=prefix).specs()} | {f"{prefix}a", f"{prefix}b"}
     assert expected == {row["topic"] for row in first if row["created"]}
-    second = told(invoke, "topics", "create", **env)
+    second = output_of(invoke, "topics", "create", **env)
     assert expected == {row["topic"] for row in second if not row["created"]}
     checked = invoke("topics", "check", **env)
     assert (0, "all topics are as expected\n") == (checked.exit_code, checked.stdout)
 
 
-def test_what_is_missing_is_told(invoke: Invoke, env: dict[str, str]) -> None:
+def test_missing_topics_are_reported(invoke: Invoke, env: dict[str, str]) -> None:
     prefix = env["DETECTOR_TOPIC_PREFIX"]
-    faults = {fault["topic"]: fault for fault in told(invoke, "topics", "check", **env)}
+    faults = {fault["topic"]: fault for fault in output_of(invoke, "topics", "check", **env)}
     assert "no such topic" == faults[f"{prefix}tallies"]["found"]
     table = invoke("topics", "check", **env)
     assert 1 == table.exit_code
@@ -52,11 +52,11 @@ def test_what_is_missing_is_told(invoke: Invoke, env: dict[str, str]) -> None:
 
 def test_show_tells_what_the_broker_has(invoke: Invoke, env: dict[str, str]) -> None:
     prefix = env["DETECTOR_TOPIC_PREFIX"]
-    assert [] == told(invoke, "topics", "show", **env)
+    assert [] == output_of(invoke, "topics", "show", **env)
     created = invoke("topics", "create", **env)
     assert "created" in created.stdout
     assert "only one copy" in created.stderr
-    states = {state["name"]: state for state in told(invoke, "topics", "show", **env)}
+    states = {state["name"]: state for state in output_of(invoke, "topics", "show", **env)}
     assert (4, 1) == (states[f"{prefix}a"]["partitions"], states[f"{prefix}a"]["copies"])
     sizes = {
         name: states[f"{prefix}{name}"]["config"]["max.message.bytes"]
@@ -69,7 +69,7 @@ def test_show_tells_what_the_broker_has(invoke: Invoke, env: dict[str, str]) -> 
 def test_new_topics_come_with_the_kill_switch_off(invoke: Invoke, env: dict[str, str]) -> None:
     """Without a record the switch would be unknown, and nothing would ever be done."""
     invoke("topics", "create", **env)
-    status = told(invoke, "kill-switch", "status", **env)
+    status = output_of(invoke, "kill-switch", "status", **env)
     assert (True, False, "topics created") == (
         status["known"],
         status["engaged"],
@@ -83,4 +83,4 @@ def test_creating_topics_again_never_turns_the_kill_switch_off(
     invoke("topics", "create", **env)
     invoke("kill-switch", "on", "--reason", "storm", **env)
     invoke("topics", "create", **env)
-    assert told(invoke, "kill-switch", "status", **env)["engaged"]
+    assert output_of(invoke, "kill-switch", "status", **env)["engaged"]

@@ -1,4 +1,4 @@
-"""Who is let in: with keys whoever signs rightly and in time, without them this machine alone."""
+"""Access: with keys, requests with a valid and current signature; without, this machine only."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -36,8 +36,8 @@ def signed(
     region: str = "eu-west-1",
 ) -> HttpRequest:
     bare = serialized(protocol, "DescribeAlarms", {"AlarmNames": ["a b&c"]})
-    told = {name: value for name, value in bare.headers.items() if name != "Host"}
-    aws = AWSRequest("POST", f"http://{HOST}{bare.target}", headers=told, data=bare.body)
+    kept = {name: value for name, value in bare.headers.items() if name != "Host"}
+    aws = AWSRequest("POST", f"http://{HOST}{bare.target}", headers=kept, data=bare.body)
     auth.SigV4Auth(Credentials(key_id, secret), service, region).add_auth(aws)
     return replace(bare, headers=CIMultiDict({"Host": HOST, **aws.prepare().headers}))
 
@@ -58,12 +58,12 @@ def refusal(access: Access, request: HttpRequest, now: datetime = NOW) -> tuple[
 
 
 def changed(request: HttpRequest, headers: Iterable[tuple[str, str | None]]) -> HttpRequest:
-    told = CIMultiDict(request.headers)
+    merged = CIMultiDict(request.headers)
     for name, value in headers:
-        told.pop(name, None)
+        merged.pop(name, None)
         if value is not None:
-            told[name] = value
-    return replace(request, headers=told)
+            merged[name] = value
+    return replace(request, headers=merged)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -95,9 +95,9 @@ def test_another_key_is_not_known() -> None:
     ],
 )
 def test_a_signature_for_something_else_does_not_match(wrong: dict[str, Any], message: str) -> None:
-    code, status, told = refusal(ACCESS, signed(**wrong))
+    code, status, text = refusal(ACCESS, signed(**wrong))
     assert ("SignatureDoesNotMatch", 403) == (code, status)
-    assert told.startswith(message)
+    assert text.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -110,22 +110,22 @@ def test_a_signature_for_something_else_does_not_match(wrong: dict[str, Any], me
 def test_a_clock_may_be_five_minutes_off_and_no_more(off: timedelta, message: str) -> None:
     ACCESS.check(signed(), NOW + timedelta(minutes=5))
     ACCESS.check(signed(), NOW - timedelta(minutes=5))
-    code, _, told = refusal(ACCESS, signed(), NOW + off)
+    code, _, text = refusal(ACCESS, signed(), NOW + off)
     assert "SignatureDoesNotMatch" == code
-    assert told.startswith(message)
+    assert text.startswith(message)
 
 
 def test_a_presigned_request_lasts_as_long_as_it_says() -> None:
     ACCESS.check(presigned(3600), NOW + timedelta(hours=1))
-    _, _, told = refusal(ACCESS, presigned(60), NOW + timedelta(seconds=61))
-    assert "signature expired: signed 61 s ago, expected at most 60 s" == told
+    _, _, text = refusal(ACCESS, presigned(60), NOW + timedelta(seconds=61))
+    assert "signature expired: signed 61 s ago, expected at most 60 s" == text
 
 
 def test_a_credential_of_another_day_does_not_match() -> None:
     request = signed()
     other = request.headers["Authorization"].replace("/20260501/", "/20260430/")
-    _, _, told = refusal(ACCESS, changed(request, [("Authorization", other)]))
-    assert "credential's date: found '20260430', expected '20260501'" == told
+    _, _, text = refusal(ACCESS, changed(request, [("Authorization", other)]))
+    assert "credential's date: found '20260430', expected '20260501'" == text
 
 
 def test_a_changed_body_does_not_match() -> None:
@@ -133,20 +133,20 @@ def test_a_changed_body_does_not_match() -> None:
     assert "SignatureDoesNotMatch" == code
 
 
-@pytest.mark.parametrize("told", ["UNSIGNED-PAYLOAD", "0" * 64])
-def test_a_hash_of_another_body_is_refused(told: str) -> None:
-    code, status, message = refusal(ACCESS, changed(signed(), [("X-Amz-Content-SHA256", told)]))
+@pytest.mark.parametrize("declared", ["UNSIGNED-PAYLOAD", "0" * 64])
+def test_a_hash_of_another_body_is_refused(declared: str) -> None:
+    code, status, message = refusal(ACCESS, changed(signed(), [("X-Amz-Content-SHA256", declared)]))
     assert "IncompleteSignature" == code
     assert "no x-amz-content-sha256" in message
     bare = serialized("json", "DescribeAlarms", {})
-    headers = {**bare.headers, "X-Amz-Content-SHA256": told}
+    headers = {**bare.headers, "X-Amz-Content-SHA256": declared}
     headers.pop("Host")
     aws = AWSRequest("POST", f"http://{HOST}/", headers=headers, data=bare.body)
     auth.SigV4Auth(Credentials("AKIDONE", "secret-one"), "monitoring", "eu-west-1").add_auth(aws)
     request = replace(bare, headers=CIMultiDict({"Host": HOST, **aws.prepare().headers}))
     code, status, message = refusal(ACCESS, request)
     assert ("XAmzContentSHA256Mismatch", 400) == (code, status)
-    assert message.startswith(f"x-amz-content-sha256: found {told[:50]!r}"[:70])
+    assert message.startswith(f"x-amz-content-sha256: found {declared[:50]!r}"[:70])
     assert message.endswith("expected the hash of the body")
 
 
@@ -225,8 +225,8 @@ def test_without_keys_everybody_else_is_refused(
 
 def test_two_hosts_are_none() -> None:
     bare = serialized("json", "DescribeAlarms", {})
-    told = CIMultiDict([*bare.headers.items(), ("Host", "localhost")])
-    assert "AccessDenied" == refusal(OPEN, replace(bare, headers=told))[0]
+    headers = CIMultiDict([*bare.headers.items(), ("Host", "localhost")])
+    assert "AccessDenied" == refusal(OPEN, replace(bare, headers=headers))[0]
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ async def test_an_operation_that_does_not_exist_is_no_operation(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_whoever_is_not_let_in_reaches_no_handler(protocol: str) -> None:
+async def test_a_denied_request_reaches_no_handler(protocol: str) -> None:
     handlers = Handlers({})
     answer = await handlers.api(keys=KeyRing({"AKID": "secret"})).answer(rules(protocol))
     error = read(protocol, answer)["Error"]
@@ -163,7 +163,7 @@ async def test_whoever_is_not_let_in_reaches_no_handler(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_a_broker_that_does_not_answer_is_told(protocol: str) -> None:
+async def test_a_broker_that_does_not_answer_is_reported(protocol: str) -> None:
     answer = await Handlers(PublishError("no broker")).api().answer(rules(protocol))
     error = read(protocol, answer)["Error"]
     assert (503, "ServiceUnavailable", "Receiver") == (answer.status, error["Code"], error["Type"])
@@ -181,7 +181,7 @@ async def test_a_handler_that_takes_too_long_is_given_up() -> None:
     )
 
 
-async def test_one_request_too_many_is_told_to_come_again() -> None:
+async def test_one_request_too_many_is_throttled() -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
     async def slow(_: Members) -> Members:

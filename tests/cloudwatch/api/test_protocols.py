@@ -74,9 +74,9 @@ def test_what_is_answered_is_read_by_botocore_as_it_was_meant(
     members = data.draw(output_of(name, protocol))
     answer = BY_NAME[protocol].write(model(name), members, "id-1")
     read = parsed(protocol, answer, model(name).output_shape)
-    told = read.pop("ResponseMetadata")
-    assert 200 == told["HTTPStatusCode"]
-    assert "id-1" == told["HTTPHeaders"]["x-amzn-requestid"]
+    details = read.pop("ResponseMetadata")
+    assert 200 == details["HTTPStatusCode"]
+    assert "id-1" == details["HTTPHeaders"]["x-amzn-requestid"]
     assert members == read
 
 
@@ -91,9 +91,9 @@ def test_botocore_reads_every_modelled_error(protocol: str, name: str) -> None:
         read = parsed(protocol, answer, operation.output_shape)
         error = read["Error"]
         assert (shape.error_code, "why <&> \u00e9") == (error["Code"], error["Message"])
-        told = shape.metadata.get("error", {})
-        assert told.get("httpStatusCode", 400) == answer.status
-        sender = told.get("senderFault", told.get("httpStatusCode", 400) < 500)
+        details = shape.metadata.get("error", {})
+        assert details.get("httpStatusCode", 400) == answer.status
+        sender = details.get("senderFault", details.get("httpStatusCode", 400) < 500)
         assert ("Sender" if sender else "Receiver") == error["Type"]
         if protocol != "query":
             assert shape.name == error["QueryErrorCode"]

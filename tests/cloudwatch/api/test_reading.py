@@ -158,7 +158,7 @@ def test_a_member_that_is_not_as_the_model_has_it_is_refused(
     assert found[1].startswith(message)
 
 
-def test_every_fault_is_told_at_once_and_no_more_than_ten() -> None:
+def test_all_faults_are_reported_at_once_but_no_more_than_ten() -> None:
     _, message = refusal(json_request("DescribeAlarms", _json({f"No{at}": 1 for at in range(30)})))
     assert 10 == message.count("found an unknown member")
 
@@ -185,9 +185,9 @@ def test_no_body_has_no_members(protocol: str) -> None:
     ],
 )
 def test_a_body_that_is_no_json_is_refused(body: bytes, message: str) -> None:
-    code, told = refusal(json_request("DescribeAlarms", body))
+    code, text = refusal(json_request("DescribeAlarms", body))
     assert "SerializationException" == code
-    assert told.startswith(message)
+    assert text.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +207,9 @@ def test_a_body_that_is_no_json_is_refused(body: bytes, message: str) -> None:
     ],
 )
 def test_a_body_that_is_no_cbor_of_the_protocol_is_refused(body: bytes) -> None:
-    code, told = refusal(cbor_request("DescribeAlarms", body))
+    code, text = refusal(cbor_request("DescribeAlarms", body))
     assert "SerializationException" == code
-    assert told.startswith("the body cannot be read: ")
+    assert text.startswith("the body cannot be read: ")
 
 
 @pytest.mark.parametrize(
@@ -223,15 +223,15 @@ def test_a_body_that_is_no_cbor_of_the_protocol_is_refused(body: bytes) -> None:
 )
 def test_a_time_that_is_none_is_refused_in_cbor(value: Any, expected: str) -> None:
     body = cbor2.dumps({"StartDate": value})
-    _, told = refusal(cbor_request("DescribeAlarmHistory", body))
-    assert told.startswith("StartDate: found ")
-    assert told.endswith(f"expected {expected}")
+    _, text = refusal(cbor_request("DescribeAlarmHistory", body))
+    assert text.startswith("StartDate: found ")
+    assert text.endswith(f"expected {expected}")
 
 
 @pytest.mark.parametrize("value", ['"2024-01-01T00:00:00Z"', "true", "1e300", "[]"])
 def test_a_time_that_is_none_is_refused_in_json(value: str) -> None:
-    _, told = refusal(json_request("DescribeAlarmHistory", b'{"StartDate":%s}' % value.encode()))
-    assert told.startswith("StartDate: found ")
+    _, text = refusal(json_request("DescribeAlarmHistory", b'{"StartDate":%s}' % value.encode()))
+    assert text.startswith("StartDate: found ")
 
 
 @pytest.mark.parametrize(
@@ -300,8 +300,8 @@ MAP = "EntityMetricData.member.1.Entity.Attributes.entry.1"
     ],
 )
 def test_a_form_s_map_has_one_value_for_a_key(form: str) -> None:
-    code, told = refusal(form_request("PutMetricData", f"Namespace=n&{form}".encode()))
-    assert ("MalformedInput", True) == (code, "an entry of a map is not one key" in told)
+    code, text = refusal(form_request("PutMetricData", f"Namespace=n&{form}".encode()))
+    assert ("MalformedInput", True) == (code, "an entry of a map is not one key" in text)
 
 
 @pytest.mark.parametrize(
@@ -359,6 +359,6 @@ def test_every_pattern_of_the_model_can_be_checked_in_linear_time() -> None:
     assert 10 <= len([compiled(pattern) for pattern in patterns])
 
 
-def test_each_protocol_is_told_by_its_own_mark() -> None:
+def test_each_protocol_is_detected_by_its_own_mark() -> None:
     found = [protocol_of(REQUESTS[each.name]("DescribeAlarms", b"")) for each in PROTOCOLS]
     assert list(PROTOCOLS) == found

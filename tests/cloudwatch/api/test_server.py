@@ -194,7 +194,7 @@ def test_without_keys_no_other_address_is_bound(host: str) -> None:
         ApiServer(api(access), access, host=host, port=0, request_bytes=1_000)
 
 
-async def test_a_port_that_is_taken_is_told() -> None:
+async def test_a_port_in_use_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

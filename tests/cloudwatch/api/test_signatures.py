@@ -77,13 +77,17 @@ SUITE = {
 def suite_request(
     method: str, target: str, headers: list[tuple[str, str]], body: bytes, signature: str
 ) -> HttpRequest:
-    told = [("Host", SUITE_HOST), *headers, ("X-Amz-Date", AT)]
-    names = ";".join(sorted(name.lower() for name, _ in told))
+    headers_sent = [("Host", SUITE_HOST), *headers, ("X-Amz-Date", AT)]
+    names = ";".join(sorted(name.lower() for name, _ in headers_sent))
     authorization = (
         f"AWS4-HMAC-SHA256 Credential={CREDENTIAL}, SignedHeaders={names}, Signature={signature}"
     )
     return HttpRequest(
-        method, target, CIMultiDict([*told, ("Authorization", authorization)]), body, "127.0.0.1"
+        method,
+        target,
+        CIMultiDict([*headers_sent, ("Authorization", authorization)]),
+        body,
+        "127.0.0.1",
     )
 
 

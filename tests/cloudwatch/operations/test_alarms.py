@@ -66,7 +66,7 @@ async def names(world: AlarmWorld, **filters: Any) -> list[str]:
     return [each["AlarmName"] for each in both]
 
 
-async def test_an_alarm_is_shown_as_it_was_put_and_as_it_stands(world: AlarmWorld) -> None:
+async def test_an_alarm_is_shown_with_its_configuration_and_its_state(world: AlarmWorld) -> None:
     put = metric_alarm(Dimensions=[{"Name": "Zone", "Value": "az1"}], AlarmDescription="too many")
     await ask(world, "PutMetricAlarm", **put)
     [shown] = (await ask(world, "DescribeAlarms"))["MetricAlarms"]

@@ -131,7 +131,7 @@ async def test_rules_come_in_pages_that_what_comes_and_goes_does_not_move() -> N
         assert "InvalidNextToken" == code
 
 
-async def test_five_hundred_rules_are_one_page_and_the_bound_is_told() -> None:
+async def test_five_hundred_rules_are_one_page_and_the_limit_is_named() -> None:
     terms = TimelineTerms(pane_ms=PANE, ahead_ms=LEAD, max_rules=501)
     api = Api(RuleWorld(terms=terms), bounds=RuleBounds(max_rules=501))
     for number in range(501):
@@ -225,9 +225,13 @@ async def test_managed_rules_of_nothing_known_fail_one_by_one() -> None:
             },
         ],
     )
-    told = [failure["FailureDescription"] for failure in answer["Failures"]]
-    assert told[0].startswith("found template 'No-Such', expected one of Service-FaultsByHost-v1,")
-    assert told[1].startswith("found resource 'arn:aws:s3:::bucket', expected arn:detector:fleet:")
+    descriptions = [failure["FailureDescription"] for failure in answer["Failures"]]
+    assert descriptions[0].startswith(
+        "found template 'No-Such', expected one of Service-FaultsByHost-v1,"
+    )
+    assert descriptions[1].startswith(
+        "found resource 'arn:aws:s3:::bucket', expected arn:detector:fleet:"
+    )
     assert ["InvalidParameterValue"] * 2 == [each["FailureCode"] for each in answer["Failures"]]
     code, _ = await api.refused("ListManagedInsightRules", ResourceARN="arn:aws:s3:::bucket")
     assert "InvalidParameterValue" == code

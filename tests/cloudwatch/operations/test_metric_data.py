@@ -115,12 +115,12 @@ async def test_the_expression_of_the_talk_is_answered() -> None:
 async def test_an_array_is_one_result_for_each_series_under_one_id() -> None:
     every = {"Id": "e1", "Expression": "FILL(METRICS(), 0)", "Label": "Filled:"}
     results = (await answer(M1, M2, every))["MetricDataResults"]
-    told = [(each["Id"], each["Label"], len(each["Values"])) for each in results]
+    expected = [(each["Id"], each["Label"], len(each["Values"])) for each in results]
     assert [
         ("m1", "Faults", 3),
         ("e1", "Filled: Faults", 10),
         ("e1", "Filled: Requests", 10),
-    ] == told
+    ] == expected
 
 
 async def test_periods_stand_beside_each_other() -> None:
@@ -222,14 +222,14 @@ async def test_pages_hold_every_datapoint_once_while_new_ones_arrive(seed: int, 
 
 async def test_a_token_is_of_use_for_its_request_only() -> None:
     token = (await answer(M1, MaxDatapoints=1))["NextToken"]
-    told = "The token belongs to another request: send the same parameters for every page."
-    assert ("InvalidNextToken", told) == await refusal(M1, MaxDatapoints=2, NextToken=token)
+    expected = "The token belongs to another request: send the same parameters for every page."
+    assert ("InvalidNextToken", expected) == await refusal(M1, MaxDatapoints=2, NextToken=token)
 
 
 @pytest.mark.parametrize("token", ["x", "e30=", "é", "W10=", "/w=="])
 async def test_what_is_no_token_is_refused(token: str) -> None:
-    told = "The token is not one that this API gave."
-    assert ("InvalidNextToken", told) == await refusal(M1, NextToken=token)
+    expected = "The token is not one that this API gave."
+    assert ("InvalidNextToken", expected) == await refusal(M1, NextToken=token)
 
 
 @pytest.mark.parametrize(
@@ -403,8 +403,8 @@ class Costly(MetricsInMemory):
 
 
 async def test_a_range_that_costs_too_much_is_refused() -> None:
-    told = (
+    expected = (
         "The range is too costly: reading took longer than 5 s; increase Period, or shorten the "
         "time range."
     )
-    assert ("InvalidParameterValue", told) == await refusal(M1, source=Costly({}))
+    assert ("InvalidParameterValue", expected) == await refusal(M1, source=Costly({}))

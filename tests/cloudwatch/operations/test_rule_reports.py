@@ -55,7 +55,7 @@ def report_of() -> RangeReport:
 
 
 class History:
-    """A history that answers what it is told to, and remembers what it was asked."""
+    """A history with a given answer, which records the requests."""
 
     def __init__(self, answer: RangeReport | Exception | None) -> None:
         self.answer = answer
@@ -136,7 +136,7 @@ async def test_a_report_has_all_members_of_the_model() -> None:
     assert set(response) == set(OPERATION.output_shape.members)
 
 
-async def test_metrics_are_told_only_when_they_are_asked_for() -> None:
+async def test_metrics_are_returned_only_on_request() -> None:
     assert "MetricDatapoints" not in await answer(History(report_of()))
     [first, _] = (await answer(History(report_of()), Metrics=[*RuleMetric]))["MetricDatapoints"]
     shape = OPERATION.output_shape.members["MetricDatapoints"].member
@@ -163,7 +163,7 @@ async def test_what_is_asked_for_is_asked_of_the_history() -> None:
     ] == history.asked
 
 
-async def test_a_rule_of_which_nothing_was_heard_yet_has_an_empty_report() -> None:
+async def test_a_rule_without_reports_has_an_empty_report() -> None:
     response = await answer(History(None), Metrics=["Sum"])
     assert {
         "KeyLabels": ["$.zone", "$.host"],
