@@ -58,7 +58,7 @@ def _report(
         start + PANE_MS, total, total, len(listed) + 20, top, 1.0, 1.0, 1.0, 0.0, True, False, (),
         0, tuple(ReportContributor(keys, value, value / total, rank)
                  for rank, (keys, value) in enumerate(listed, 1)),
-        40.0, 40.0 / total, {}, pane, rules,
+        40.0, 40.0 / total, {}, None, pane, rules,
     )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ async def test_an_engaged_kill_switch_is_delivered_and_so_is_its_release(site: S
         "job": "detector",
         "severity": "info",
     } == alert["labels"]
-    assert "The kill switch is on and nothing is done." == alert["annotations"]["summary"]
+    assert "The kill switch is on, so no action is carried out." == alert["annotations"]["summary"]
     assert ("4", "nobody") == (site.delivered[0]["version"], site.delivered[0]["receiver"])
     shown = await site.ask(f"{site.alertmanager}/api/v2/alerts")
     assert "DetectorKillSwitchEngaged" in {each["labels"]["alertname"] for each in shown}

@@ -22,15 +22,24 @@ SHOWN_LINES = 50
 """Lines of each process's log that a failing test leaves in its report."""
 
 
-def wait_for(condition: Callable[[], Any], *, what: str, every: float = 0.05) -> Any:
-    """Return the first true value of ``condition``; fail after the generous bound with ``what``."""
+def wait_for(
+    condition: Callable[[], Any],
+    *,
+    what: str,
+    every: float = 0.05,
+    seconds: float = GENEROUS_SECONDS,
+) -> Any:
+    """Return the first true value of ``condition``; fail after the bound with ``what``.
+
+    Only benchmarks, which know how much work they wait for, give another bound.
+    """
     pause = threading.Event()
-    deadline = time.monotonic() + GENEROUS_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited {GENEROUS_SECONDS:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
         pause.wait(every)
 
 
