@@ -43,7 +43,10 @@ from detector.detection.alarms import AlarmChange
 
 __all__ = ["DecideConfig", "Decider", "DecisionResult"]
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION_1 = 1
+"""Version of a snapshot without candidates, which releases before alarms of schema version 2 read
+too, and of all snapshots that they wrote."""
 
 
 class Decider:
@@ -134,15 +137,16 @@ class Decider:
         """Return everything that must survive a restart as plain data."""
         now = self._clock.seconds
         spent = {s: b.snapshot() for s, b in self._fleet_buckets.items() if not b.is_full(now)}
+        candidates = self._candidates.snapshot(self._config.max_standing)
         return {
-            "version": SNAPSHOT_VERSION,
+            "version": SNAPSHOT_VERSION if candidates["standing"] else SNAPSHOT_VERSION_1,
             "epoch": self._epoch,
             "steady_seconds": now,
             "fleet_buckets": spent,
             "global_bucket": self._global_bucket.snapshot(),
             "ledger": self._ledger.snapshot(),
             "cool_down": self._cool_down.snapshot(),
-            "candidates": self._candidates.snapshot(self._config.max_standing),
+            "candidates": candidates,
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -151,10 +155,11 @@ class Decider:
         If this decider enforces, grants that were only observed are dropped; spent tokens stay
         spent.
         """
-        if snapshot.get("version") != SNAPSHOT_VERSION:
+        if snapshot.get("version") not in {SNAPSHOT_VERSION_1, SNAPSHOT_VERSION}:
             raise ValueError(
                 f"decider snapshot has version {snapshot.get('version')!r}, expected "
-                f"{SNAPSHOT_VERSION}: run the release that wrote it, or delete the state record"
+                f"{SNAPSHOT_VERSION_1} or {SNAPSHOT_VERSION}: run the release that wrote it, "
+                "or delete the state record"
             )
         config = self._config
         self._epoch = snapshot["epoch"]

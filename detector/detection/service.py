@@ -40,7 +40,10 @@ from detector.tables.windows import WindowTimes
 
 Token = TypeVar("Token")
 
-STATE_SCHEMA = 1
+STATE_SCHEMA = 2
+STATE_SCHEMA_1 = 1
+"""Schema of a record without alarm changes in its outbox, which releases before alarms of schema
+version 2 read too, and of all records that they wrote."""
 MAX_STATE_BYTES = 900_000
 SOURCE = "/detector/evaluate"
 
@@ -276,7 +279,8 @@ class EvaluationService(Generic[Token]):
 
 def _encoded(through_ms: int, alarm_states: dict[str, Any], outbox: list[bytes]) -> bytes:
     # Names repeat in states and changes, so they compress well.
-    state = EvaluationState(STATE_SCHEMA, through_ms, alarm_states, outbox)
+    schema = STATE_SCHEMA if outbox else STATE_SCHEMA_1
+    state = EvaluationState(schema, through_ms, alarm_states, outbox)
     return zlib.compress(msgspec.msgpack.encode(state), 1)
 
 
@@ -287,9 +291,10 @@ def _decoded(record: bytes) -> EvaluationState:
         raise EvaluationError(
             f"alarm states of {len(record)} bytes are unreadable: {error}"
         ) from None
-    if state.schema != STATE_SCHEMA:
+    if state.schema not in {STATE_SCHEMA_1, STATE_SCHEMA}:
         raise EvaluationError(
-            f"alarm states of schema {state.schema!r}, expected {STATE_SCHEMA}: "
+            f"alarm states of schema {state.schema!r}, expected {STATE_SCHEMA_1} or "
+            f"{STATE_SCHEMA}: "
             "run the release that wrote them"
         )
     return state

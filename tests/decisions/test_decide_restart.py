@@ -1,10 +1,13 @@
 """What the decider keeps across restarts, and what there is to keep."""
 
+import msgspec
 import pytest
 
 from detector.core.vocabulary import AlarmState, Decision, Mode, Refusal
 from detector.decisions.budgets import BucketLimits
 from detector.decisions.decide import DecideConfig, Decider
+from detector.detection.alarms import ALARM_SCHEMA_1
+from detector.detection.evidence_v1 import flat_evidence
 from tests.support.deciders import after_restart, decider, verdicts
 from tests.support.deciding import (
     OFF,
@@ -67,7 +70,7 @@ def test_what_was_only_observed_is_done_once_enforcing_begins() -> None:
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="version 99, expected 1"):
+    with pytest.raises(ValueError, match="version 99, expected 1 or 2"):
         decider().restore({"version": 99})
 
 
@@ -103,3 +106,25 @@ def test_limits_are_settled_again_after_their_time() -> None:
 
 def test_the_configuration_is_shown() -> None:
     assert Decider().config == DecideConfig()
+
+
+def test_only_a_snapshot_with_candidates_is_of_the_version_that_earlier_releases_refuse() -> None:
+    """They cannot read candidates whose alarms have schema version 2."""
+    busy = decider()
+    assert busy.snapshot()["version"] == 1
+    busy.observe(change())
+    assert busy.snapshot()["version"] == 2
+
+
+def test_candidates_of_an_earlier_release_are_read() -> None:
+    """Their alarms have flat evidence: schema version 1."""
+    busy = decider()
+    busy.observe(change())
+    snapshot = msgspec.to_builtins(busy.snapshot())
+    [candidate] = snapshot["candidates"]["standing"]
+    flat = msgspec.to_builtins(flat_evidence(change().evidence))
+    old = {**candidate["change"], "schema": ALARM_SCHEMA_1, "evidence": flat}
+    snapshot["candidates"]["standing"] = [{**candidate, "change": old}]
+    again = decider()
+    again.restore({**snapshot, "version": 1})
+    assert again.snapshot()["candidates"] == busy.snapshot()["candidates"]

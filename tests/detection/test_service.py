@@ -333,3 +333,13 @@ async def test_whoever_meets_a_condition_and_finds_no_standing_free_is_told_of()
     # Five fleets meet a condition in both windows, and the table of a rule does.
     assert 2 == len(world.broker.changes())
     assert [4, 4] == told
+
+
+def test_only_a_record_with_changes_has_the_schema_that_earlier_releases_refuse() -> None:
+    """They cannot read changes of schema version 2 in the outbox."""
+    states: dict[str, Any] = {"schema": 1, "last_end_ms": 0, "followed": []}
+    schemas = [
+        evaluating._decoded(evaluating._encoded(0, states, outbox)).schema
+        for outbox in ([], [b"a change"])
+    ]
+    assert [1, 2] == schemas
