@@ -103,6 +103,23 @@ def test_a_function_has_at_most_60_lines(name: str) -> None:
     assert {} == {function: count for function, count in lines.items() if count > FUNCTION_LINES}
 
 
+def test_a_thin_module_has_several_users_or_holds_ports_or_a_vocabulary() -> None:
+    users: dict[str, set[str]] = {name: set() for name in PRODUCT}
+    for name in PRODUCT:
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                modules = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+                for path in {f"{module.replace('.', '/')}.py" for module in modules} & users.keys():
+                    users[path].add(name)
+    thin = {
+        name
+        for name in PRODUCT
+        if len(FILES[name].read_text().splitlines()) < THIN_LINES and len(users[name]) < 2
+    }
+    kept = {name for name in thin if name.endswith(("__init__.py", "__main__.py", "ports.py"))}
+    assert set() == thin - kept
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_module_and_all_that_is_public_in_it_say_what_they_are(name: str) -> None:
     module = tree(name)

@@ -11,6 +11,7 @@ from detector.decisions.kill_switch import encode_kill_switch
 from detector.kafka.topic_admin import TopicAdmin
 from tests.support.producing import new_producer
 from tests.support.recount import Truth, compare, read_tallies, read_topic, recount
+from tests.support.schemas import invalid
 from tests.support.waiting import wait_for
 from tests.support.worker import DetectorProcess
 
@@ -87,10 +88,10 @@ class Deployment:
         return truth
 
     def json_records(self, topic: str) -> list[dict[str, Any]]:
-        """Return every record of a public topic."""
-        return [
-            json.loads(message.value() or b"null") for message in read_topic(self.bootstrap, topic)
-        ]
+        """Return every record of a public topic, each valid under its JSON Schema."""
+        raw = [message.value() for message in read_topic(self.bootstrap, topic)]
+        assert [] == [fault for value in raw if value for fault in invalid(value)][:5]
+        return [json.loads(value or b"null") for value in raw]
 
     def compare_reports(self, truth: Truth) -> list[str]:
         """Return every complete fleet report, first of its window, that differs."""
