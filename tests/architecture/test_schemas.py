@@ -6,7 +6,7 @@ of a running product to the same schemas (``tests.support.schemas``).
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import msgspec
@@ -17,6 +17,7 @@ from detector.cloudwatch.alarms.alarm_records import ThroughRecord, encode_recor
 from detector.core.vocabulary import ActionKind, OutcomeState
 from detector.decisions.actions import OUTCOME_SCHEMA, Outcome
 from detector.decisions.kill_switch import encode_kill_switch
+from detector.detection.evidence import Measure
 from tests.support.deciding import target
 from tests.support.schemas import SCHEMA_BY_ID, invalid
 from tests.test_pipeline import detection, run
@@ -79,3 +80,16 @@ def test_a_schema_refuses_what_no_release_writes(member: str, value: object) -> 
     assert not jsonschema.Draft202012Validator(SCHEMA_BY_ID["detector.alarm.v2"]).is_valid(
         {**record, member: value}
     )
+
+
+def test_the_reference_explains_every_measure_with_every_member() -> None:
+    page = (SCHEMAS.parent / "docs" / "reference.md").read_text()
+    section = page.split("## Measures of an alarm")[1].split("\n## ")[0]
+    rows = {row.split("`")[1]: row for row in section.splitlines() if row.startswith("| `")}
+    rows.pop("kind")
+    measures = {kind.__struct_config__.tag: kind for kind in get_args(Measure)}
+    assert list(measures) == sorted(measures, key=list(rows).index)
+    shared = rows["host_share"]
+    for tag, kind in measures.items():
+        text = rows[tag] + (shared if "as `host_share`" in rows[tag] else "")
+        assert [] == [name for name in kind.__struct_fields__ if f"`{name}`" not in text], tag
