@@ -80,10 +80,13 @@ def decode_change(raw: bytes) -> AlarmChange:
     Raise ``msgspec.MsgspecError`` for anything else, a tombstone included.
     """
     try:
-        change = msgspec.json.decode(raw, type=AlarmChange)
-    except msgspec.ValidationError:
-        return change_from(msgspec.json.decode(raw))
-    return change if change.schema != ALARM_SCHEMA_1 else change_from(msgspec.json.decode(raw))
+        try:
+            change = msgspec.json.decode(raw, type=AlarmChange)
+        except msgspec.ValidationError:
+            return change_from(msgspec.json.decode(raw))
+        return change if change.schema != ALARM_SCHEMA_1 else change_from(msgspec.json.decode(raw))
+    except RecursionError:
+        raise msgspec.ValidationError("alarm is nested too deeply") from None
 
 
 def change_from(plain: Any) -> AlarmChange:
@@ -97,6 +100,6 @@ def upgraded(plain: Any) -> Any:
         return plain
     try:
         evidence = lift_evidence(plain["evidence"], plain["detector"], plain["subject"])
-    except (KeyError, TypeError) as error:
-        raise msgspec.ValidationError(f"alarm of version 1 lacks {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise msgspec.ValidationError(f"alarm of version 1 is malformed: {error}") from error
     return {**plain, "schema": ALARM_SCHEMA, "evidence": evidence}

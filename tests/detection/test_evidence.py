@@ -114,6 +114,11 @@ def test_evidence_that_says_nothing_has_no_measure_in_either_version() -> None:
         b"\xff",
         b'{"schema": "detector.alarm.v1"}',
         b'{"schema": "detector.alarm.v1", "evidence": 5, "detector": "r66", "subject": "fleet:x"}',
+        b'{"schema":"detector.alarm.v1","evidence":{"total":1,"value":1,"sample_count":1},'
+        b'"detector":"x","subject":5}',
+        b'{"schema":"detector.alarm.v1","evidence":[],"detector":"x","subject":"a"}',
+        b'{"id":' + b"[" * 1100 + b"]" * 1100 + b"}",
+        b"[" * 2000,
         NEW[0].replace(b'"kind":"', b'"kind":"un'),
         NEW[0].replace(b'"window_start":', b'"window_begin":'),
     ],
