@@ -98,6 +98,17 @@ def test_a_recorded_alarm_of_version_1_reads_as_the_same_alarm_of_version_2(numb
     assert old["evidence"] == json.loads(msgspec.json.encode(flat_evidence(change.evidence)))
 
 
+@pytest.mark.parametrize(("kind", "detector", "subject"), SOURCES)
+def test_each_measure_survives_version_1(kind: type[Any], detector: str, subject: str) -> None:
+    own: dict[str, Any] = dict.fromkeys(kind.__struct_fields__, 2.0)
+    own |= dict.fromkeys(own.keys() & {"runner_up"}, ())
+    own |= dict.fromkeys(own.keys() & {"signal"}, _ZONE_SIGNALS[detector])
+    hosts = int(kind is ZoneSilence)
+    evidence = Evidence(0, 60_000, True, False, (), zone_hosts=hosts, measure=kind(**own))
+    flat = msgspec.json.decode(msgspec.json.encode(flat_evidence(evidence)))
+    assert evidence == msgspec.convert(lift_evidence(flat, detector, subject), Evidence)
+
+
 def test_evidence_that_says_nothing_has_no_measure_in_either_version() -> None:
     blank = Evidence(0, 60_000, complete=True, partial=False, missing_partitions=())
     flat = msgspec.json.decode(msgspec.json.encode(flat_evidence(blank)))
@@ -114,8 +125,10 @@ def test_evidence_that_says_nothing_has_no_measure_in_either_version() -> None:
         b"\xff",
         b'{"schema": "detector.alarm.v1"}',
         b'{"schema": "detector.alarm.v1", "evidence": 5, "detector": "r66", "subject": "fleet:x"}',
-        b'{"schema":"detector.alarm.v1","evidence":{"total":1,"value":1,"sample_count":1},'
-        b'"detector":"x","subject":5}',
+        (
+            b'{"schema":"detector.alarm.v1","evidence":{"total":1,"value":1,"sample_count":1},'
+            b'"detector":"x","subject":5}'
+        ),
         b'{"schema":"detector.alarm.v1","evidence":[],"detector":"x","subject":"a"}',
         b'{"id":' + b"[" * 1100 + b"]" * 1100 + b"}",
         b"[" * 2000,
