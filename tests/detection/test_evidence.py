@@ -102,7 +102,7 @@ def test_a_recorded_alarm_of_version_1_reads_as_the_same_alarm_of_version_2(numb
 def test_each_measure_survives_version_1(kind: type[Any], detector: str, subject: str) -> None:
     own: dict[str, Any] = dict.fromkeys(kind.__struct_fields__, 2.0)
     own |= dict.fromkeys(own.keys() & {"runner_up"}, ())
-    own |= dict.fromkeys(own.keys() & {"signal"}, _ZONE_SIGNALS[detector])
+    own |= dict.fromkeys(own.keys() & {"signal"}, _ZONE_SIGNALS.get(detector))
     hosts = int(kind is ZoneSilence)
     evidence = Evidence(0, 60_000, True, False, (), zone_hosts=hosts, measure=kind(**own))
     flat = msgspec.json.decode(msgspec.json.encode(flat_evidence(evidence)))
